@@ -1,0 +1,2 @@
+//! The `venn` command.
+fn main() {}
