@@ -1,1 +1,50 @@
-//! (being written)
+//! The vocabulary of Venn and every decision it takes.
+//!
+//! Pure: no async, no IO, no clock, no randomness. Callers bring the time and
+//! the data; a decision is a function of its arguments, so it can be replayed,
+//! tested and reasoned about alone.
+//!
+//! # Glossary (one word per idea)
+//! - **organization**: a company on the platform; *customer*, *publisher*, or
+//!   the one *platform*. A company may be customer and publisher at once.
+//! - **partner**: only the other side of a **partnership**.
+//! - **account**: a company in an organization's CRM. **population**: a named
+//!   segment of accounts. **sharing rule**: what a population shows to one
+//!   partner: level, fields, purpose.
+//! - **overlap**: one account of ours paired with one of a partner's.
+//! - **plugin**, **release** (immutable component + manifest), **manifest**.
+//! - **capability** (asked for), **approval** (the admin's ceiling), **grant**
+//!   (the customer's consent), **authority** (what is left of all of them and
+//!   of every data owner's rule; it has a number that any change raises).
+//! - **install**: a plugin enabled by one customer. **connection**: a
+//!   customer's credential for a third party.
+//! - **event**, **delivery** (one event on its way to one install), **run**
+//!   (one execution), **report** (what the guest returns), **outcome** (how
+//!   the run ended), **effect** (what it changed inside Venn).
+//! - **refusal**: declined before running. **denial**: a host call declined
+//!   during a run. Neither is a trap.
+//! - **claim** (what the plugin says went wrong), **verdict** (what the host
+//!   concluded), **incident**, **route**, **bundle**, **tape**.
+//!
+//! # How to add a decision
+//! One file, one small error enum whose variants carry data, a pure function,
+//! and a test that states what a user or an attacker would notice.
+
+pub mod account;
+pub mod admission;
+pub mod authority;
+pub mod capability;
+pub mod contract;
+pub mod egress;
+pub mod event;
+pub mod grant;
+pub mod id;
+pub mod limits;
+pub mod manifest;
+pub mod organization;
+pub mod overlap;
+pub mod retry;
+pub mod run;
+pub mod sharing;
+pub mod time;
+pub mod verdict;

@@ -1,0 +1,227 @@
+//! The decisions on a snapshot: one function per question a host call asks.
+//! Each looks at the effective set first (no allocation on allow), and only
+//! on a denial at the layers, outermost first, to name who can change it.
+use std::borrow::Cow;
+
+use super::{Authority, Control, Denial, EgressQuestion, PartnershipControl};
+use crate::{
+    capability::{Capability, OverlapFields},
+    egress::EgressRule,
+    id::PartnershipId,
+    manifest::ConnectionRequest,
+    sharing::Purpose,
+};
+
+const PUBLISHER: &str = "publisher";
+const PLATFORM_ADMIN: &str = "platform-admin";
+const CUSTOMER_ADMIN: &str = "customer-admin";
+const DATA_OWNER: &str = "data-owner";
+
+impl Authority {
+    /// Intersects the layers.
+    pub fn new(control: Control) -> Self {
+        let asked = control.manifest.capability_set();
+        let capabilities = asked.and(control.approval.capabilities).and(control.grant.capabilities);
+        let fields =
+            control.manifest.fields.and(&control.approval.fields).and(&control.grant.fields);
+        let egress = effective_egress(&control);
+        Self { control, capabilities, fields, egress }
+    }
+
+    /// May the install use this capability now?
+    pub fn allows(&self, capability: Capability) -> Result<(), Denial> {
+        if self.capabilities.has(capability) && self.control.stopped.is_none() {
+            return Ok(());
+        }
+        Err(self.deny_capability(capability))
+    }
+
+    /// Are all these fields within manifest, approval and grant?
+    pub fn allows_fields(&self, wanted: &OverlapFields) -> Result<(), Denial> {
+        if wanted.is_within(&self.fields) {
+            return Ok(());
+        }
+        let Some(name) = wanted.names().find(|name| !self.fields.has_name(name)) else {
+            return Ok(());
+        };
+        let (why, who) = Self::layer(
+            self.control.manifest.fields.has_name(&name),
+            self.control.approval.fields.has_name(&name),
+        );
+        Err(denial(Capability::OverlapsRead, format!("field {name}"), why, who))
+    }
+
+    /// May the install read overlaps of our population?
+    pub fn allows_population(&self, population: &str) -> Result<(), Denial> {
+        if self.control.grant.populations.iter().any(|granted| granted == population) {
+            return Ok(());
+        }
+        Err(denial(
+            Capability::OverlapsRead,
+            format!("population {population}"),
+            "the customer did not grant it",
+            CUSTOMER_ADMIN,
+        ))
+    }
+
+    /// May the install read overlaps of this partnership at all, now?
+    pub fn allows_partnership(&self, id: &str) -> Result<&PartnershipControl, Denial> {
+        let deny = |why: &str, who: &'static str| {
+            Err(denial(Capability::OverlapsRead, format!("partnership {id}"), why, who))
+        };
+        let granted = self.control.partnerships.iter().find(|p| p.id.as_str() == id);
+        let Some(partnership) = granted else {
+            return deny("the customer did not grant it", CUSTOMER_ADMIN);
+        };
+        if !partnership.active {
+            return deny("the partnership has ended", CUSTOMER_ADMIN);
+        }
+        if partnership.rules.iter().any(|rule| rule.lets_install_read(self.has_egress())) {
+            return Ok(partnership);
+        }
+        match Purpose::needed(self.has_egress()) {
+            Purpose::Egress => deny(
+                "the data owner does not let plugins that send data elsewhere read its accounts",
+                DATA_OWNER,
+            ),
+            _ => deny("the data owner does not let plugins read its accounts", DATA_OWNER),
+        }
+    }
+
+    /// The partnerships that the install may read now, and the names of the
+    /// partners that are withheld by their rules.
+    pub fn readable_partnerships(&self) -> (Vec<&PartnershipControl>, Vec<String>) {
+        let mut readable = Vec::new();
+        let mut withheld = Vec::new();
+        for partnership in &self.control.partnerships {
+            match self.allows_partnership(partnership.id.as_str()) {
+                Ok(_) => readable.push(partnership),
+                Err(_) if partnership.active => withheld.push(partnership.partner.clone()),
+                Err(_) => {}
+            }
+        }
+        (readable, withheld)
+    }
+
+    /// May a run that has read these partnerships' rows write there?
+    pub fn allows_write_to(
+        &self,
+        capability: Capability,
+        partition: Option<&PartnershipId>,
+        read_from: &[PartnershipId],
+    ) -> Result<(), Denial> {
+        self.allows(capability)?;
+        if let Some(id) = partition
+            && !self.control.partnerships.iter().any(|p| p.id == *id && p.active)
+        {
+            let what = format!("write for partnership {id}");
+            return Err(denial(capability, what, "the customer did not grant it", CUSTOMER_ADMIN));
+        }
+        if read_from.iter().all(|read| Some(read) == partition) {
+            return Ok(());
+        }
+        let what = partition.map_or_else(
+            || "write for no partnership".to_owned(),
+            |id| format!("write for partnership {id}"),
+        );
+        let why = "the run has read rows of another partnership, and what is derived from them must stay apart";
+        Err(denial(capability, what, why, PUBLISHER))
+    }
+
+    /// May this call go out? Returns the connection whose credential to add.
+    pub fn allows_egress(
+        &self,
+        question: EgressQuestion<'_>,
+    ) -> Result<Option<&ConnectionRequest>, Denial> {
+        self.allows(Capability::HttpEgress)?;
+        if !self.egress.iter().any(|rule| rule.allows(question.method, question.target)) {
+            return Err(self.deny_egress(question));
+        }
+        let Some(name) = question.connection else {
+            return Ok(None);
+        };
+        let Some(connection) = self.connection(name) else {
+            return Err(self.deny_connection(name));
+        };
+        let target = question.target;
+        if target.host == connection.host && target.port == 443 && target.scheme == "https" {
+            return Ok(Some(connection));
+        }
+        Err(denial(
+            Capability::HttpEgress,
+            format!("connection {name} at {}", target.origin()),
+            &format!("the connection is bound to https://{}", connection.host),
+            PUBLISHER,
+        ))
+    }
+
+    fn deny_capability(&self, capability: Capability) -> Denial {
+        if let Some(why) = &self.control.stopped {
+            let what = "anything".to_owned();
+            return denial(capability, what, why, CUSTOMER_ADMIN);
+        }
+        let (why, who) = Self::layer(
+            self.control.manifest.capability_set().has(capability),
+            self.control.approval.capabilities.has(capability),
+        );
+        denial(capability, format!("capability {}", capability.name()), why, who)
+    }
+
+    fn deny_egress(&self, question: EgressQuestion<'_>) -> Denial {
+        let allows = |rule: &EgressRule| rule.allows(question.method, question.target);
+        let (why, who) = Self::layer(
+            self.control.manifest.egress.iter().any(|request| allows(&request.rule)),
+            self.control.approval.egress.iter().any(allows),
+        );
+        let what = format!("{} {}", question.method, question.target.without_query());
+        denial(Capability::HttpEgress, what, why, who)
+    }
+
+    fn deny_connection(&self, name: &str) -> Denial {
+        let asked = self.control.manifest.connections.iter().any(|request| request.name == name);
+        let (why, who) = if asked {
+            ("the customer has not connected it", CUSTOMER_ADMIN)
+        } else {
+            ("the manifest does not ask for it", PUBLISHER)
+        };
+        denial(Capability::HttpEgress, format!("connection {name}"), why, who)
+    }
+
+    /// Which layer lacks it: the manifest, the approval, or else the grant.
+    const fn layer(asked: bool, approved: bool) -> (&'static str, &'static str) {
+        match (asked, approved) {
+            (false, _) => ("the manifest does not ask for it", PUBLISHER),
+            (true, false) => ("the platform did not approve it for this plugin", PLATFORM_ADMIN),
+            (true, true) => ("the customer did not grant it", CUSTOMER_ADMIN),
+        }
+    }
+}
+
+fn denial(capability: Capability, what: String, why: &str, who: &'static str) -> Denial {
+    Denial {
+        capability: Cow::Borrowed(capability.name()),
+        what,
+        why: why.to_owned(),
+        who_can_change_it: Cow::Borrowed(who),
+    }
+}
+
+/// Manifest rules that an approved rule covers, at hosts that were granted.
+/// The narrower of the two rules counts.
+fn effective_egress(control: &Control) -> Vec<EgressRule> {
+    let mut rules = Vec::new();
+    for request in &control.manifest.egress {
+        let asked = &request.rule;
+        if !control.grant.egress_hosts.contains(&asked.host) {
+            continue;
+        }
+        for approved in &control.approval.egress {
+            if asked.is_within(approved) {
+                rules.push(asked.clone());
+            } else if approved.is_within(asked) {
+                rules.push(approved.clone());
+            }
+        }
+    }
+    rules
+}

@@ -1,0 +1,1 @@
+//! The contract's names: which imports are contract, ambient or foreign.

@@ -1,0 +1,15 @@
+//! Egress policy: which outbound HTTP call may go out, and to which address.
+//!
+//! The only place that decides; `wasi:http` and `http.send` both end here.
+//! Pure: the caller resolves names and dials what [`address::vet`] let through.
+//! - [`url`]: one canonical form of a URL, or the reason it is refused.
+//! - [`address`]: special-purpose addresses are refused.
+//! - [`header`]: which headers a guest may not set, and message framing.
+//! - [`rule`]: scheme, host, port, method and path of what is allowed.
+pub mod address;
+pub mod header;
+pub mod rule;
+pub mod url;
+
+pub use rule::EgressRule;
+pub use url::Target;

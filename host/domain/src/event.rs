@@ -1,0 +1,67 @@
+//! Events: open kinds with one published payload schema each.
+//!
+//! To add a kind: a constant here, a schema in `wit/events`, a payload maker.
+use serde::{Deserialize, Serialize};
+
+use crate::{id::EventId, time::Timestamp};
+
+/// Every kind that a manifest may ask for, with what it means.
+pub const KINDS: [(&str, &str); 10] = [
+    (OVERLAPS_CHANGED, "overlaps of one partnership appeared, changed or went away"),
+    (SCHEDULE, "a schedule of the manifest is due"),
+    (WEBHOOK, "a third party called the install's URL"),
+    (REQUEST, "a person asks and waits for an answer"),
+    (INSTALLED, "the install was enabled"),
+    (CONFIGURED, "the configuration changed"),
+    (GRANT_CHANGED, "what the install may do changed"),
+    (UPGRADED, "the install moved to another release"),
+    (UNINSTALLING, "the install is about to go"),
+    (ERASE, "derived data of a partnership must go"),
+];
+
+/// Overlaps of one partnership appeared, changed or went away.
+pub const OVERLAPS_CHANGED: &str = "overlaps-changed";
+/// A schedule of the manifest is due.
+pub const SCHEDULE: &str = "schedule";
+/// A third party called the install's URL.
+pub const WEBHOOK: &str = "webhook";
+/// A person asks and waits for an answer.
+pub const REQUEST: &str = "request";
+/// The install was enabled.
+pub const INSTALLED: &str = "installed";
+/// The configuration changed.
+pub const CONFIGURED: &str = "configured";
+/// What the install may do changed.
+pub const GRANT_CHANGED: &str = "grant-changed";
+/// The install moved to another release.
+pub const UPGRADED: &str = "upgraded";
+/// The install is about to go.
+pub const UNINSTALLING: &str = "uninstalling";
+/// Derived data of a partnership must go.
+pub const ERASE: &str = "erase";
+
+/// Something that happened, as a guest gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The event's id.
+    pub id: EventId,
+    /// The kind; open.
+    pub kind: String,
+    /// What it is about, for example a partnership; empty if nothing.
+    pub subject: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// JSON text.
+    pub payload: String,
+    /// What the run before returned as `again`.
+    pub continuation: Option<String>,
+}
+
+/// Payload of [`OVERLAPS_CHANGED`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlapsChanged {
+    /// `changes`, or `backfill` where the customer chose to start over.
+    pub reason: String,
+    /// Where to start reading, if not at the plugin's own cursor.
+    pub cursor: Option<String>,
+}

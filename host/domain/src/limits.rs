@@ -1,0 +1,76 @@
+//! The one table of limits. Documents, errors and tests derive from it.
+//!
+//! To add one: a constant with its unit and reason, and a line in [`TABLE`].
+
+/// One published limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Stable name, for example `run.cpu`.
+    pub name: &'static str,
+    /// The number.
+    pub value: u64,
+    /// The unit.
+    pub unit: &'static str,
+    /// Why this number.
+    pub why: &'static str,
+}
+
+macro_rules! limits {
+    ($($name:ident: $type:ty = $value:expr, $key:literal, $unit:literal, $why:literal;)*) => {
+        $(#[doc = concat!($why, " Unit: ", $unit, ".")] pub const $name: $type = $value;)*
+        /// Every limit, in the order of the documents.
+        pub const TABLE: &[Limit] = &[
+            $(Limit { name: $key, value: $name as u64, unit: $unit, why: $why },)*
+        ];
+    };
+}
+
+limits! {
+    RUN_CPU_MS: u64 = 200, "run.cpu", "ms", "Hundreds of times what reading 1,000 overlaps takes.";
+    RUN_CPU_MS_MAX: u64 = 5_000, "run.cpu.max", "ms", "The most that a manifest may ask for.";
+    RUN_WALL_MS: u64 = 10_000, "run.wall", "ms", "A run that waits longer should ask for another one.";
+    RUN_WALL_MS_MAX: u64 = 60_000, "run.wall.max", "ms", "The most that a manifest may ask for; below the lease.";
+    CHECK_WALL_MS: u64 = 5_000, "check.wall", "ms", "A person waits for the answer.";
+    RUN_MEMORY_BYTES: u64 = 64 << 20, "run.memory", "bytes", "Python needs 16 MiB, the most of all guest languages tried.";
+    RUN_TABLE_ELEMENTS: u64 = 20_000, "run.table", "elements", "Several times the largest table of a JavaScript component.";
+    RUN_HOSTCALL_BYTES: u64 = 4 << 20, "run.hostcall", "bytes", "Copied in one host call, apart from HTTP bodies.";
+    RUN_HANDLES: u64 = 2_000, "run.handles", "handles", "Twenty times what a busy client library holds.";
+    RUN_HOST_CALLS: u64 = 100_000, "run.calls", "calls", "A page of 1,000 overlaps is one call.";
+    RUN_HTTP_CALLS: u64 = 500, "run.http.calls", "calls", "Longer work is several runs.";
+    RUN_LOG_LINES: u64 = 256, "run.log.lines", "lines", "The rest is counted as dropped.";
+    RUN_LOG_LINE_BYTES: u64 = 4 << 10, "run.log.line", "bytes", "A longer line is cut.";
+    RUN_RANDOM_BYTES: u64 = 64 << 10, "run.random", "bytes", "In one call.";
+    HTTP_BODY_BYTES: u64 = 5 << 20, "http.body", "bytes", "Each way; bodies are buffered.";
+    HTTP_FIELDS_BYTES: u64 = 32 << 10, "http.fields", "bytes", "All header fields of one message.";
+    HTTP_CONNECT_MS: u64 = 5_000, "http.connect", "ms", "A healthy service accepts in a fraction.";
+    HTTP_FIRST_BYTE_MS: u64 = 30_000, "http.first-byte", "ms", "Slow reports exist; slower ones are jobs.";
+    HTTP_TOTAL_MS: u64 = 30_000, "http.total", "ms", "Whole call, so that a byte now and then cannot hold it open.";
+    HTTP_AT_ONCE_RUN: u64 = 6, "http.at-once.run", "calls", "What browsers allow to one origin.";
+    HTTP_AT_ONCE_INSTALL: u64 = 16, "http.at-once.install", "calls", "Keeps one customer's storm from a vendor's rate limit.";
+    HTTP_AT_ONCE_ORGANIZATION: u64 = 64, "http.at-once.organization", "calls", "A share of the node.";
+    HTTP_AT_ONCE_PLUGIN: u64 = 256, "http.at-once.plugin", "calls", "A quarter of the node's descriptors.";
+    STATE_VALUE_BYTES: u64 = 64 << 10, "state.value", "bytes", "State is for cursors and small maps.";
+    STATE_KEY_BYTES: u64 = 512, "state.key", "bytes", "Fits an index entry.";
+    STATE_KEYS: u64 = 10_000, "state.keys", "keys", "Per install; larger maps belong to the third party.";
+    STATE_BYTES: u64 = 16 << 20, "state.bytes", "bytes", "All values of one install; a million installs must fit a disk.";
+    TIMELINE_BATCH: u64 = 500, "timeline.batch", "entries", "In one call.";
+    TIMELINE_TEXT_BYTES: u64 = 2 << 10, "timeline.text", "bytes", "A fact, not a document.";
+    PAGE_ITEMS: u64 = 1_000, "page.items", "items", "The most in one page of a plugin's query.";
+    REPORT_SUMMARY_BYTES: u64 = 1 << 10, "report.summary", "bytes", "One line for people; longer ones are cut.";
+    REPORT_ANSWER_BYTES: u64 = 1 << 20, "report.answer", "bytes", "A reply to a slash command or button.";
+    COMPONENT_BYTES: u64 = 32 << 20, "release.component", "bytes", "A Python component has 19 MB.";
+    MANIFEST_BYTES: u64 = 256 << 10, "release.manifest", "bytes", "With FAQ texts and a schema.";
+    COMPILE_MEMORY_BYTES: u64 = 1 << 30, "compile.memory", "bytes", "A JavaScript component takes 390 MB.";
+    COMPILE_CPU_MS: u64 = 60_000, "compile.cpu", "ms", "A JavaScript component takes 12 s.";
+    COMPILE_WALL_MS: u64 = 120_000, "compile.wall", "ms", "Twice the CPU limit.";
+    IMPORT_FILE_BYTES: u64 = 512 << 20, "import.file", "bytes", "A million rows of half a kilobyte.";
+    IMPORT_ROWS: u64 = 1_000_000, "import.rows", "rows", "The largest CRM that we have measured mapping for.";
+    IMPORT_CELL_BYTES: u64 = 64 << 10, "import.cell", "bytes", "A longer cell is not a name or an address.";
+    IMPORT_RECORD_BYTES: u64 = 1 << 20, "import.record", "bytes", "Bounds what an unclosed quote can swallow.";
+    IMPORT_PROBLEMS: u64 = 100, "import.problems", "problems", "Listed one by one; the rest is counted.";
+    REPLACE_REMOVES_PERCENT: u64 = 20, "import.replace.removes", "percent", "A replace that removes more waits for a yes.";
+    API_BODY_BYTES: u64 = 1 << 20, "api.body", "bytes", "JSON bodies; uploads have limits of their own.";
+    API_PAGE_ITEMS: u64 = 200, "api.page.items", "items", "The most in one page of the REST API.";
+    DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
+    LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
+}

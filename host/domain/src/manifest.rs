@@ -1,0 +1,185 @@
+//! The manifest: what a release asks for and promises.
+//!
+//! Written by hand as `venn.toml`, sent as JSON; the same members either way.
+//! Reading it is in [`Manifest::parse`]; what is wrong is listed whole, each
+//! problem with its place.
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    capability::{Capability, CapabilitySet, OverlapFields},
+    egress::EgressRule,
+};
+
+mod check;
+pub use check::{PROBLEM_LIMIT, Problem};
+
+/// What a release asks for and promises.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The plugin's key, for example `crm-tasks`.
+    pub name: String,
+    /// The release's version (semantic versioning).
+    pub version: semver::Version,
+    /// The integration's name as people see it.
+    pub title: String,
+    /// One or two sentences for the marketplace.
+    pub summary: String,
+    /// One of [`CATEGORIES`].
+    pub category: String,
+    /// What it wants to be allowed to do, each with the reason.
+    #[serde(default)]
+    pub capabilities: Vec<CapabilityRequest>,
+    /// Fields of overlaps that it reads.
+    #[serde(default)]
+    pub fields: OverlapFields,
+    /// Where it sends data.
+    #[serde(default)]
+    pub egress: Vec<EgressRequest>,
+    /// Credentials that the customer connects.
+    #[serde(default)]
+    pub connections: Vec<ConnectionRequest>,
+    /// JSON Schema (2020-12) of the configuration; an object.
+    #[serde(default = "empty_schema")]
+    pub config_schema: serde_json::Value,
+    /// Event kinds that it wants.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Limits other than the default ones.
+    #[serde(default)]
+    pub limits: LimitRequest,
+    /// Fault codes that it may claim, each with a FAQ entry.
+    #[serde(default)]
+    pub faults: Vec<FaultCode>,
+    /// Who helps.
+    pub support: Support,
+}
+
+/// The marketplace's categories.
+pub const CATEGORIES: [&str; 7] =
+    ["crm", "marketing", "sales", "messaging", "conversation-intelligence", "data", "other"];
+
+/// One capability with the reason that people read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapabilityRequest {
+    /// Which.
+    pub name: Capability,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// One destination with what goes there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EgressRequest {
+    /// The host, and what may be called there.
+    #[serde(flatten)]
+    pub rule: EgressRule,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What data goes there, in plain words.
+    pub data: String,
+    /// For how long it is kept there, in plain words.
+    pub retention: String,
+}
+
+/// A credential that the customer connects; the host adds it at `host` only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionRequest {
+    /// The name by which the plugin asks for it.
+    pub name: String,
+    /// What people see.
+    pub title: String,
+    /// How it authenticates.
+    pub kind: ConnectionKind,
+    /// The egress host at which it is added.
+    pub host: String,
+    /// The header that carries it.
+    #[serde(default = "authorization")]
+    pub header: String,
+    /// What stands before the secret in the header's value.
+    #[serde(default = "bearer")]
+    pub prefix: String,
+}
+
+/// How a connection authenticates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionKind {
+    /// A secret in a header.
+    ApiKey,
+}
+
+/// Limits other than the default ones, up to the published maxima.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitRequest {
+    /// CPU time of one run, in milliseconds.
+    #[serde(default)]
+    pub cpu_ms: Option<u64>,
+    /// Wall time of one run, in milliseconds.
+    #[serde(default)]
+    pub wall_ms: Option<u64>,
+}
+
+/// One fault code and the FAQ entry for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultCode {
+    /// The code, a key such as `crm-unauthorized`.
+    pub code: String,
+    /// What the customer reads first.
+    pub title: String,
+    /// What to do about it.
+    pub answer: String,
+    /// The configuration field or connection to fix, if there is one.
+    #[serde(default)]
+    pub field: Option<String>,
+}
+
+/// Who helps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Support {
+    /// An e-mail address.
+    pub contact: String,
+    /// A page, if there is one.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+fn empty_schema() -> serde_json::Value {
+    serde_json::json!({ "type": "object", "additionalProperties": false })
+}
+
+fn authorization() -> String {
+    "authorization".into()
+}
+
+fn bearer() -> String {
+    "Bearer ".into()
+}
+
+impl Manifest {
+    /// The capabilities asked for, as a set.
+    pub fn capability_set(&self) -> CapabilitySet {
+        self.capabilities.iter().map(|request| request.name).collect()
+    }
+
+    /// The egress rules asked for.
+    pub fn egress_rules(&self) -> Vec<EgressRule> {
+        self.egress.iter().map(|request| request.rule.clone()).collect()
+    }
+
+    /// The fault code's FAQ entry.
+    pub fn fault(&self, code: &str) -> Option<&FaultCode> {
+        self.faults.iter().find(|fault| fault.code == code)
+    }
+
+    /// Whether the plugin wants events of this kind.
+    pub fn wants(&self, kind: &str) -> bool {
+        self.events.iter().any(|event| event == kind)
+    }
+}

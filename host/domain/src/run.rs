@@ -1,0 +1,238 @@
+//! A run: what the guest returned, how it ended, what it would change, what
+//! it used, and what the host saw at the boundary.
+use serde::{Deserialize, Serialize};
+
+use crate::{authority::Denial, capability::Capability, id::PartnershipId, time::Timestamp};
+
+/// How a run ended. Always a value: a guest's misbehaviour is not our error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ending", rename_all = "kebab-case")]
+pub enum Ending {
+    /// The guest returned a report; effects are committed.
+    Ok(Report),
+    /// The guest returned a fault: its claim.
+    Fault(Claim),
+    /// The guest trapped.
+    Trap {
+        /// Stable code, for example `unreachable` or `stack-overflow`.
+        code: String,
+        /// The engine's text and the names of the innermost frames, cut.
+        message: String,
+    },
+    /// A limit stopped it.
+    Limit {
+        /// The limit's name in [`crate::limits::TABLE`], for example `run.cpu`.
+        limit: String,
+        /// The host call that it waited in, for `run.wall`.
+        waiting_in: Option<String>,
+    },
+    /// Something of ours failed; never the plugin's fault.
+    HostFailed {
+        /// What, without secrets.
+        message: String,
+    },
+}
+
+impl Ending {
+    /// The stable name: `ok`, `fault`, `trap`, `limit` or `host-failed`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Ok(_) => "ok",
+            Self::Fault(_) => "fault",
+            Self::Trap { .. } => "trap",
+            Self::Limit { .. } => "limit",
+            Self::HostFailed { .. } => "host-failed",
+        }
+    }
+}
+
+/// What a guest returns when it worked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// One line for people.
+    pub summary: String,
+    /// Deliver the same event again at once, with this as continuation.
+    pub again: Option<String>,
+    /// Progress, in the plugin's own unit.
+    pub done: u64,
+    /// 0 if not known.
+    pub total: u64,
+    /// The answer to a `request`: content type and body.
+    pub answer: Option<(String, Vec<u8>)>,
+}
+
+/// What a guest says went wrong. It never moves blame by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Claim {
+    /// One of the manifest's fault codes, or not.
+    pub code: String,
+    /// The class that the guest names.
+    pub cause: String,
+    /// The configuration field that it names.
+    pub field: Option<String>,
+    /// Its text, cut.
+    pub message: String,
+    /// Seconds that it asks to wait.
+    pub retry_after_s: Option<u32>,
+}
+
+/// What a run would change inside Venn; committed with an `ok` report only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Effects {
+    /// State, one entry per key: the last write counts.
+    pub state: Vec<StateWrite>,
+    /// Timeline entries in order.
+    pub timeline: Vec<TimelineEntry>,
+    /// Partnerships whose rows the run read; effects carry them.
+    pub read_from: Vec<PartnershipId>,
+}
+
+impl Effects {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.state.is_empty() && self.timeline.is_empty()
+    }
+}
+
+/// One key of state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateWrite {
+    /// The partition, none for the common one.
+    pub partnership: Option<PartnershipId>,
+    /// The key.
+    pub key: String,
+    /// The value, none to remove it.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A dated fact on an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// One of our accounts.
+    pub account: String,
+    /// A short kind of the plugin's own.
+    pub kind: String,
+    /// One sentence.
+    pub text: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The same key is the same entry for ever.
+    pub key: String,
+    /// The partnership that it was derived from.
+    pub partnership: Option<PartnershipId>,
+}
+
+/// What a run used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU time of the guest and its host calls on our threads, microseconds.
+    pub cpu_us: u64,
+    /// Wall time, microseconds.
+    pub wall_us: u64,
+    /// Peak of all linear memories, bytes.
+    pub memory_bytes: u64,
+    /// Host calls.
+    pub host_calls: u64,
+    /// HTTP calls that went out.
+    pub http_calls: u64,
+    /// Bytes sent over HTTP (bodies).
+    pub http_sent_bytes: u64,
+    /// Bytes received over HTTP (bodies).
+    pub http_received_bytes: u64,
+}
+
+/// A line of the run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// `debug`, `info`, `warn`, `error`; `panic` for a panic's text.
+    pub level: String,
+    /// One record, control characters escaped.
+    pub message: String,
+}
+
+/// One host call as the verdict and the transcript see it: the shape, no values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallSummary {
+    /// `overlaps.changes`, `http.send`, `wasi:http` …
+    pub call: String,
+    /// For HTTP `POST api.example.com/v1/tasks` without query; else a short note.
+    pub target: String,
+    /// What came of it.
+    pub result: CallResult,
+    /// The connection whose credential was added.
+    pub connection: Option<String>,
+    /// The HTTP host stands in the install's configuration, not in the manifest.
+    pub host_from_config: bool,
+    /// Microseconds of wall time.
+    pub wall_us: u64,
+}
+
+/// What came of a host call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum CallResult {
+    /// It worked (for HTTP see `status`).
+    Ok,
+    /// An HTTP answer arrived.
+    Status {
+        /// The status code.
+        status: u16,
+        /// Seconds, from `Retry-After`.
+        retry_after_s: Option<u32>,
+    },
+    /// The call was declined.
+    Denied {
+        /// The capability.
+        capability: String,
+        /// The whole denial.
+        denial: Denial,
+    },
+    /// HTTP did not work: `dns`, `connect`, `tls`, `timeout`, `protocol`, `body-too-large`.
+    NetworkFailed {
+        /// Which of them.
+        kind: String,
+    },
+    /// The argument made no sense, a limit, a conflict, not available.
+    Error {
+        /// Which of them.
+        kind: String,
+        /// The text that the guest got.
+        message: String,
+    },
+    /// Something of ours failed.
+    HostFailed,
+}
+
+/// Everything that came of one run, before the verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it would change; empty unless `ok`.
+    pub effects: Effects,
+    /// What it used.
+    pub usage: Usage,
+    /// Its log.
+    pub log: Vec<LogLine>,
+    /// Log lines beyond the limit.
+    pub log_dropped: u64,
+    /// Its host calls in order.
+    pub calls: Vec<CallSummary>,
+}
+
+impl Outcome {
+    /// The denials of this run, with the capability concerned.
+    pub fn denials(&self) -> impl Iterator<Item = &Denial> {
+        self.calls.iter().filter_map(|call| match &call.result {
+            CallResult::Denied { denial, .. } => Some(denial),
+            _ => None,
+        })
+    }
+}
+
+/// The capability that an effect needs when it is committed.
+pub const fn effect_capability(timeline: bool) -> Capability {
+    if timeline { Capability::TimelineWrite } else { Capability::State }
+}

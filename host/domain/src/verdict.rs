@@ -1,0 +1,82 @@
+//! Whose fault a failure is: the host's own conclusion from what it saw at
+//! the boundary. A claim never moves blame without evidence.
+//!
+//! - [`signal`]: what the outcome shows, one signal per row of the table.
+//! - [`provisional`]: the pure first verdict, from this run's signals alone.
+//! - [`route`]: the total function from verdict to the one step to its owner.
+use serde::{Deserialize, Serialize};
+
+/// Where the fault lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The plugin's code.
+    Plugin,
+    /// The service that the plugin calls.
+    ThirdParty,
+    /// The customer's configuration or credential.
+    CustomerConfig,
+    /// Something not approved, not granted or revoked.
+    GrantMissing,
+    /// Us.
+    Platform,
+    /// Not known.
+    Unknown,
+}
+
+/// What sort of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It goes away by itself.
+    Transient,
+    /// It stays until someone acts.
+    Permanent,
+    /// Too much in too little time.
+    Quota,
+    /// Someone tried what must not be.
+    Security,
+    /// What was promised about shapes was not kept.
+    Contract,
+}
+
+/// The one party that is accountable now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// The plugin's owner.
+    Publisher,
+    /// An admin of the customer.
+    CustomerAdmin,
+    /// An admin of the platform.
+    PlatformAdmin,
+    /// The partner whose accounts are concerned.
+    DataOwner,
+}
+
+/// The conclusion about one failed run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Where.
+    pub class: Class,
+    /// What sort.
+    pub kind: Kind,
+    /// Who is accountable.
+    pub owner: Owner,
+    /// 0 to 1000.
+    pub confidence_permille: u16,
+    /// What the host saw, most telling first, in plain sentences without values.
+    pub evidence: Vec<String>,
+    /// What the plugin claimed, if it did.
+    pub claimed_class: Option<String>,
+    /// Whether trying again can help.
+    pub retryable: bool,
+    /// Seconds to wait at least, as a third party asked.
+    pub retry_after_s: Option<u32>,
+    /// Equal failures have equal fingerprints.
+    pub fingerprint: String,
+    /// The configuration field or connection to fix, if the host knows it.
+    pub field: Option<String>,
+    /// The rule set that concluded; raised when rules change.
+    pub algorithm_version: u16,
+}
