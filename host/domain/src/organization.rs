@@ -1,1 +1,194 @@
-//! Organizations, members, roles and token scopes.
+//! Organizations, members, roles, token scopes, and the one access decision.
+//!
+//! Every HTTP handler states what it needs in one line: a [`Need`] of an
+//! organization, and the scope that the token must carry. What a caller may
+//! not even know of is answered like something that does not exist.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{OrganizationId, UserId};
+
+/// What a company is on the platform; not exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Kinds {
+    /// Maps accounts and enables plugins.
+    pub customer: bool,
+    /// Publishes plugins.
+    pub publisher: bool,
+    /// The one that runs Venn.
+    pub platform: bool,
+}
+
+/// What a member may do in its organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Publish and maintain plugins; read the rest.
+    Developer,
+    /// Work with accounts, overlaps and runs.
+    User,
+    /// Read runs and answer the inbox.
+    Support,
+}
+
+/// What a token may do at most, whatever its user's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Read everything that the user may read.
+    Read,
+    /// Change things too.
+    Write,
+    /// Publish releases.
+    Publish,
+    /// Manage members, tokens, approvals.
+    Admin,
+}
+
+macro_rules! names {
+    ($type:ident { $($variant:ident = $name:literal),* }) => {
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name in the API and the store.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Reads a name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+names!(Role { Admin = "admin", Developer = "developer", User = "user", Support = "support" });
+names!(Scope { Read = "read", Write = "write", Publish = "publish", Admin = "admin" });
+
+/// Who calls: one user, in one organization, with one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The user.
+    pub user: UserId,
+    /// The organization that the token is for.
+    pub organization: OrganizationId,
+    /// What that organization is.
+    pub kinds: Kinds,
+    /// The user's role there, now.
+    pub role: Role,
+    /// The token's scopes.
+    pub scopes: Vec<Scope>,
+}
+
+/// What a handler needs: whose, which roles, which scope.
+#[derive(Debug, Clone, Copy)]
+pub struct Need<'a> {
+    organization: Option<&'a OrganizationId>,
+    platform: bool,
+    roles: &'static [Role],
+    scope: Scope,
+}
+
+const ANYONE: &[Role] = Role::ALL;
+const ADMIN: &[Role] = &[Role::Admin];
+const BUILDERS: &[Role] = &[Role::Admin, Role::Developer];
+const WORKERS: &[Role] = &[Role::Admin, Role::User];
+
+impl<'a> Need<'a> {
+    const fn of(organization: &'a OrganizationId, roles: &'static [Role], scope: Scope) -> Self {
+        Self { organization: Some(organization), platform: false, roles, scope }
+    }
+
+    /// Any member of the organization, to read.
+    pub const fn member(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, ANYONE, Scope::Read)
+    }
+
+    /// A user or admin of the organization, to change accounts and such.
+    pub const fn user(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, WORKERS, Scope::Write)
+    }
+
+    /// An admin of the organization, to change what others may do.
+    pub const fn admin(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, ADMIN, Scope::Write)
+    }
+
+    /// An admin of the organization with an admin token: members and tokens.
+    pub const fn owner(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, ADMIN, Scope::Admin)
+    }
+
+    /// A developer or admin of the organization, to publish.
+    pub const fn developer(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, BUILDERS, Scope::Publish)
+    }
+
+    /// Anyone of the platform, to read.
+    pub const fn platform() -> Self {
+        Self { organization: None, platform: true, roles: ANYONE, scope: Scope::Read }
+    }
+
+    /// An admin of the platform, to approve, refuse and suspend.
+    pub const fn platform_admin() -> Self {
+        Self { organization: None, platform: true, roles: ADMIN, scope: Scope::Admin }
+    }
+
+    /// The same, for members of the platform too.
+    #[must_use]
+    pub const fn or_platform(mut self) -> Self {
+        self.platform = true;
+        self
+    }
+}
+
+/// Why a caller is turned away.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccessDenied {
+    /// The caller must not know whether it exists.
+    #[error("there is no such thing, or it is not yours to see")]
+    NotVisible,
+    /// Visible, but the role is too small.
+    #[error("this needs the role {needed} in this organization; yours is {has}")]
+    Role {
+        /// The roles that may.
+        needed: String,
+        /// The caller's.
+        has: Role,
+    },
+    /// Visible, but the token is too small.
+    #[error("this needs a token with the scope `{needed}`")]
+    Scope {
+        /// The scope that is missing.
+        needed: Scope,
+    },
+}
+
+impl Principal {
+    /// May this caller do that?
+    pub fn may(&self, need: Need<'_>) -> Result<(), AccessDenied> {
+        let own = need.organization == Some(&self.organization);
+        if !own && !(need.platform && self.kinds.platform) {
+            return Err(AccessDenied::NotVisible);
+        }
+        if !need.roles.contains(&self.role) {
+            let needed: Vec<_> = need.roles.iter().map(|role| role.name()).collect();
+            return Err(AccessDenied::Role { needed: needed.join(" or "), has: self.role });
+        }
+        if !self.scopes.contains(&need.scope) {
+            return Err(AccessDenied::Scope { needed: need.scope });
+        }
+        Ok(())
+    }
+}

@@ -1,1 +1,22 @@
-//! (being written)
+//! Venn's server: the HTTP API, the workers and the wiring between the
+//! domain, the store, the mapping and the sandbox; and the command line.
+//!
+//! - [`app`]: what every handler and worker shares.
+//! - [`api`]: one file per noun: bodies and views, handlers, mapping.
+//! - [`routes`]: the route table and nothing else.
+//! - [`workers`]: imports, pairing, deliveries.
+//! - [`ports`]: what a running guest reads, from the store.
+//! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
+//! - [`cli`]: the `venn` command.
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod author;
+pub mod body;
+pub mod cli;
+pub mod error;
+pub mod idempotency;
+pub mod ports;
+pub mod routes;
+pub mod serve;
+pub mod workers;

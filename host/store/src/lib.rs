@@ -1,1 +1,62 @@
-//! (being written)
+//! The store: the only crate that speaks SQL.
+//!
+//! One copy of each query, written for SQLite and PostgreSQL alike (`$n`,
+//! text, bigint, blob; JSON as text). Rows are private; what leaves is the
+//! domain's vocabulary or a record of this crate. It takes no decisions: it
+//! reads what a decision needs, and writes what was decided, in one
+//! transaction each.
+//!
+//! # How to add a query
+//! A method on [`Store`] in the file of its noun. Reads take a pooled
+//! connection with `self.read()`; writes go through `self.write(…)`, the one
+//! writer with group commit. A change of authority calls `raise_authority` in
+//! the same transaction. A bad row is [`StoreError::BadRow`], never a panic.
+mod db;
+mod error;
+mod row;
+mod writer;
+
+pub mod account;
+pub mod audit;
+pub mod authority;
+pub mod blob;
+pub mod connection;
+pub mod delivery;
+pub mod idempotency;
+pub mod import;
+pub mod incident;
+pub mod install;
+pub mod organization;
+pub mod overlap;
+pub mod pairing;
+pub mod partnership;
+pub mod plugin;
+pub mod release;
+pub mod run;
+pub mod secret;
+pub mod state;
+pub mod timeline;
+pub mod token;
+
+pub use db::{Settings, Store};
+pub use error::StoreError;
+
+/// One page of a listing: items, and the id after which the next page starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items, oldest id first unless the method says otherwise.
+    pub items: Vec<T>,
+    /// The last item's id if there may be more.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of `limit` items from up to `limit + 1` that were read.
+    pub(crate) fn cut(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Self {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(id) } else { None };
+        Self { items, next }
+    }
+}

@@ -1,1 +1,86 @@
-//! (being written)
+//! Write a Venn plugin in Rust.
+//!
+//! A plugin is a type that implements [`Plugin`] and is named once in
+//! [`plugin!`]. Everything that it can reach is a module here, one for each
+//! interface of the contract in `wit/`; what a call costs in permissions
+//! stands at the head of its module.
+//!
+//! ```
+//! use venn_sdk::{Event, EventKind, Fault, Plugin, Report, http::Request, overlaps::Query};
+//!
+//! struct Hello;
+//!
+//! impl Plugin for Hello {
+//!     fn handle(event: Event) -> Result<Report, Fault> {
+//!         if event.kind() != EventKind::OverlapsChanged {
+//!             return Ok(Report::default());
+//!         }
+//!         let page = Query::new().partnership(&event.subject).fields(["their-name"]).send()?;
+//!         let text = format!("{} overlaps to talk about", page.items.len());
+//!         Request::post("https://chat.example.com/notify").json(&text).send()?;
+//!         Ok(Report::new(text))
+//!     }
+//! }
+//!
+//! venn_sdk::plugin!(Hello);
+//! ```
+//!
+//! # What happens around a run
+//! One event arrives, [`Plugin::handle`] runs once in a fresh instance, and
+//! what it wrote ([`state`], [`timeline`], [`accounts`]) is committed only if
+//! it returns a [`Report`]. A [`Fault`] or a panic commits nothing. HTTP calls
+//! have gone out by then, and the same event may be delivered again: name what
+//! a call does with [`http::Request::operation`], and upsert by a key of your
+//! own.
+//!
+//! # Targets
+//! `wasm32-unknown-unknown` is the default of `venn build`: the component
+//! imports this contract and nothing else, and is a tenth of the size. Choose
+//! `wasm32-wasip2` for a library that needs a clock or randomness from `std`.
+//! Built natively (for unit tests) host calls panic: keep logic apart from them.
+//!
+//! # To add an interface
+//! A file named like it, with the same parts as its siblings: a head that says
+//! which capability it needs, thin functions that return [`Error`], no policy.
+#![warn(missing_docs)]
+
+pub mod accounts;
+#[doc(hidden)]
+pub mod bindings;
+pub mod config;
+mod entry;
+mod error;
+mod event;
+mod fault;
+pub mod host;
+pub mod http;
+pub mod log;
+pub mod overlaps;
+mod report;
+pub mod state;
+pub mod timeline;
+
+#[doc(hidden)]
+pub use entry::{Entry, assert_plugin};
+pub use entry::{Draft, Finding, Plugin};
+pub use error::{Denial, Error};
+pub use event::{BACKFILL, Event, EventKind, OverlapsChanged};
+pub use fault::{Cause, Fault};
+pub use report::Report;
+
+/// Makes a type that implements [`Plugin`] the plugin of this crate.
+///
+/// Once per crate, and the crate's type is `cdylib`. On a native target it only
+/// checks that the type fits, so that `cargo test` works.
+#[macro_export]
+macro_rules! plugin {
+    ($plugin:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Exported = $crate::Entry<$plugin>;
+            $crate::bindings::export_entry!(Exported with_types_in $crate::bindings);
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() = $crate::assert_plugin::<$plugin>;
+    };
+}

@@ -48,10 +48,23 @@ pub(crate) async fn serve(
 
 fn router(control: Control, ca_pem: String) -> Router {
     Router::new()
-        .route("/", get(async |State(control): State<Control>| Json(json!({ "party": control.party().name() }))))
+        .route(
+            "/",
+            get(async |State(control): State<Control>| {
+                Json(json!({ "party": control.party().name() }))
+            }),
+        )
         .route("/ca.pem", get(async move || ca_pem.clone()))
-        .route("/calls", get(calls).delete(async |State(control): State<Control>| control.clear_calls()))
-        .route("/faults", get(faults).post(script).delete(async |State(control): State<Control>| control.clear_faults()))
+        .route(
+            "/calls",
+            get(calls).delete(async |State(control): State<Control>| control.clear_calls()),
+        )
+        .route(
+            "/faults",
+            get(faults)
+                .post(script)
+                .delete(async |State(control): State<Control>| control.clear_faults()),
+        )
         .route("/holds", post(hold))
         .route("/holds/{id}", get(held).merge(delete(release)))
         .route("/tokens", put(tokens))
@@ -68,7 +81,10 @@ struct CallsQuery {
     arrived: u64,
 }
 
-async fn calls(State(control): State<Control>, Query(query): Query<CallsQuery>) -> Json<Vec<CallRecord>> {
+async fn calls(
+    State(control): State<Control>,
+    Query(query): Query<CallsQuery>,
+) -> Json<Vec<CallRecord>> {
     control.arrived(query.arrived).await;
     Json(control.calls())
 }
@@ -90,7 +106,10 @@ struct HoldBody {
     stage: Stage,
 }
 
-async fn hold(State(control): State<Control>, Json(body): Json<HoldBody>) -> (StatusCode, Json<Value>) {
+async fn hold(
+    State(control): State<Control>,
+    Json(body): Json<HoldBody>,
+) -> (StatusCode, Json<Value>) {
     let id = control.add_hold(body.stage, body.matching);
     (StatusCode::CREATED, Json(json!({ "id": id })))
 }
@@ -121,7 +140,10 @@ async fn tokens(State(control): State<Control>, Json(tokens): Json<Vec<Token>>) 
     control.set_tokens(tokens);
 }
 
-async fn objects(State(control): State<Control>, Path(kind): Path<String>) -> Result<Json<Value>, StatusCode> {
+async fn objects(
+    State(control): State<Control>,
+    Path(kind): Path<String>,
+) -> Result<Json<Value>, StatusCode> {
     control.objects(&kind).map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 

@@ -38,7 +38,8 @@ pub struct CallRecord {
 /// The first 12 hex digits of the SHA-256 of a token: enough to tell two test tokens apart.
 pub fn fingerprint(token: &str) -> String {
     let digest = Sha256::digest(token.as_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let leading = digest.iter().take(6).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    format!("{leading:012x}")
 }
 
 impl CallRecord {

@@ -36,9 +36,7 @@ impl Clock {
 
 /// A moment in milliseconds as RFC 3339 text with milliseconds and `Z`.
 pub(crate) fn timestamp_text(at_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(at_ms)
-        .map(|at| format!("{at:.3}"))
-        .unwrap_or_default()
+    jiff::Timestamp::from_millisecond(at_ms).map(|at| format!("{at:.3}")).unwrap_or_default()
 }
 
 #[cfg(test)]

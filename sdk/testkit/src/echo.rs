@@ -11,8 +11,8 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::Clock;
 use crate::party::{Answer, Call, Pace, ThirdParty, Trouble};
-use crate::{Clock, Token};
 
 /// Enough to exceed any body limit under test, little enough for the machine that tests it.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -38,12 +38,9 @@ impl ThirdParty for Echo {
                 Ok(code @ 200..=599) => Answer::json(code, &json!({})),
                 _ => Answer::json(400, &json!({ "error": "/status/{code}: code is 200 to 599" })),
             },
-            ["redirect"] => match call.param("to") {
-                Some(to) => {
-                    let code = call.param("code").and_then(|code| code.parse().ok()).unwrap_or(302);
-                    Answer::empty(code).header("location", to)
-                }
-                None => Answer::json(400, &json!({ "error": "/redirect?to=URL" })),
+            ["redirect"] => match (call.param("to"), call.param("code").unwrap_or("302").parse()) {
+                (Some(to), Ok(code @ 300..=399)) => Answer::empty(code).header("location", to),
+                _ => Answer::json(400, &json!({ "error": "/redirect?to=URL, code is 300 to 399" })),
             },
             ["bytes", count] => match count.parse::<usize>() {
                 Ok(count) if count <= BYTES_MAX => Answer {
@@ -67,8 +64,6 @@ impl ThirdParty for Echo {
             None => answer,
         }
     }
-
-    fn set_tokens(&self, _tokens: Vec<Token>) {}
 }
 
 fn echo(call: &Call) -> Answer {

@@ -79,7 +79,11 @@ enum Ending {
     Half,
 }
 
-async fn failed(control: &Control, call: &Call, rule: &FaultRule) -> Result<(Answer, Ending), HangUp> {
+async fn failed(
+    control: &Control,
+    call: &Call,
+    rule: &FaultRule,
+) -> Result<(Answer, Ending), HangUp> {
     let truly = || control.party().answer(call, control.clock());
     if rule.after_effect && !matches!(rule.fault, Fault::Truncated | Fault::SlowFirstByte { .. }) {
         let _unsent = truly();
@@ -167,4 +171,3 @@ impl Body for AnswerBody {
         }
     }
 }
-

@@ -183,7 +183,14 @@ mod tests {
     fn a_rule_skips_then_hits_then_is_gone() {
         let script = Script::default();
         script.add(FaultRule::new(Fault::Close).path("/a").method("POST").skip(1).times(2));
-        let calls = [("POST", "/a"), ("GET", "/a"), ("POST", "/a"), ("POST", "/b"), ("POST", "/a/b"), ("POST", "/a")];
+        let calls = [
+            ("POST", "/a"),
+            ("GET", "/a"),
+            ("POST", "/a"),
+            ("POST", "/b"),
+            ("POST", "/a/b"),
+            ("POST", "/a"),
+        ];
         assert_eq!(hits(&script, &calls), [false, false, true, false, true, false]);
         assert!(script.rules().is_empty());
     }
@@ -191,7 +198,8 @@ mod tests {
     #[test]
     fn the_rule_reads_as_flat_json() {
         let text = r#"{"fault":"rate-limited","retry_after_s":2,"path_prefix":"/crm","times":1}"#;
-        let rule: FaultRule = serde_json::from_str(text).unwrap_or_else(|_| FaultRule::new(Fault::Close));
+        let rule: FaultRule =
+            serde_json::from_str(text).unwrap_or_else(|_| FaultRule::new(Fault::Close));
         let fault = Fault::RateLimited { daily: false, retry_after_s: Some(2) };
         assert_eq!(rule, FaultRule::new(fault).path("/crm").times(1));
     }

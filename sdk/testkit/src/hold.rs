@@ -78,15 +78,15 @@ impl Holds {
     pub(crate) fn add(&self, matching: Matching, stage: Stage) -> Arc<HoldState> {
         let mut registry = crate::lock(&self.0);
         registry.last_id += 1;
-        let state = Arc::new(HoldState {
+        let hold = Arc::new(HoldState {
             id: registry.last_id,
             matching,
             stage,
             held: watch::Sender::new(0),
             released: watch::Sender::new(false),
         });
-        registry.holds.push(Arc::clone(&state));
-        state
+        registry.holds.push(Arc::clone(&hold));
+        hold
     }
 
     pub(crate) fn find(&self, id: u64) -> Option<Arc<HoldState>> {
@@ -133,6 +133,13 @@ impl Hold {
     /// Waits until at least `calls` calls are being held at once.
     pub async fn held(&self, calls: usize) {
         self.state.wait_held(calls).await;
+    }
+
+    /// Waits until no call is being held, because each caller hung up.
+    pub async fn released_by_callers(&self) {
+        let mut held = self.state.held.subscribe();
+        // The sender lives in the state, so the wait cannot end with an error.
+        let _ = held.wait_for(|held| *held == 0).await;
     }
 
     /// Lets the held calls go on.

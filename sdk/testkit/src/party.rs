@@ -60,7 +60,8 @@ fn percent_decoded(part: &str) -> String {
     let mut decoded = Vec::with_capacity(part.len());
     while let Some(byte) = bytes.next() {
         let mut ahead = bytes.clone();
-        let escaped = (byte == b'%').then(|| Some(hex(ahead.next()?)? * 16 + hex(ahead.next()?)?)).flatten();
+        let escaped =
+            (byte == b'%').then(|| Some(hex(ahead.next()?)? * 16 + hex(ahead.next()?)?)).flatten();
         if escaped.is_some() {
             bytes = ahead;
         }
@@ -96,7 +97,12 @@ impl Answer {
     /// An answer with a JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         let content_type = ("content-type".to_owned(), "application/json;charset=utf-8".to_owned());
-        Self { status, headers: vec![content_type], body: body.to_string().into(), pace: Pace::AtOnce }
+        Self {
+            status,
+            headers: vec![content_type],
+            body: body.to_string().into(),
+            pace: Pace::AtOnce,
+        }
     }
 
     /// An answer without a body.
@@ -106,7 +112,7 @@ impl Answer {
 
     /// The same answer with one more header.
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn header(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
@@ -137,7 +143,9 @@ impl Trouble {
 
     pub(crate) fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after_s, .. } | Self::Status { retry_after_s, .. } => *retry_after_s,
+            Self::RateLimited { retry_after_s, .. } | Self::Status { retry_after_s, .. } => {
+                *retry_after_s
+            }
             Self::Unauthorized | Self::Forbidden => None,
         }
     }

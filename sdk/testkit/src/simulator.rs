@@ -138,7 +138,7 @@ impl Drop for Simulator {
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("the simulator could not listen on {address}: choose another port"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("the simulator could not listen on {address}: choose another port")
+    })
 }

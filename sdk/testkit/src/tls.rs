@@ -66,7 +66,8 @@ impl Authority {
         names: &[String],
         leaf: Leaf,
     ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-        let names = if leaf == Leaf::WrongName { vec!["wrong.example".to_owned()] } else { names.to_vec() };
+        let names =
+            if leaf == Leaf::WrongName { vec!["wrong.example".to_owned()] } else { names.to_vec() };
         let mut params = CertificateParams::new(names)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.distinguished_name.push(DnType::CommonName, "venn-testkit simulated third party");

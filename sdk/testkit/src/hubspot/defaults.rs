@@ -54,8 +54,14 @@ const TASKS: &[Row] = &[
 ];
 
 const LIFECYCLE: &[&str] = &[
-    "subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer",
-    "evangelist", "other",
+    "subscriber",
+    "lead",
+    "marketingqualifiedlead",
+    "salesqualifiedlead",
+    "opportunity",
+    "customer",
+    "evangelist",
+    "other",
 ];
 
 fn choices(name: &str) -> &'static [&'static str] {
@@ -101,7 +107,11 @@ pub(super) fn properties(kind: Kind) -> Vec<Property> {
     writable.chain(read_only.into_iter().map(|row| property(kind, row, true))).collect()
 }
 
-fn property(kind: Kind, (name, label, (value_type, field_type)): Row, read_only_value: bool) -> Property {
+fn property(
+    kind: Kind,
+    (name, label, (value_type, field_type)): Row,
+    read_only_value: bool,
+) -> Property {
     let options = choices(name).iter().zip(0..).map(|(value, display_order)| Choice {
         label: (*value).to_owned(),
         value: (*value).to_owned(),

@@ -57,7 +57,8 @@ impl Problem {
         let errors = invalid.iter().map(|one| {
             json!({ "message": one.message, "code": one.code, "context": { "propertyName": [one.name] } })
         });
-        Self::validation(format!("Property values were not valid: {listed}")).with("errors", errors.collect())
+        Self::validation(format!("Property values were not valid: {listed}"))
+            .with("errors", errors.collect())
     }
 
     /// 400: properties without which an object cannot be created.
@@ -129,7 +130,8 @@ impl Problem {
             Trouble::RateLimited { daily, .. } => Self::rate_limited(*daily),
             // Documented are the statuses; the words are ours.
             Trouble::Status { code, .. } => {
-                let reason = http::StatusCode::from_u16(*code).ok().and_then(|code| code.canonical_reason());
+                let reason =
+                    http::StatusCode::from_u16(*code).ok().and_then(|code| code.canonical_reason());
                 let message = reason.unwrap_or("internal error").to_lowercase();
                 Self { status: *code, message, rest: Map::new() }
             }

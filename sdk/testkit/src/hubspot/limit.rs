@@ -70,10 +70,16 @@ impl Limits {
         let used = u32::try_from(self.window.len()).unwrap_or(u32::MAX);
         [
             ("x-hubspot-ratelimit-daily", limit.daily_max.to_string()),
-            ("x-hubspot-ratelimit-daily-remaining", limit.daily_max.saturating_sub(self.today).to_string()),
+            (
+                "x-hubspot-ratelimit-daily-remaining",
+                limit.daily_max.saturating_sub(self.today).to_string(),
+            ),
             ("x-hubspot-ratelimit-interval-milliseconds", WINDOW_MS.to_string()),
             ("x-hubspot-ratelimit-max", limit.ten_secondly_max.to_string()),
-            ("x-hubspot-ratelimit-remaining", limit.ten_secondly_max.saturating_sub(used).to_string()),
+            (
+                "x-hubspot-ratelimit-remaining",
+                limit.ten_secondly_max.saturating_sub(used).to_string(),
+            ),
         ]
     }
 }

@@ -92,7 +92,11 @@ impl ThirdParty for HubSpot {
         if call.path.ends_with("/search") {
             return answer;
         }
-        state.limits.headers().into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+        state
+            .limits
+            .headers()
+            .into_iter()
+            .fold(answer, |answer, (name, value)| answer.header(name, value))
     }
 
     fn trouble(&self, trouble: &Trouble, call: &Call) -> Answer {

@@ -10,6 +10,13 @@ use crate::clock::timestamp_text;
 /// Names and values of properties. An empty value is no value.
 pub(super) type Values = BTreeMap<String, String>;
 
+/// Adds a field to a JSON object.
+pub(super) fn put(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) id: u64,
@@ -36,8 +43,8 @@ impl Record {
     /// The record with the named properties; with the type's default ones if none are named.
     /// Named properties without a value are null, as in HubSpot.
     pub(super) fn view(&self, kind: Kind, named: &[&str]) -> Value {
-        let names = if named.is_empty() { kind.default_properties() } else { named };
-        self.shown(kind, names.iter().copied())
+        let wanted = if named.is_empty() { kind.default_properties() } else { named };
+        self.shown(kind, wanted.iter().copied())
     }
 
     /// The record with every property that has a value: what a write returns.
@@ -61,7 +68,7 @@ impl Record {
         });
         if self.archived {
             // Archiving is the last change that a record sees.
-            view["archivedAt"] = timestamp_text(self.updated_ms).into();
+            put(&mut view, "archivedAt", timestamp_text(self.updated_ms));
         }
         view
     }

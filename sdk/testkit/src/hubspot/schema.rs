@@ -20,6 +20,7 @@ pub(super) struct Choice {
 /// A property's definition. Field names are HubSpot's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are HubSpot's")]
 pub(super) struct Property {
     pub(super) name: String,
     pub(super) label: String,
@@ -70,15 +71,22 @@ impl Property {
     pub(super) fn check(&self) -> Result<(), Problem> {
         let mut letters = self.name.chars();
         let first_ok = letters.next().is_some_and(|first| first.is_ascii_lowercase());
-        if !first_ok || !letters.all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_') {
+        if !first_ok
+            || !letters
+                .all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_')
+        {
             return Err(Problem::validation(format!(
                 "Property name '{}' is not valid: it must start with a letter and may only contain \
                  lowercase letters, numbers and underscores",
                 self.name
             )));
         }
-        let Some((_, fields)) = TYPES.iter().find(|(value_type, _)| *value_type == self.value_type) else {
-            return Err(Problem::validation(format!("'{}' is not a valid property type", self.value_type)));
+        let Some((_, fields)) = TYPES.iter().find(|(value_type, _)| *value_type == self.value_type)
+        else {
+            return Err(Problem::validation(format!(
+                "'{}' is not a valid property type",
+                self.value_type
+            )));
         };
         if !fields.contains(&self.field_type.as_str()) {
             return Err(Problem::validation(format!(
@@ -90,7 +98,9 @@ impl Property {
             return Err(Problem::validation("An enumeration property must have options"));
         }
         if self.has_unique_value && !["string", "number"].contains(&self.value_type.as_str()) {
-            return Err(Problem::validation("hasUniqueValue is only available for string and number properties"));
+            return Err(Problem::validation(
+                "hasUniqueValue is only available for string and number properties",
+            ));
         }
         Ok(())
     }

@@ -125,7 +125,13 @@ impl State {
         record
     }
 
-    pub(super) fn update(&mut self, kind: Kind, id: u64, values: Values, now_ms: i64) -> Option<Record> {
+    pub(super) fn update(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        values: Values,
+        now_ms: i64,
+    ) -> Option<Record> {
         let record = self.table_mut(kind).records.get_mut(&id)?;
         record.values.extend(values);
         record.values = without_empty(std::mem::take(&mut record.values));
@@ -135,10 +141,14 @@ impl State {
 
     /// Archives a record; its associations go with it. An unknown id is nothing to do.
     pub(super) fn archive(&mut self, kind: Kind, id: u64, now_ms: i64) {
-        if let Some(record) = self.table_mut(kind).records.get_mut(&id).filter(|record| !record.archived) {
+        if let Some(record) =
+            self.table_mut(kind).records.get_mut(&id).filter(|record| !record.archived)
+        {
             (record.archived, record.updated_ms) = (true, now_ms);
         }
-        self.links.retain(|link| (link.from, link.from_id) != (kind, id) && (link.to, link.to_id) != (kind, id));
+        self.links.retain(|link| {
+            (link.from, link.from_id) != (kind, id) && (link.to, link.to_id) != (kind, id)
+        });
     }
 
     /// Removes a property and every value of it.
@@ -148,6 +158,22 @@ impl State {
         for record in table.records.values_mut() {
             record.values.remove(name);
         }
+    }
+
+    /// Takes back records that this very call created.
+    pub(super) fn forget(&mut self, kind: Kind, ids: &[u64]) {
+        self.table_mut(kind).records.retain(|id, _| !ids.contains(id));
+        let gone = |(of, id): (Kind, u64)| of == kind && ids.contains(&id);
+        self.links.retain(|link| !gone((link.from, link.from_id)) && !gone((link.to, link.to_id)));
+    }
+
+    /// The records of a type, to go back to if a batch fails half way.
+    pub(super) fn snapshot(&self, kind: Kind) -> BTreeMap<u64, Record> {
+        self.records(kind).clone()
+    }
+
+    pub(super) fn restore(&mut self, kind: Kind, records: BTreeMap<u64, Record>) {
+        self.table_mut(kind).records = records;
     }
 
     pub(super) fn reset(&mut self) {

@@ -11,7 +11,11 @@ use super::state::State;
 use crate::clock::timestamp_text;
 
 /// Reads the `properties` object of an input.
-pub(super) fn values(state: &State, kind: Kind, properties: &Map<String, Value>) -> Result<Values, Problem> {
+pub(super) fn values(
+    state: &State,
+    kind: Kind,
+    properties: &Map<String, Value>,
+) -> Result<Values, Problem> {
     let mut values = Values::new();
     let mut invalid = Vec::new();
     for (name, value) in properties {
@@ -31,7 +35,10 @@ fn value_of(state: &State, kind: Kind, name: &str, value: &Value) -> Result<Stri
     };
     // HubSpot documents the codes below; where it gives no example, the words are ours.
     if property.read_only_value {
-        return Err(("READ_ONLY_VALUE", format!("\"{name}\" is a read only property; its value cannot be set.")));
+        return Err((
+            "READ_ONLY_VALUE",
+            format!("\"{name}\" is a read only property; its value cannot be set."),
+        ));
     }
     let text = match value {
         Value::String(text) => text.clone(),
@@ -51,8 +58,13 @@ fn typed(property: &Property, text: String) -> Result<String, Refused> {
         "number" if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(text),
         "number" => Err(("INVALID_INTEGER", format!("{name} was not a valid number"))),
         "bool" if ["true", "false"].contains(&text.as_str()) => Ok(text),
-        "bool" => Err(("INVALID_OPTION", format!("{text} was not one of the allowed options: [true, false]"))),
-        "date" | "datetime" => moment(&text).ok_or_else(|| ("INVALID_DATE", format!("{text} was not a valid date"))),
+        "bool" => Err((
+            "INVALID_OPTION",
+            format!("{text} was not one of the allowed options: [true, false]"),
+        )),
+        "date" | "datetime" => {
+            moment(&text).ok_or_else(|| ("INVALID_DATE", format!("{text} was not a valid date")))
+        }
         "enumeration" => choice(property, text),
         _ => Ok(text),
     }
@@ -73,7 +85,11 @@ fn choice(property: &Property, text: String) -> Result<String, Refused> {
     let allowed = |value: &str| property.options.iter().any(|choice| choice.value == value);
     // Several choices of one property are joined with semicolons.
     let many = property.field_type == "checkbox";
-    if if many { text.split(';').filter(|value| !value.is_empty()).all(allowed) } else { allowed(&text) } {
+    if if many {
+        text.split(';').filter(|value| !value.is_empty()).all(allowed)
+    } else {
+        allowed(&text)
+    } {
         return Ok(text);
     }
     let options: Vec<&str> = property.options.iter().map(|choice| choice.value.as_str()).collect();
@@ -82,14 +98,20 @@ fn choice(property: &Property, text: String) -> Result<String, Refused> {
 }
 
 /// Refuses a value that another live record already has. `id` is the record that is written to.
-pub(super) fn unique(state: &State, kind: Kind, values: &Values, id: Option<u64>) -> Result<(), Problem> {
+pub(super) fn unique(
+    state: &State,
+    kind: Kind,
+    values: &Values,
+    id: Option<u64>,
+) -> Result<(), Problem> {
     let mut invalid = Vec::new();
     for property in state.properties(kind).iter().filter(|property| property.has_unique_value) {
         let name = &property.name;
         let Some(value) = values.get(name).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let Some(other) = state.holder(kind, name, value).filter(|other| Some(other.id) != id) else {
+        let Some(other) = state.holder(kind, name, value).filter(|other| Some(other.id) != id)
+        else {
             continue;
         };
         if kind == Kind::Contacts && name == "email" {
@@ -109,7 +131,8 @@ pub(super) fn unique(state: &State, kind: Kind, values: &Values, id: Option<u64>
 /// Refuses a new record that lacks what its type needs.
 pub(super) fn required(kind: Kind, values: &Values) -> Result<(), Problem> {
     let lacks = |name: &&str| values.get(*name).is_none_or(String::is_empty);
-    let missing: Vec<&str> = super::defaults::required(kind).iter().copied().filter(lacks).collect();
+    let missing: Vec<&str> =
+        super::defaults::required(kind).iter().copied().filter(lacks).collect();
     if missing.is_empty() { Ok(()) } else { Err(Problem::required(kind, &missing)) }
 }
 

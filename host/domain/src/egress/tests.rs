@@ -1,0 +1,14 @@
+//! Tests of the egress policy: hand vectors from the attack catalogue, and
+//! properties over generated URLs, rules and addresses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod address;
+mod header;
+mod rule;
+mod url;

@@ -1,0 +1,109 @@
+//! What the sandbox asks of the rest of the host while a guest runs.
+//!
+//! The sandbox decides by [`Authority`] *before* it calls a port; a port reads
+//! under the live sharing rules and says so if something changed meanwhile.
+//!
+//! To add one: a method here, its capability's file, the server's adapter.
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use venn_domain::{
+    authority::{Authority, Denial},
+    capability::OverlapFields,
+    id::PartnershipId,
+    overlap::{OverlapCount, OverlapQuery},
+};
+use zeroize::Zeroizing;
+
+pub use crate::capability::overlaps::{ChangeAnswer, OverlapAnswer};
+
+/// Why a port has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortError {
+    /// Not allowed (any more).
+    Denied(Denial),
+    /// The argument makes no sense, for example a forged cursor.
+    Invalid(String),
+    /// Not now, or not yet.
+    Unavailable(String),
+    /// Something of ours failed: it ends the run, and is never the plugin's fault.
+    Failed(String),
+}
+
+/// A credential on its way into one header. It has no `Debug`, no `Clone` and
+/// no `Serialize`, and is wiped when dropped.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the value.
+    pub fn new(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The rest of the host, as one run sees it: bound to one install.
+#[async_trait]
+pub trait Ports: Send + Sync {
+    /// The number of the newest authority: one atomic load.
+    fn authority_number(&self) -> u64;
+
+    /// The newest authority.
+    async fn authority(&self) -> Result<Arc<Authority>, PortError>;
+
+    /// One page of overlaps. The query was checked; `limit` is 1 to 1,000.
+    async fn overlaps_find(
+        &self,
+        authority: &Authority,
+        query: &OverlapQuery,
+    ) -> Result<OverlapAnswer, PortError>;
+
+    /// The overlaps on one domain.
+    async fn overlaps_lookup(
+        &self,
+        authority: &Authority,
+        domain: &str,
+        fields: &OverlapFields,
+    ) -> Result<OverlapAnswer, PortError>;
+
+    /// Counts per pair of populations, of one partnership or all readable ones.
+    async fn overlaps_counts(
+        &self,
+        authority: &Authority,
+        partnership: Option<&PartnershipId>,
+    ) -> Result<Vec<OverlapCount>, PortError>;
+
+    /// Changes of one partnership after a cursor; without one from where the
+    /// install was enabled. `limit` is 1 to 1,000.
+    async fn overlaps_changes(
+        &self,
+        authority: &Authority,
+        partnership: &PartnershipId,
+        cursor: Option<&str>,
+        fields: &OverlapFields,
+        limit: u32,
+    ) -> Result<ChangeAnswer, PortError>;
+
+    /// One committed value of the install's state.
+    async fn state_get(
+        &self,
+        partnership: Option<&PartnershipId>,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, PortError>;
+
+    /// Up to `limit` committed keys that start with `prefix`, in byte order,
+    /// after `cursor`.
+    async fn state_keys(
+        &self,
+        partnership: Option<&PartnershipId>,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, PortError>;
+
+    /// The credential of a connection, by the manifest's name.
+    async fn credential(&self, connection: &str) -> Result<Secret, PortError>;
+}

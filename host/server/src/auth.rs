@@ -1,0 +1,91 @@
+//! Who calls: the bearer token, looked up by its public id and compared by
+//! hash in constant time. Every handler takes a [`Caller`] and states its need.
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use venn_domain::{
+    id::{TokenId, UserId},
+    organization::{Need, Principal},
+};
+
+use crate::{
+    app::App,
+    error::{ApiError, Code},
+};
+
+/// A caller with a valid token.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who, in which organization, with which role and scopes.
+    pub principal: Principal,
+    /// The token.
+    pub token: TokenId,
+}
+
+impl Caller {
+    /// The caller may do this, or the error that says why not.
+    pub fn need(&self, need: Need<'_>) -> Result<(), ApiError> {
+        Ok(self.principal.may(need)?)
+    }
+
+    /// The user's id, as the audit names it.
+    pub fn user(&self) -> &UserId {
+        &self.principal.user
+    }
+}
+
+/// Random bytes in a token's secret part.
+const SECRET_BYTES: usize = 32;
+
+/// A new token's text and the hash that is stored.
+pub fn make_token(id: &TokenId) -> Result<(String, Vec<u8>), getrandom::Error> {
+    let mut secret = [0_u8; SECRET_BYTES];
+    getrandom::fill(&mut secret)?;
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = Sha256::digest(secret.as_bytes()).to_vec();
+    Ok((format!("venn_{}_{secret}", id.as_str().trim_start_matches("tok_")), hash))
+}
+
+/// Splits a token's text into its id and secret part.
+fn split_token(text: &str) -> Option<(TokenId, &str)> {
+    let (id, secret) = text.strip_prefix("venn_")?.split_once('_')?;
+    Some((format!("tok_{id}").parse().ok()?, secret))
+}
+
+fn unauthenticated(detail: &str) -> ApiError {
+    ApiError::new(
+        Code::Unauthenticated,
+        detail,
+        "Send `authorization: Bearer <token>`; `venn login` keeps one for the command line.",
+    )
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
+        let header = parts.headers.get(header::AUTHORIZATION);
+        let header = header.ok_or_else(|| unauthenticated("There is no token with the request."))?;
+        let text = header.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let invalid = || unauthenticated("The token is not valid, or has expired.");
+        let (id, secret) = text.and_then(|text| split_token(text.trim())).ok_or_else(invalid)?;
+        let found = app.store.token_for_login(&id).await?.ok_or_else(invalid)?;
+        let hash = Sha256::digest(secret.as_bytes());
+        if !bool::from(hash.as_slice().ct_eq(&found.hash)) {
+            return Err(invalid());
+        }
+        if found.revoked || found.expires_at <= app.store.now() {
+            return Err(invalid());
+        }
+        let caller = Self { principal: found.principal, token: id };
+        // Later extractors and the idempotency layer see the same caller.
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
+    }
+}

@@ -1,0 +1,1 @@
+//! The publisher toolchain (being written).

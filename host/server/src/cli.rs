@@ -1,0 +1,1 @@
+//! The `venn` command (being written).

@@ -1,0 +1,1 @@
+//! What a running guest reads, from the store (being written).

@@ -1,0 +1,69 @@
+//! The one number that any change of authority raises.
+//!
+//! [`raise`] runs inside the transaction of the change. The writer publishes
+//! the number to running code once the group is committed: a host call never
+//! sees the number before the change, and never the change long before it.
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use sqlx::AnyConnection;
+use tokio::sync::Notify;
+
+use crate::{Store, StoreError};
+
+/// The newest committed number, as one atomic.
+#[derive(Default)]
+pub(crate) struct AuthorityNumber {
+    number: AtomicU64,
+    raised: AtomicBool,
+    changed: Notify,
+}
+
+impl AuthorityNumber {
+    pub(crate) fn get(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// Reads the number back after a group in which somebody raised it.
+    pub(crate) async fn publish(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        if self.raised.swap(false, Ordering::AcqRel) {
+            self.publish_now(connection).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn publish_now(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let number: i64 =
+            sqlx::query_scalar("SELECT number FROM authority WHERE one = 1").fetch_one(connection).await?;
+        self.number.store(number.unsigned_abs(), Ordering::Release);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+}
+
+/// Raises the number in this transaction.
+pub(crate) async fn raise(store: &Store, connection: &mut AnyConnection) -> Result<(), StoreError> {
+    store.authority().raised.store(true, Ordering::Release);
+    sqlx::query("UPDATE authority SET number = number + 1 WHERE one = 1").execute(connection).await?;
+    Ok(())
+}
+
+impl Store {
+    /// The newest authority number that was committed: one atomic load.
+    pub fn authority_no(&self) -> u64 {
+        self.authority().get()
+    }
+
+    /// Returns once the number differs from `seen`.
+    pub async fn authority_changed(&self, seen: u64) {
+        loop {
+            let changed = self.authority().changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, so that no change falls in between.
+            changed.as_mut().enable();
+            if self.authority_no() != seen {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
