@@ -56,25 +56,40 @@ pub(crate) fn upsert_tasks(
     Ok(by_property(answer.json::<Records>()?, OVERLAP_PROPERTY))
 }
 
-/// The ids of the records of a type whose property has one of the values, by
-/// value; at most 100 values. Where several records share one, the oldest.
-pub(crate) fn search(
-    object: &str,
-    property: &str,
-    values: &BTreeSet<&str>,
+/// Which of these overlaps, at most 100, have a task already: the task's id per
+/// overlap. HubSpot answers 207 if some have none, and that is fine here.
+pub(crate) fn known_tasks(
+    overlaps: &BTreeSet<&str>,
     operation: String,
 ) -> Result<BTreeMap<String, String>, Fault> {
-    let filter = json!({ "propertyName": property, "operator": "IN", "values": values });
+    let inputs: Vec<_> = overlaps.iter().map(|id| json!({ "id": id })).collect();
+    let body = json!({
+        "idProperty": OVERLAP_PROPERTY,
+        "properties": [OVERLAP_PROPERTY],
+        "inputs": inputs,
+    });
+    let request = post("/crm/v3/objects/tasks/batch/read", &body);
+    let answer = success(call(request.operation(operation))?)?;
+    Ok(by_property(answer.json::<Records>()?, OVERLAP_PROPERTY))
+}
+
+/// The companies on these domains, at most 100: the company's id per domain.
+/// Where several share one, the oldest.
+pub(crate) fn companies(
+    domains: &BTreeSet<&str>,
+    operation: String,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let filter = json!({ "propertyName": "domain", "operator": "IN", "values": domains });
     let body = json!({
         "filterGroups": [{ "filters": [filter] }],
-        "properties": [property],
+        "properties": ["domain"],
         "sorts": [{ "propertyName": "hs_object_id", "direction": "ASCENDING" }],
-        // HubSpot's most; twice what is asked for, as values may be shared.
+        // HubSpot's most; twice what is asked for, as domains may be shared.
         "limit": 200,
     });
-    let request = post(&format!("/crm/v3/objects/{object}/search"), &body);
+    let request = post("/crm/v3/objects/companies/search", &body);
     let answer = success(call(request.operation(operation))?)?;
-    Ok(by_property(answer.json::<Records>()?, property))
+    Ok(by_property(answer.json::<Records>()?, "domain"))
 }
 
 /// Links tasks to companies, at most 100 pairs of (task, company).

@@ -1,6 +1,6 @@
 //! One run: read changes, make tasks, note it on the timeline, remember the
 //! place. Bounded, so that a backfill of any size is a chain of short runs.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use venn_sdk::{
     Error, Event, Fault, Report,
@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     crm,
     place::{self, Start},
-    task::{self, OVERLAP_PROPERTY, Wanted},
+    task::{self, Wanted},
 };
 
 /// Changes in one page: HubSpot takes at most 100 tasks in one batch.
@@ -80,11 +80,8 @@ fn make_tasks(wanted: &[Wanted<'_>], backfill: bool, config: &Config) -> Result<
     let name = |what: &str| task::operation(what, wanted);
     // Only a backfill meets tasks that people may have worked on.
     let ids: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.overlap.id.as_str()).collect();
-    let known = if backfill {
-        crm::search("tasks", OVERLAP_PROPERTY, &ids, name("known"))?
-    } else {
-        Default::default()
-    };
+    let known =
+        if backfill { crm::known_tasks(&ids, name("known"))? } else { BTreeMap::new() };
     let input = |wanted: &Wanted<'_>| {
         task::upsert_input(*wanted, known.contains_key(&wanted.overlap.id), config)
     };
@@ -94,8 +91,8 @@ fn make_tasks(wanted: &[Wanted<'_>], backfill: bool, config: &Config) -> Result<
         return Ok(());
     }
     let domains: BTreeSet<&str> =
-        wanted.iter().map(|w| w.overlap.domain.as_str()).filter(|d| !d.is_empty()).collect();
-    let companies = crm::search("companies", "domain", &domains, name("companies"))?;
+        wanted.iter().map(|wanted| wanted.overlap.domain.as_str()).collect();
+    let companies = crm::companies(&domains, name("companies"))?;
     let pair = |wanted: &Wanted<'_>| {
         let task = tasks.get(&wanted.overlap.id)?;
         Some((task.as_str(), companies.get(&wanted.overlap.domain)?.as_str()))

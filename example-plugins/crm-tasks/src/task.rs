@@ -86,7 +86,7 @@ pub(crate) fn timeline_text(overlap: &Overlap) -> String {
     format!("A task was made in HubSpot: this account is known to {partner}.")
 }
 
-fn first_of<'a>(texts: [&'a str; 3]) -> &'a str {
+fn first_of(texts: [&str; 3]) -> &str {
     texts.into_iter().map(str::trim).find(|text| !text.is_empty()).unwrap_or_default()
 }
 

@@ -1,1 +1,231 @@
 //! Whether a leased delivery becomes a run: a job, or a refusal with a reason.
+//!
+//! Decided before the guest is loaded, so a refusal costs nothing and is never
+//! the plugin's failure. To add a reason: a member of [`Admission`], a rule in
+//! [`admit`] at its place (what concerns everyone stands first), a test.
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::{ERASE, UNINSTALLING},
+    limits,
+    time::Timestamp,
+    verdict::Owner,
+};
+
+/// Where an install is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstallState {
+    /// Being set up.
+    Draft,
+    /// Runs.
+    Enabled,
+    /// Stopped by the customer; what arrives waits.
+    Paused,
+    /// Says goodbye: only `uninstalling` and `erase` still run.
+    Uninstalling,
+    /// Gone.
+    Removed,
+}
+
+crate::verdict::names!(InstallState {
+    Draft = "draft",
+    Enabled = "enabled",
+    Paused = "paused",
+    Uninstalling = "uninstalling",
+    Removed = "removed"
+});
+
+/// What the store knows when a delivery is leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission<'a> {
+    /// The present moment.
+    pub now: Timestamp,
+    /// The kind of the event.
+    pub kind: &'a str,
+    /// Where the install is in its life.
+    pub install_state: InstallState,
+    /// The platform stopped the plugin.
+    pub plugin_suspended: bool,
+    /// The release may run: published, and not withdrawn.
+    pub release_live: bool,
+    /// The manifest asks for this kind of event.
+    pub wants_kind: bool,
+    /// Whether the event's partnership is active; none if it is about none.
+    pub partnership_active: Option<bool>,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// After this the event is not worth delivering any more.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a delivery does not become a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{why}")]
+pub struct Refusal {
+    /// Stable, for example `install.paused`.
+    pub code: &'static str,
+    /// The reason, in one sentence.
+    pub why: &'static str,
+    /// Who can change that.
+    pub who_can_change_it: Owner,
+    /// The delivery waits until that changes; else it is settled.
+    pub waits: bool,
+}
+
+/// Whether this delivery becomes a run.
+pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
+    use Owner::{CustomerAdmin, PlatformAdmin, Publisher};
+    let settled = |code, why, who| Err(Refusal { code, why, who_can_change_it: who, waits: false });
+    let waits = |code, why, who| Err(Refusal { code, why, who_can_change_it: who, waits: true });
+    let farewell = matches!(admission.kind, UNINSTALLING | ERASE);
+
+    match admission.install_state {
+        InstallState::Removed => {
+            return settled("install.removed", "the installation was removed", CustomerAdmin);
+        }
+        InstallState::Uninstalling if !farewell => {
+            return settled("install.uninstalling", "it is being uninstalled", CustomerAdmin);
+        }
+        _ => {}
+    }
+    if admission.plugin_suspended {
+        let why = "the platform has suspended this integration";
+        return waits("plugin.suspended", why, PlatformAdmin);
+    }
+    if !admission.release_live {
+        let why = "this release was withdrawn, and no other one is chosen";
+        return waits("release.withdrawn", why, Publisher);
+    }
+    match admission.install_state {
+        InstallState::Draft => {
+            return waits("install.draft", "the installation is not enabled yet", CustomerAdmin);
+        }
+        InstallState::Paused if !farewell => {
+            return waits("install.paused", "the installation is paused", CustomerAdmin);
+        }
+        _ => {}
+    }
+    if !admission.wants_kind {
+        let why = "the release does not ask for this kind of event";
+        return settled("event.unwanted", why, Publisher);
+    }
+    // The end of a partnership is what `erase` tells of.
+    if admission.partnership_active == Some(false) && admission.kind != ERASE {
+        return settled("partnership.ended", "the partnership has ended", CustomerAdmin);
+    }
+    if admission.expires_at.is_some_and(|expires_at| expires_at <= admission.now) {
+        return settled("delivery.expired", "it waited longer than it is of use", CustomerAdmin);
+    }
+    if u64::from(admission.attempt) > limits::DELIVERY_ATTEMPTS {
+        return settled("delivery.dead", "all attempts were used up", CustomerAdmin);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Admission<'static> = Admission {
+        now: Timestamp(1_000),
+        kind: "overlaps-changed",
+        install_state: InstallState::Enabled,
+        plugin_suspended: false,
+        release_live: true,
+        wants_kind: true,
+        partnership_active: Some(true),
+        attempt: 8,
+        expires_at: Some(Timestamp(1_001)),
+    };
+
+    #[test]
+    fn each_reason_refuses_with_its_whole_text() {
+        let refused = |admission: Admission<'_>| {
+            let r = admit(&admission).err();
+            r.map(|r| (r.code, r.why, r.who_can_change_it.name(), r.waits))
+        };
+        assert_eq!(refused(GOOD), None);
+        assert_eq!(refused(Admission { partnership_active: None, expires_at: None, ..GOOD }), None);
+        let state = |install_state| Admission { install_state, ..GOOD };
+        let cases = [
+            (
+                state(InstallState::Removed),
+                ("install.removed", "the installation was removed", "customer-admin", false),
+            ),
+            (
+                state(InstallState::Uninstalling),
+                ("install.uninstalling", "it is being uninstalled", "customer-admin", false),
+            ),
+            (
+                state(InstallState::Draft),
+                ("install.draft", "the installation is not enabled yet", "customer-admin", true),
+            ),
+            (
+                state(InstallState::Paused),
+                ("install.paused", "the installation is paused", "customer-admin", true),
+            ),
+            (
+                Admission { plugin_suspended: true, ..GOOD },
+                (
+                    "plugin.suspended",
+                    "the platform has suspended this integration",
+                    "platform-admin",
+                    true,
+                ),
+            ),
+            (
+                Admission { release_live: false, ..GOOD },
+                (
+                    "release.withdrawn",
+                    "this release was withdrawn, and no other one is chosen",
+                    "publisher",
+                    true,
+                ),
+            ),
+            (
+                Admission { wants_kind: false, ..GOOD },
+                (
+                    "event.unwanted",
+                    "the release does not ask for this kind of event",
+                    "publisher",
+                    false,
+                ),
+            ),
+            (
+                Admission { partnership_active: Some(false), ..GOOD },
+                ("partnership.ended", "the partnership has ended", "customer-admin", false),
+            ),
+            (
+                Admission { expires_at: Some(GOOD.now), ..GOOD },
+                ("delivery.expired", "it waited longer than it is of use", "customer-admin", false),
+            ),
+            (
+                Admission { attempt: 9, ..GOOD },
+                ("delivery.dead", "all attempts were used up", "customer-admin", false),
+            ),
+        ];
+        for (admission, expected) in cases {
+            assert_eq!(refused(admission), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_farewell_still_runs_but_not_on_a_suspended_plugin() {
+        let farewell = |kind, install_state| Admission {
+            kind,
+            install_state,
+            partnership_active: (kind == ERASE).then_some(false),
+            ..GOOD
+        };
+        for kind in [UNINSTALLING, ERASE] {
+            assert_eq!(admit(&farewell(kind, InstallState::Uninstalling)), Ok(()));
+            assert_eq!(admit(&farewell(kind, InstallState::Paused)), Ok(()));
+            let gone = admit(&farewell(kind, InstallState::Removed));
+            assert_eq!(gone.map_err(|r| r.code), Err("install.removed"));
+            let suspended =
+                Admission { plugin_suspended: true, ..farewell(kind, InstallState::Uninstalling) };
+            assert_eq!(admit(&suspended).map_err(|r| r.code), Err("plugin.suspended"));
+        }
+    }
+}

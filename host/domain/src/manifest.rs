@@ -1,8 +1,13 @@
 //! The manifest: what a release asks for and promises.
 //!
 //! Written by hand as `venn.toml`, sent as JSON; the same members either way.
-//! Reading it is in [`Manifest::parse`]; what is wrong is listed whole, each
-//! problem with its place.
+//! - [`read`]: TOML or JSON to a [`Manifest`], or every problem with its place.
+//! - [`check`]: what must hold beyond the shape.
+//! - [`schema`]: which configuration schemas are accepted, and compiling them.
+//! - [`config`]: a customer's configuration against its schema.
+//!
+//! To add a member: the field here with a default, its rule in [`check`], a
+//! line in the tests' table of problems.
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,7 +16,14 @@ use crate::{
 };
 
 mod check;
+pub mod config;
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+
 pub use check::{PROBLEM_LIMIT, Problem};
+pub use config::check_config;
 
 /// What a release asks for and promises.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -179,7 +179,8 @@ impl Principal {
     /// May this caller do that?
     pub fn may(&self, need: Need<'_>) -> Result<(), AccessDenied> {
         let own = need.organization == Some(&self.organization);
-        if !own && !(need.platform && self.kinds.platform) {
+        let as_platform = need.platform && self.kinds.platform;
+        if !own && !as_platform {
             return Err(AccessDenied::NotVisible);
         }
         if !need.roles.contains(&self.role) {

@@ -2,7 +2,12 @@
 //! it used, and what the host saw at the boundary.
 use serde::{Deserialize, Serialize};
 
-use crate::{authority::Denial, capability::Capability, id::PartnershipId, time::Timestamp};
+use crate::{
+    authority::{Authority, Denial},
+    capability::Capability,
+    id::PartnershipId,
+    time::Timestamp,
+};
 
 /// How a run ended. Always a value: a guest's misbehaviour is not our error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +96,22 @@ impl Effects {
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
         self.state.is_empty() && self.timeline.is_empty()
+    }
+
+    /// What is still allowed when the effects are committed, and how many are
+    /// not: something may have been revoked since the guest made them.
+    #[must_use]
+    pub fn still_allowed(mut self, authority: &Authority) -> (Self, u64) {
+        let before = self.state.len() + self.timeline.len();
+        let allowed = |capability, partnership: Option<&PartnershipId>| {
+            authority.allows(capability).is_ok()
+                && partnership.is_none_or(|id| authority.allows_partnership(id.as_str()).is_ok())
+        };
+        self.state.retain(|write| allowed(Capability::State, write.partnership.as_ref()));
+        self.timeline
+            .retain(|entry| allowed(Capability::TimelineWrite, entry.partnership.as_ref()));
+        let dropped = before - self.state.len() - self.timeline.len();
+        (self, dropped as u64)
     }
 }
 
@@ -230,9 +251,4 @@ impl Outcome {
             _ => None,
         })
     }
-}
-
-/// The capability that an effect needs when it is committed.
-pub const fn effect_capability(timeline: bool) -> Capability {
-    if timeline { Capability::TimelineWrite } else { Capability::State }
 }

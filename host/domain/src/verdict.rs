@@ -4,7 +4,56 @@
 //! - [`signal`]: what the outcome shows, one signal per row of the table.
 //! - [`provisional`]: the pure first verdict, from this run's signals alone.
 //! - [`route`]: the total function from verdict to the one step to its owner.
+//!
+//! To add a rule: a row in `provisional`, a test beside it, and a higher
+//! [`ALGORITHM_VERSION`].
 use serde::{Deserialize, Serialize};
+
+mod evidence;
+mod provisional;
+mod route;
+pub mod signal;
+#[cfg(test)]
+mod tests;
+
+pub use provisional::{Facts, provisional};
+pub use route::{FaqEntry, RouteKind, RoutePlan, route};
+
+/// The rule set of this crate; stored with every verdict.
+pub const ALGORITHM_VERSION: u16 = 1;
+
+macro_rules! names {
+    ($type:ident { $($variant:ident = $name:literal),* }) => {
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name in the API and the store.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Reads a name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+pub(crate) use names;
+
+names!(Class {
+    Plugin = "plugin", ThirdParty = "third-party", CustomerConfig = "customer-config",
+    GrantMissing = "grant-missing", Platform = "platform", Unknown = "unknown"
+});
+names!(Kind {
+    Transient = "transient", Permanent = "permanent", Quota = "quota",
+    Security = "security", Contract = "contract"
+});
+names!(Owner {
+    Publisher = "publisher", CustomerAdmin = "customer-admin",
+    PlatformAdmin = "platform-admin", DataOwner = "data-owner"
+});
 
 /// Where the fault lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

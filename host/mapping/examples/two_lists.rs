@@ -33,7 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mapping = map_lists(&lefts, &rights, &Decisions::default());
     println!("{:#?}", mapping.figures());
     let name = |accounts: &[Account], id: &str| {
-        accounts.iter().find(|account| account.0 == id).map(|account| account.1.clone()).unwrap_or_default()
+        accounts
+            .iter()
+            .find(|account| account.0 == id)
+            .map(|account| account.1.clone())
+            .unwrap_or_default()
     };
     for rule in [Rule::Similar, Rule::Host] {
         println!("\n{rule}:");
@@ -98,10 +102,13 @@ fn near_misses(mapping: &Mapping, left: &[Entry], right: &[Entry]) -> Vec<(u16, 
 fn time(accounts: usize, left: &[Account], right: &[Account]) {
     use std::time::Instant;
     let seeds = |accounts: &[Account]| -> Vec<(String, String)> {
-        let seeds = accounts.iter().map(|(_, name, website)| (name.clone(), website.clone().unwrap_or_default()));
+        let seeds = accounts
+            .iter()
+            .map(|(_, name, website)| (name.clone(), website.clone().unwrap_or_default()));
         seeds.collect()
     };
-    let (left, right) = venn_mapping::bench_data::synthetic(&seeds(left), &seeds(right), accounts, 1);
+    let (left, right) =
+        venn_mapping::bench_data::synthetic(&seeds(left), &seeds(right), accounts, 1);
     for round in 1..=5 {
         let start = Instant::now();
         let entries = |side: &[venn_mapping::bench_data::Account]| -> Vec<Entry> {
@@ -111,8 +118,10 @@ fn time(accounts: usize, left: &[Account], right: &[Account]) {
         let normalised = start.elapsed();
         let mapping = map_lists(&lefts, &rights, &Decisions::default());
         let all = start.elapsed();
-        let per_s = 2.0 * accounts as f64 / all.as_secs_f64();
-        println!("round {round}: normalise {normalised:?}, map {:?}, {per_s:.0} accounts/s", all - normalised);
+        let per_s = 2_000_000 * accounts as u128 / all.as_micros().max(1);
+        println!(
+            "round {round}: normalised after {normalised:?}, mapped after {all:?}, {per_s} accounts/s"
+        );
         if round == 5 {
             println!("{:?}", mapping.figures());
         }

@@ -32,7 +32,12 @@ pub fn synthetic(
     (side("l", left_seed, accounts, &mut random), side("r", right_seed, accounts, &mut random))
 }
 
-fn side(prefix: &str, seeds: &[(String, String)], accounts: usize, random: &mut SplitMix) -> Vec<Account> {
+fn side(
+    prefix: &str,
+    seeds: &[(String, String)],
+    accounts: usize,
+    random: &mut SplitMix,
+) -> Vec<Account> {
     let mut all = Vec::with_capacity(accounts);
     for copy in 0.. {
         if seeds.is_empty() {

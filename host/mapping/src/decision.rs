@@ -109,7 +109,8 @@ impl Decisions {
     /// The decisions that bind now: `exists` says whether an account does.
     pub fn live(&self, exists: &dyn Fn(Side, &str) -> bool) -> LiveDecisions {
         let mut live = self.clone();
-        live.by_left.retain(|left, (right, _)| exists(Side::Left, left) && exists(Side::Right, right));
+        live.by_left
+            .retain(|left, (right, _)| exists(Side::Left, left) && exists(Side::Right, right));
         live.by_right.retain(|right, left| exists(Side::Left, left) && exists(Side::Right, right));
         LiveDecisions(live)
     }

@@ -50,7 +50,8 @@ impl Entry {
         let name = NameKey::of(name);
         let host = website.map_or(Err(NoDomain::NoWebsite), Host::parse);
         let mut name_must_match = false;
-        let mut domain = host.as_ref().map_err(|why| *why).and_then(|host| host.registrable().map(|_| ()));
+        let mut domain =
+            host.as_ref().map_err(|why| *why).and_then(|host| host.registrable().map(|_| ()));
         if let Ok(host) = &host
             && let Ok(registrable) = host.registrable()
             && let Some(shared) = shared_host::covering(host.as_str(), registrable)
@@ -108,7 +109,10 @@ mod tests {
             (entry.registrable().map(str::to_owned), entry.name_must_match())
         };
         let own = |domain: &str| (Ok(domain.to_owned()), true);
-        assert_eq!(domain("Acme", "https://www.facebook.com/acme"), (Err(NoDomain::SharedHost), false));
+        assert_eq!(
+            domain("Acme", "https://www.facebook.com/acme"),
+            (Err(NoDomain::SharedHost), false)
+        );
         assert_eq!(domain("Facebook", "https://www.facebook.com/"), own("facebook.com"));
         assert_eq!(domain("GitHub, Inc.", "github.com"), own("github.com"));
         assert_eq!(domain("Githubber", "github.com/x"), (Err(NoDomain::SharedHost), false));

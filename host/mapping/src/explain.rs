@@ -153,7 +153,9 @@ fn compared_with_all(
     let mut reasons: Vec<Reason> = sorted
         .iter()
         .take(COMPARED_MAX)
-        .map(|(similarity, other)| compared_with(account, side, other, *similarity, pairing, decisions))
+        .map(|(similarity, other)| {
+            compared_with(account, side, other, *similarity, pairing, decisions)
+        })
         .collect();
     let more = sorted.len().saturating_sub(COMPARED_MAX);
     if more > 0 {
@@ -207,9 +209,15 @@ impl fmt::Display for NoDomain {
         f.write_str(match self {
             Self::NoWebsite => "The account has no website.",
             Self::Unreadable => "The website isn't a web address.",
-            Self::IpAddress => "The website is an IP address, which says nothing about the company.",
-            Self::BareSuffix => "The website is a public suffix, under which anybody may have a domain.",
-            Self::PrivateName => "The website is a name that is only known inside a private network.",
+            Self::IpAddress => {
+                "The website is an IP address, which says nothing about the company."
+            }
+            Self::BareSuffix => {
+                "The website is a public suffix, under which anybody may have a domain."
+            }
+            Self::PrivateName => {
+                "The website is a name that is only known inside a private network."
+            }
             Self::FreeMail => "The website is a free-mail domain, which many companies use.",
             Self::SharedHost => "The website is a page on a host where many companies have one.",
         })
@@ -242,7 +250,10 @@ impl fmt::Display for Reason {
                 write!(f, "The other side has no account on {domain}.")
             }
             Self::RejectedByPerson { with } => {
-                write!(f, "Not paired with {with}: a person said that they are different companies.")
+                write!(
+                    f,
+                    "Not paired with {with}: a person said that they are different companies."
+                )
             }
             Self::PairedFirst { with, instead, rule } => {
                 write!(f, "{with} is paired with {instead} already: {rule}.")

@@ -51,7 +51,15 @@ pub struct Host {
 /// Top-level names that never reach the public DNS (RFC 2606, 6761, 6762 and
 /// ICANN's reserved `internal`): equal text doesn't mean the same machine.
 const PRIVATE_TLDS: [&str; 10] = [
-    "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "onion",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localhost",
+    "onion",
     "private",
 ];
 
@@ -84,10 +92,8 @@ impl Host {
 
     fn of_dns_name(ascii: &str) -> Self {
         // `www.com` is a name of its own, `www.acme.com` isn't.
-        let stripped = ascii
-            .strip_prefix("www.")
-            .filter(|rest| domain_at(rest).is_ok())
-            .unwrap_or(ascii);
+        let stripped =
+            ascii.strip_prefix("www.").filter(|rest| domain_at(rest).is_ok()).unwrap_or(ascii);
         Self { text: Arc::from(stripped), domain_at: domain_at(stripped) }
     }
 
@@ -179,10 +185,20 @@ mod tests {
     #[test]
     fn every_way_of_writing_a_website_gives_the_same_host() {
         for website in [
-            "acme.com", "ACME.com.", "www.acme.com", "http://acme.com", "HTTPS://Acme.Com:443/a?b#c",
-            "//acme.com/x", "https://user:secret@www.acme.com/", "info@acme.com",
-            "mailto:info@acme.com", "acme.com/path", "acme.com; acme.de", " acme.com, acme.de ",
-            "acme.com:8080", "https://acme.com\\x",
+            "acme.com",
+            "ACME.com.",
+            "www.acme.com",
+            "http://acme.com",
+            "HTTPS://Acme.Com:443/a?b#c",
+            "//acme.com/x",
+            "https://user:secret@www.acme.com/",
+            "info@acme.com",
+            "mailto:info@acme.com",
+            "acme.com/path",
+            "acme.com; acme.de",
+            " acme.com, acme.de ",
+            "acme.com:8080",
+            "https://acme.com\\x",
         ] {
             check(website, "acme.com", Ok("acme.com"));
         }

@@ -111,7 +111,8 @@ pub fn pair_crossing(left: &[Entry], right: &[Entry], decisions: &LiveDecisions)
         .all_fixed()
         .filter_map(|(left_id, right_id, decided)| {
             let (left, right) = (lefts.get(&**left_id)?, rights.get(&**right_id)?);
-            let same_domain = left.registrable().is_ok() && left.registrable() == right.registrable();
+            let same_domain =
+                left.registrable().is_ok() && left.registrable() == right.registrable();
             (!same_domain).then(|| pair(left, right, decided.into()))
         })
         .collect()

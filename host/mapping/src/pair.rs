@@ -29,7 +29,9 @@ use std::sync::Arc;
 use crate::decision::LiveDecisions;
 use crate::entry::{Entry, Side};
 use crate::evidence::{DomainPairing, Evidence, Pair, Rule};
-use crate::similar::{Comparable, SIMILAR_ACCOUNTS_MAX, SIMILAR_MIN_PERMILLE, brand, similarity_permille};
+use crate::similar::{
+    Comparable, SIMILAR_ACCOUNTS_MAX, SIMILAR_MIN_PERMILLE, brand, similarity_permille,
+};
 
 /// Pairs the accounts of one registrable domain.
 pub fn pair_domain(left: &[Entry], right: &[Entry], decisions: &LiveDecisions) -> DomainPairing {
@@ -48,10 +50,16 @@ pub(crate) fn pair_refs(
     right.sort_unstable_by(|a, b| by_id(a, b));
     let mut pass = Pass { left, right, decisions, pairs: Vec::new() };
     pass.decided();
-    pass.equal(Rule::HostAndName, |e| has_name(e) && e.host().is_some(), |a, b| {
-        a.host().cmp(&b.host()).then_with(|| a.name().joined().cmp(b.name().joined()))
-    });
-    pass.equal(Rule::Host, |e| !e.name_must_match() && e.host().is_some(), |a, b| a.host().cmp(&b.host()));
+    pass.equal(
+        Rule::HostAndName,
+        |e| has_name(e) && e.host().is_some(),
+        |a, b| a.host().cmp(&b.host()).then_with(|| a.name().joined().cmp(b.name().joined())),
+    );
+    pass.equal(
+        Rule::Host,
+        |e| !e.name_must_match() && e.host().is_some(),
+        |a, b| a.host().cmp(&b.host()),
+    );
     pass.equal(Rule::Name, has_name, |a, b| a.name().joined().cmp(b.name().joined()));
     pass.similar();
     pass.finish()
@@ -153,7 +161,9 @@ impl<'a> Pass<'a> {
         for (left, left_name) in &lefts {
             for (right, right_name) in &rights {
                 let similarity = left_name.similarity_permille(right_name);
-                if similarity >= SIMILAR_MIN_PERMILLE && !self.decisions.is_rejected(left.id(), right.id()) {
+                if similarity >= SIMILAR_MIN_PERMILLE
+                    && !self.decisions.is_rejected(left.id(), right.id())
+                {
                     candidates.push((similarity, left, right));
                 }
             }

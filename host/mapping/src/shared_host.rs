@@ -62,8 +62,8 @@ const TABLE: &[SharedHost] = &[
     pages("behance.net", &["behance"]),
     pages("bit.ly", &["bitly"]),
     pages("bitbucket.org", &["bitbucket"]),
-    mail("btinternet.com", &["bt"]),
     pages("bsky.app", &["bluesky"]),
+    mail("btinternet.com", &["bt"]),
     pages("business.site", &["google"]),
     pages("calendly.com", &["calendly"]),
     page("codeberg.org", &["codeberg"]),
@@ -72,8 +72,8 @@ const TABLE: &[SharedHost] = &[
     page("discord.com", &["discord"]),
     page("discord.gg", &["discord"]),
     page("docs.google.com", &["google"]),
-    page("drive.google.com", &["google"]),
     pages("dribbble.com", &["dribbble"]),
+    page("drive.google.com", &["google"]),
     pages("etsy.com", &["etsy"]),
     pages("facebook.com", &["facebook", "meta"]),
     mail("fastmail.com", &["fastmail"]),
@@ -128,9 +128,9 @@ const TABLE: &[SharedHost] = &[
     pages("sourceforge.net", &["sourceforge"]),
     pages("squarespace.com", &["squarespace"]),
     pages("substack.com", &["substack"]),
+    mail("t-online.de", &["t online", "telekom"]),
     pages("t.co", &["twitter", "x"]),
     pages("t.me", &["telegram"]),
-    mail("t-online.de", &["t online", "telekom"]),
     pages("tiktok.com", &["tiktok"]),
     pages("tumblr.com", &["tumblr"]),
     mail("tutanota.com", &["tuta", "tutanota"]),
@@ -153,11 +153,8 @@ const TABLE: &[SharedHost] = &[
 ];
 
 /// Free mail under the suffix of every country: `yahoo.co.jp`, `gmx.at`.
-const ANY_COUNTRY: &[SharedHost] = &[
-    mail("gmx", &["gmx"]),
-    mail("hotmail", &["hotmail", "microsoft"]),
-    mail("yahoo", &["yahoo"]),
-];
+const ANY_COUNTRY: &[SharedHost] =
+    &[mail("gmx", &["gmx"]), mail("hotmail", &["hotmail", "microsoft"]), mail("yahoo", &["yahoo"])];
 
 /// The line that covers this host, if there is one.
 pub(crate) fn covering(host: &str, registrable: &str) -> Option<&'static SharedHost> {
@@ -182,7 +179,9 @@ impl SharedHost {
     /// Whether a company of this name is the owner of the domain.
     pub(crate) fn is_owned_by(&self, name_words: &str) -> bool {
         self.owners.iter().any(|owner| {
-            name_words.strip_prefix(owner).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            name_words
+                .strip_prefix(owner)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         })
     }
 }
@@ -197,7 +196,8 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_written_as_the_keys_are() {
         let sorted = TABLE.windows(2).all(|two| two[0].domain < two[1].domain);
-        let out = TABLE.windows(2).find(|two| two[0].domain >= two[1].domain).map(|two| two[1].domain);
+        let out =
+            TABLE.windows(2).find(|two| two[0].domain >= two[1].domain).map(|two| two[1].domain);
         assert!(sorted, "out of order: {out:?}");
         for line in TABLE {
             let host = Host::parse(line.domain).unwrap();

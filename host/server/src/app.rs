@@ -1,9 +1,16 @@
 //! What every handler and worker shares. Cheap to clone.
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::Notify;
-use venn_sandbox::Sandbox;
+use venn_domain::{id::OrganizationId, time::Clock};
+use venn_sandbox::{Prepared, Sandbox};
 use venn_store::Store;
+
+use crate::keys::Keys;
 
 /// The running application.
 #[derive(Clone)]
@@ -12,10 +19,18 @@ pub struct App {
     pub store: Store,
     /// The sandbox; the only way to run a guest.
     pub sandbox: Arc<Sandbox>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Keys for sealing, cursors and idempotency.
+    pub keys: Arc<Keys>,
     /// Where uploads wait until they are read.
     pub uploads: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
+    /// Loaded components by digest.
+    pub releases: Arc<Mutex<HashMap<String, Prepared>>>,
+    /// Organizations with an upload of a release under way: one at a time.
+    pub uploading: Arc<Mutex<HashSet<OrganizationId>>>,
 }
 
 /// One bell per worker: rung by whoever leaves work for it. The work itself is

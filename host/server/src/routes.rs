@@ -39,5 +39,18 @@ fn installs() -> Router<App> {
 }
 
 fn runs() -> Router<App> {
+    use api::{delivery, inbox, run};
     Router::new()
+        .route("/organizations/{org}/deliveries", get(delivery::list))
+        .route("/organizations/{org}/deliveries/{delivery}", get(delivery::get))
+        .route("/organizations/{org}/deliveries/{delivery}/redeliver", post(delivery::redeliver))
+        .route("/organizations/{org}/runs", get(run::list))
+        .route("/organizations/{org}/runs/{run}", get(run::get))
+        .route("/organizations/{org}/runs/{run}/log", get(run::log))
+        .route("/organizations/{org}/runs/{run}/transcript", get(run::transcript))
+        .route("/organizations/{org}/runs/{run}/replay", post(run::replay))
+        .route("/organizations/{org}/inbox", get(inbox::inbox))
+        .route("/organizations/{org}/incidents", get(inbox::incidents))
+        .route("/organizations/{org}/audit", get(inbox::audit))
+        .route("/organizations/{org}/accounts/{account}/timeline", get(inbox::timeline))
 }

@@ -1,1 +1,182 @@
-//! Serving (being written).
+//! `venn serve`: opens the store, makes the sandbox, starts the workers and
+//! answers HTTP until it is told to stop; then it drains.
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+use venn_domain::{id::IdSource, time::Clock};
+use venn_sandbox::{EgressSettings, Sandbox};
+use venn_store::Store;
+
+use crate::{
+    app::{App, Wake},
+    error::{ApiError, Code},
+    idempotency, keys, routes, workers,
+};
+
+/// What a server is started with.
+pub struct Settings {
+    /// The folder of everything that is kept.
+    pub data: PathBuf,
+    /// Outbound calls: the operator's name overrides and their CA.
+    pub egress: EgressSettings,
+    /// The program that compiles components in a child: normally this one.
+    pub compile_program: PathBuf,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn IdSource>,
+}
+
+/// How long requests and runs may take to finish after a stop. A supervisor
+/// usually kills after 30 s.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// A client must send its headers within this; slower ones hold sockets only.
+const HEADER_READ: Duration = Duration::from_secs(10);
+
+/// An application that is ready to serve.
+pub struct Server {
+    /// What handlers and workers share.
+    pub app: App,
+    /// The platform's first token, on the first start only.
+    pub first_token: Option<String>,
+}
+
+impl Server {
+    /// Opens everything; fails rather than starting with less.
+    pub async fn open(settings: Settings) -> anyhow::Result<Self> {
+        let data = settings.data;
+        std::fs::create_dir_all(&data)
+            .with_context(|| format!("cannot create the data folder {}", data.display()))?;
+        let keys = keys::load(&data)?;
+        let clock = settings.clock;
+        let store = Store::open(venn_store::Settings {
+            folder: data.clone(),
+            clock: clock.clone(),
+            ids: settings.ids,
+            keys: keys.encryption.clone(),
+        })
+        .await
+        .with_context(|| format!("cannot open the store in {}", data.display()))?;
+        let sandbox = Sandbox::new(venn_sandbox::Settings {
+            compile_program: settings.compile_program,
+            compile_args: vec!["compile-child".to_owned()],
+            artifact_key: keys.artifact,
+            egress: settings.egress,
+            pool: venn_sandbox::PoolSettings::default(),
+        })
+        .context("cannot make the sandbox")?;
+        let uploads = data.join("uploads");
+        std::fs::create_dir_all(&uploads).context("cannot create the uploads folder")?;
+        // One process owns an embedded database: what was leased when the one
+        // before was killed is nobody's now.
+        store.release_leases(true).await.context("cannot take back old leases")?;
+        let first_token = crate::auth::first_token(&store, &data).await?;
+        let app = App {
+            store,
+            sandbox: Arc::new(sandbox),
+            clock,
+            keys: Arc::new(keys),
+            uploads,
+            wake: Wake::default(),
+            releases: Arc::default(),
+            uploading: Arc::default(),
+        };
+        Ok(Self { app, first_token })
+    }
+
+    /// Serves on `listener` until `stop`, then drains.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        let workers = workers::start(&self.app, &stop);
+        accept(router(self.app), listener, &stop).await?;
+        workers.close();
+        if tokio::time::timeout(DRAIN, workers.wait()).await.is_err() {
+            tracing::warn!("server.drain ran out of time; unfinished runs are repeated at the next start");
+        }
+        Ok(())
+    }
+}
+
+/// The whole application as a router, for serving and for tests.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .nest("/v1", routes::v1())
+        .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .fallback(async || ApiError::not_found())
+        .method_not_allowed_fallback(async || {
+            ApiError::new(
+                Code::MethodNotAllowed,
+                "This address exists, but not with this method.",
+                "Look the call up in the API's description.",
+            )
+        })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TraceLayer::new_for_http().make_span_with(|request: &axum::http::Request<_>| {
+            // The path without the query: values of queries are not logged.
+            tracing::info_span!("api.request", method = %request.method(), path = request.uri().path())
+        }))
+        .with_state(app)
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    ApiError::internal("a handler panicked").into_response()
+}
+
+async fn ready(State(app): State<App>) -> Response {
+    match app.store.ping().await {
+        Ok(()) => Json(serde_json::json!({ "ready": true })).into_response(),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "server.ready failed");
+            (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "ready": false }))).into_response()
+        }
+    }
+}
+
+async fn accept(router: Router, listener: TcpListener, stop: &CancellationToken) -> anyhow::Result<()> {
+    let graceful = GracefulShutdown::new();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ);
+    loop {
+        let (stream, peer): (_, SocketAddr) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors: others will be closed; go on.
+                    tracing::warn!(%error, "server.accept failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, %error, "server.connection ended");
+            }
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    Ok(())
+}

@@ -1,1 +1,53 @@
-//! What works in the background: each worker takes its work from the store.
+//! What works in the background. Each worker takes its work from the store,
+//! so that a crash loses none of it; bells only save it the wait.
+//!
+//! To add one: a file with `run(app, stop)`, a line in [`start`], a bell in
+//! [`crate::app::Wake`].
+use std::{future::Future, time::Duration};
+
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::app::App;
+
+pub mod deliver;
+pub mod import;
+pub mod pairing;
+
+/// How long a worker sleeps at most: time moves by the injected clock, so it
+/// looks again now and then whatever its bell says.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Starts every worker; the tracker ends when all of them have.
+pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
+    let workers = TaskTracker::new();
+    workers.spawn(import::run(app.clone(), stop.clone()));
+    workers.spawn(pairing::run(app.clone(), stop.clone()));
+    workers.spawn(deliver::run(app.clone(), stop.clone()));
+    workers
+}
+
+/// Repeats `work` until it finds nothing to do, then waits for the bell.
+pub(crate) async fn every_bell<F>(
+    name: &'static str,
+    bell: &Notify,
+    stop: &CancellationToken,
+    mut work: impl FnMut() -> F,
+) where
+    F: Future<Output = anyhow::Result<bool>>,
+{
+    while !stop.is_cancelled() {
+        let found = work().await.unwrap_or_else(|error| {
+            tracing::error!(worker = name, error = ?error, "worker.turn failed");
+            false
+        });
+        if found {
+            continue;
+        }
+        tokio::select! {
+            () = bell.notified() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}

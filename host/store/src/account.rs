@@ -1,1 +1,202 @@
-//! (being written)
+//! Accounts as they stand, and the populations that they fall into.
+//!
+//! Only an import that is applied changes accounts (`import.rs`); what an
+//! import has read so far is never seen here.
+//!
+//! To add a core field: `0001_start.sql`, [`COLUMNS`], [`account`], the import's
+//! row and its revision.
+use serde::{Deserialize, Serialize};
+use sqlx::AnyConnection;
+use venn_domain::{
+    account::Account,
+    id::{AccountId, OrganizationId},
+    time::Timestamp,
+};
+
+use crate::{Page, Store, StoreError, row::Row};
+
+/// A named segment of an organization's accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Population {
+    /// Its name in rules and grants.
+    pub key: String,
+    /// Its name for people.
+    pub title: String,
+    /// How many accounts are in it now.
+    pub accounts: u64,
+}
+
+/// What a listing of accounts is narrowed to. Every text is empty for all.
+#[derive(Debug, Clone, Default)]
+pub struct AccountFilter {
+    /// A population's key.
+    pub population: String,
+    /// A registrable domain.
+    pub domain: String,
+    /// What name, website or host begin with, whatever the case.
+    pub prefix: String,
+}
+
+/// The columns of an account, in the order of the schema.
+pub(crate) const COLUMNS: &str = "id, external_id, name, website, domain, owner, stage, amount,
+    created_on, population, extra_json, updated_at";
+
+impl Store {
+    /// The accounts of an organization, by id.
+    pub async fn accounts(
+        &self,
+        organization: &OrganizationId,
+        filter: &AccountFilter,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Page<Account>, StoreError> {
+        let mut connection = self.read().await?;
+        // `lower` knows only ASCII on SQLite, hence the name's key as well. A
+        // prefix by `substr` has no pattern characters that a text could use.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM account
+             WHERE organization_id = $1 AND id > $2
+               AND ($3 = '' OR population = $3)
+               AND ($4 = '' OR domain = $4)
+               AND ($5 = '' OR substr(lower(name), 1, $7) = $5 OR substr(lower(website), 1, $7) = $5
+                    OR substr(host, 1, $7) = $5 OR substr(name_key, 1, $8) = $6)
+             ORDER BY id LIMIT $9"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(after.map(ToString::to_string).unwrap_or_default())
+            .bind(filter.population.clone())
+            .bind(filter.domain.to_ascii_lowercase())
+            .bind(filter.prefix.to_ascii_lowercase())
+            .bind(filter.prefix.to_lowercase())
+            .bind(characters(&filter.prefix))
+            .bind(characters(&filter.prefix.to_lowercase()))
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&mut *connection)
+            .await?;
+        let items = rows.iter().map(|row| account(&Row::new("account", row)));
+        Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.id.to_string()))
+    }
+
+    /// An account of an organization.
+    pub async fn account(
+        &self,
+        organization: &OrganizationId,
+        id: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        let mut connection = self.read().await?;
+        let sql = format!("SELECT {COLUMNS} FROM account WHERE organization_id = $1 AND id = $2");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| account(&Row::new("account", &row))).transpose()
+    }
+
+    /// Makes a population. [`StoreError::Taken`] if the key is there.
+    pub async fn create_population(
+        &self,
+        organization: &OrganizationId,
+        key: &str,
+        title: &str,
+    ) -> Result<Population, StoreError> {
+        let (organization, now) = (organization.clone(), self.now());
+        let (key, title) = (key.to_owned(), title.to_owned());
+        self.write(move |connection| {
+            Box::pin(async move {
+                insert_population(connection, &organization, &key, &title, now).await?;
+                Ok(Population { key, title, accounts: 0 })
+            })
+        })
+        .await
+    }
+
+    /// The populations of an organization with their counts, by key.
+    pub async fn populations(
+        &self,
+        organization: &OrganizationId,
+        after_key: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Population>, StoreError> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT population.key AS key, population.title AS title,
+                    (SELECT COUNT(*) FROM account
+                     WHERE account.organization_id = population.organization_id
+                       AND account.population = population.key) AS accounts
+             FROM population WHERE population.organization_id = $1 AND population.key > $2
+             ORDER BY population.key LIMIT $3",
+        )
+        .bind(organization.to_string())
+        .bind(after_key.unwrap_or_default().to_owned())
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&mut *connection)
+        .await?;
+        let items = rows.iter().map(|row| {
+            let row = Row::new("population", row);
+            Ok(Population {
+                key: row.text("key")?,
+                title: row.text("title")?,
+                accounts: row.count("accounts")?,
+            })
+        });
+        Ok(Page::cut(items.collect::<Result<_, StoreError>>()?, limit, |item| item.key.clone()))
+    }
+
+    /// Those of the keys that the organization has no population for.
+    pub async fn unknown_populations(
+        &self,
+        organization: &OrganizationId,
+        keys: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.read().await?;
+        let known: Vec<String> =
+            sqlx::query_scalar("SELECT key FROM population WHERE organization_id = $1")
+                .bind(organization.to_string())
+                .fetch_all(&mut *connection)
+                .await?;
+        Ok(keys.iter().filter(|key| !known.contains(key)).cloned().collect())
+    }
+}
+
+/// Makes a population in the caller's transaction.
+pub(crate) async fn insert_population(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    key: &str,
+    title: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO population (organization_id, key, title, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(organization.to_string())
+        .bind(key.to_owned())
+        .bind(title.to_owned())
+        .bind(now.0)
+        .execute(connection)
+        .await
+        .map_err(StoreError::taken("This population's key"))?;
+    Ok(())
+}
+
+fn characters(text: &str) -> i64 {
+    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
+}
+
+/// Reads an account; `extra_json` holds pairs of name and text, in file order.
+pub(crate) fn account(row: &Row<'_>) -> Result<Account, StoreError> {
+    Ok(Account {
+        id: row.parsed("id")?,
+        external_id: row.text("external_id")?,
+        name: row.text("name")?,
+        website: row.text("website")?,
+        domain: row.text("domain")?,
+        owner: row.text("owner")?,
+        stage: row.text("stage")?,
+        amount: row.text("amount")?,
+        created_on: row.text("created_on")?,
+        population: row.text("population")?,
+        extra: row.json("extra_json")?,
+        updated_at: row.time("updated_at")?,
+    })
+}

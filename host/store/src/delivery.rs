@@ -1,1 +1,300 @@
-//! (being written)
+//! Deliveries: one event on its way to one install. A lease is one
+//! transaction; whoever holds it writes the run's record under its fence.
+//!
+//! Order is per (install, subject): an older unfinished delivery of the same
+//! subject blocks the newer ones, and nothing else. An install runs one
+//! delivery at a time.
+use std::collections::HashSet;
+
+use sqlx::AnyConnection;
+use venn_domain::{
+    event::Event,
+    id::{DeliveryId, EventId, InstallId, OrganizationId, RunId},
+    time::Timestamp,
+};
+
+use crate::{Page, Store, StoreError, row::Row};
+
+/// A delivery that this process may run now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The install.
+    pub install: InstallId,
+    /// The customer.
+    pub organization: OrganizationId,
+    /// What happened, with the continuation of this step.
+    pub event: Event,
+    /// Which run of an `again` chain, from 0.
+    pub step: u32,
+    /// Which attempt at this step, from 1.
+    pub attempt: u32,
+    /// The number under which the result must be written.
+    pub fence: u64,
+}
+
+/// A delivery as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The install.
+    pub install: InstallId,
+    /// What happened.
+    pub event: Event,
+    /// `ready`, `leased`, `parked`, `done` or `dead`.
+    pub state: String,
+    /// Why parked or dead.
+    pub state_reason: String,
+    /// Which run of an `again` chain.
+    pub step: u32,
+    /// Attempts at this step.
+    pub attempt: u32,
+    /// Not tried again before.
+    pub not_before: Timestamp,
+    /// In the plugin's own unit.
+    pub progress_done: u64,
+    /// 0 if not known.
+    pub progress_total: u64,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it was done or given up.
+    pub finished_at: Option<Timestamp>,
+}
+
+const LEASE_CANDIDATES: &str = "
+    SELECT d.id, d.install_id FROM delivery d
+    WHERE d.state = 'ready' AND d.not_before <= $1
+      AND NOT EXISTS (SELECT 1 FROM delivery o
+                      WHERE o.install_id = d.install_id AND o.state = 'leased')
+      AND NOT EXISTS (SELECT 1 FROM delivery o
+                      WHERE o.install_id = d.install_id AND o.subject = d.subject AND o.id < d.id
+                        AND o.state IN ('ready', 'leased', 'parked'))
+    ORDER BY d.not_before, d.id LIMIT $2";
+
+const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
+    d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
+    d.progress_total, d.created_at, d.finished_at, e.kind, e.payload, e.occurred_at";
+
+/// Candidates looked at per delivery wanted: several of one install may be ready.
+const CANDIDATES_PER_LEASE: u32 = 4;
+
+impl Store {
+    /// Leases up to `most` deliveries, one per install, until `until`.
+    pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
+        let now = self.now();
+        self.write(move |connection| Box::pin(lease(connection, now, most, until))).await
+    }
+
+    /// Gives back leases that ran out; returns how many. With `all`, every
+    /// lease: for a start of the only process on this database.
+    pub async fn release_leases(&self, all: bool) -> Result<u64, StoreError> {
+        let before = if all { i64::MAX } else { self.now().0 };
+        self.write(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE delivery SET state = 'ready', lease_until = NULL
+                     WHERE state = 'leased' AND lease_until < $1",
+                )
+                .bind(before)
+                .execute(connection)
+                .await?;
+                Ok(done.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// When the next delivery is due, if any waits.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut connection = self.read().await?;
+        let due: Option<i64> =
+            sqlx::query_scalar("SELECT MIN(not_before) FROM delivery WHERE state = 'ready'")
+                .fetch_one(&mut *connection)
+                .await?;
+        Ok(due.map(Timestamp))
+    }
+
+    /// An organization's deliveries, newest first.
+    pub async fn deliveries(
+        &self,
+        organization: &OrganizationId,
+        install: Option<&InstallId>,
+        state: Option<&str>,
+        before: Option<&DeliveryId>,
+        limit: u32,
+    ) -> Result<Page<Delivery>, StoreError> {
+        let mut connection = self.read().await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM delivery d JOIN event e ON e.id = d.event_id
+             WHERE d.organization_id = $1 AND d.id < $2
+               AND ($3 = '' OR d.install_id = $3) AND ($4 = '' OR d.state = $4)
+             ORDER BY d.id DESC LIMIT $5"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
+            .bind(install.map(ToString::to_string).unwrap_or_default())
+            .bind(state.unwrap_or_default().to_owned())
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&mut *connection)
+            .await?;
+        let items = rows.iter().map(|row| delivery(&Row::new("delivery", row))).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(items, limit, |delivery| delivery.id.to_string()))
+    }
+
+    /// One delivery of an organization, and its runs, oldest first.
+    pub async fn delivery(
+        &self,
+        organization: &OrganizationId,
+        id: &DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<RunId>)>, StoreError> {
+        let mut connection = self.read().await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM delivery d JOIN event e ON e.id = d.event_id
+             WHERE d.organization_id = $1 AND d.id = $2"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let found = delivery(&Row::new("delivery", &row))?;
+        let runs = sqlx::query("SELECT id FROM run WHERE delivery_id = $1 ORDER BY id")
+            .bind(id.to_string())
+            .fetch_all(&mut *connection)
+            .await?;
+        let runs = runs.iter().map(|row| Row::new("run", row).parsed("id")).collect::<Result<_, _>>()?;
+        Ok(Some((found, runs)))
+    }
+
+    /// Makes a parked or dead delivery ready again; false if it is neither.
+    pub async fn redeliver(
+        &self,
+        organization: &OrganizationId,
+        id: &DeliveryId,
+    ) -> Result<bool, StoreError> {
+        let (organization, id, now) = (organization.to_string(), id.to_string(), self.now().0);
+        self.write(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL
+                     WHERE organization_id = $1 AND id = $2 AND state IN ('parked', 'dead')",
+                )
+                .bind(organization)
+                .bind(id)
+                .bind(now)
+                .execute(connection)
+                .await?;
+                Ok(done.rows_affected() == 1)
+            })
+        })
+        .await
+    }
+
+    /// Wakes what waited for a person of this organization to act: after a
+    /// connection, a configuration or a grant changed.
+    pub async fn unpark(&self, organization: &OrganizationId) -> Result<u64, StoreError> {
+        let (organization, now) = (organization.to_string(), self.now().0);
+        self.write(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2
+                     WHERE organization_id = $1 AND state = 'parked'",
+                )
+                .bind(organization)
+                .bind(now)
+                .execute(connection)
+                .await?;
+                Ok(done.rows_affected())
+            })
+        })
+        .await
+    }
+}
+
+async fn lease(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    most: u32,
+    until: Timestamp,
+) -> Result<Vec<Leased>, StoreError> {
+    let rows = sqlx::query(LEASE_CANDIDATES)
+        .bind(now.0)
+        .bind(i64::from(most * CANDIDATES_PER_LEASE))
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut installs = HashSet::new();
+    let mut leased = Vec::new();
+    for row in &rows {
+        let row = Row::new("delivery", row);
+        if leased.len() == most as usize || !installs.insert(row.text("install_id")?) {
+            continue;
+        }
+        leased.push(take(connection, row.text("id")?, until).await?);
+    }
+    Ok(leased)
+}
+
+async fn take(
+    connection: &mut AnyConnection,
+    id: String,
+    until: Timestamp,
+) -> Result<Leased, StoreError> {
+    sqlx::query(
+        "UPDATE delivery SET state = 'leased', fence = fence + 1, attempt = attempt + 1, lease_until = $2
+         WHERE id = $1",
+    )
+    .bind(id.clone())
+    .bind(until.0)
+    .execute(&mut *connection)
+    .await?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = $1"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(connection).await?;
+    let row = Row::new("delivery", &row);
+    Ok(Leased {
+        id: row.parsed("id")?,
+        install: row.parsed("install_id")?,
+        organization: row.parsed("organization_id")?,
+        event: event(&row)?,
+        step: small(row.count("step")?),
+        attempt: small(row.count("attempt")?),
+        fence: row.count("fence")?,
+    })
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn event(row: &Row<'_>) -> Result<Event, StoreError> {
+    Ok(Event {
+        id: row.parsed::<EventId>("event_id")?,
+        kind: row.text("kind")?,
+        subject: row.text("subject")?,
+        occurred_at: row.time("occurred_at")?,
+        payload: row.text("payload")?,
+        continuation: row.text_or_none("continuation")?,
+    })
+}
+
+fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: row.parsed("id")?,
+        install: row.parsed("install_id")?,
+        event: event(row)?,
+        state: row.text("state")?,
+        state_reason: row.text("state_reason")?,
+        step: small(row.count("step")?),
+        attempt: small(row.count("attempt")?),
+        not_before: row.time("not_before")?,
+        progress_done: row.count("progress_done")?,
+        progress_total: row.count("progress_total")?,
+        created_at: row.time("created_at")?,
+        finished_at: row.time_or_none("finished_at")?,
+    })
+}

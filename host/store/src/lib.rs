@@ -14,6 +14,8 @@
 mod db;
 mod error;
 mod row;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 pub mod account;
@@ -21,7 +23,9 @@ pub mod audit;
 pub mod authority;
 pub mod blob;
 pub mod connection;
+pub mod crash;
 pub mod delivery;
+pub mod event;
 pub mod idempotency;
 pub mod import;
 pub mod incident;

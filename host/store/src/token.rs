@@ -1,1 +1,305 @@
-//! (being written)
+//! API tokens: only the hash is kept; expiring, scoped, revocable.
+//!
+//! What a token may do follows the membership of the moment: role and
+//! organization are read together with it, in one query, at each request.
+//! Making and comparing the secret part is the server's business (`auth.rs`).
+use std::fmt;
+
+use sqlx::AnyConnection;
+use venn_domain::{
+    id::{OrganizationId, TokenId, UserId},
+    organization::{Kinds, Principal, Role, Scope},
+    time::Timestamp,
+};
+
+use crate::{
+    Page, Store, StoreError,
+    audit::{self, NewAudit},
+    organization::{Person, person},
+    row::Row,
+};
+
+/// A token to be kept.
+#[derive(Clone)]
+pub struct NewToken {
+    /// Its public id.
+    pub id: TokenId,
+    /// A name for people.
+    pub name: String,
+    /// SHA-256 of the secret part.
+    pub hash: Vec<u8>,
+    /// What it may do at most.
+    pub scopes: Vec<Scope>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for NewToken {
+    /// Without the hash: it has no place in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewToken").field("id", &self.id).field("scopes", &self.scopes).finish_non_exhaustive()
+    }
+}
+
+/// A token as its organization sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its public id.
+    pub id: TokenId,
+    /// Whose.
+    pub user: Person,
+    /// A name for people.
+    pub name: String,
+    /// What it may do at most.
+    pub scopes: Vec<Scope>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a request's token stands for, as of now.
+pub struct LoginToken {
+    /// Who, where, with which role and scopes.
+    pub principal: Principal,
+    /// SHA-256 of the secret part.
+    pub hash: Vec<u8>,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl Store {
+    /// What a token stands for; none if it is unknown or its user is no member any more.
+    pub async fn token_for_login(&self, id: &TokenId) -> Result<Option<LoginToken>, StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT token.id AS id, token.hash AS hash, token.scopes AS scopes,
+                    token.expires_at AS expires_at, token.revoked_at AS revoked_at,
+                    token.user_id AS user_id, token.organization_id AS organization_id,
+                    member.role AS role, organization.is_customer AS is_customer,
+                    organization.is_publisher AS is_publisher, organization.is_platform AS is_platform
+             FROM token
+             JOIN member ON member.organization_id = token.organization_id
+                        AND member.user_id = token.user_id
+             JOIN organization ON organization.id = token.organization_id
+             WHERE token.id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let row = Row::new("token", &row);
+        Ok(Some(LoginToken {
+            principal: Principal {
+                user: row.parsed("user_id")?,
+                organization: row.parsed("organization_id")?,
+                kinds: Kinds {
+                    customer: row.truth("is_customer")?,
+                    publisher: row.truth("is_publisher")?,
+                    platform: row.truth("is_platform")?,
+                },
+                role: row.named("role", Role::parse)?,
+                scopes: row.named("scopes", scopes)?,
+            },
+            hash: row.blob("hash")?,
+            revoked: row.time_or_none("revoked_at")?.is_some(),
+            expires_at: row.time("expires_at")?,
+        }))
+    }
+
+    /// Keeps a token for a member; none if the user is not one.
+    pub async fn create_token(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        new: NewToken,
+        actor: &UserId,
+    ) -> Result<Option<Token>, StoreError> {
+        let store = self.clone();
+        let (organization, user, actor) = (organization.clone(), user.clone(), actor.to_string());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "SELECT person.id AS id, person.email AS email, person.name AS name
+                     FROM person JOIN member ON member.user_id = person.id
+                     WHERE member.organization_id = $1 AND person.id = $2",
+                )
+                .bind(organization.to_string())
+                .bind(user.to_string())
+                .fetch_optional(&mut *connection)
+                .await?;
+                let Some(row) = row else { return Ok(None) };
+                let user = person(&Row::new("person", &row))?;
+                insert(&store, connection, &organization, &user.id, &new).await?;
+                let names: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
+                let entry = NewAudit {
+                    organization,
+                    actor,
+                    action: "token.created",
+                    subject: new.id.to_string(),
+                    detail: serde_json::json!({ "user": user.id, "scopes": names }),
+                };
+                audit::append(&store, connection, &entry).await?;
+                Ok(Some(Token {
+                    id: new.id,
+                    user,
+                    name: new.name,
+                    scopes: new.scopes,
+                    expires_at: new.expires_at,
+                    revoked_at: None,
+                    created_at: store.now(),
+                }))
+            })
+        })
+        .await
+    }
+
+    /// The tokens of an organization, revoked ones too.
+    pub async fn tokens(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&TokenId>,
+        limit: u32,
+    ) -> Result<Page<Token>, StoreError> {
+        let mut connection = self.read().await?;
+        let sql = format!(
+            "{SELECT} WHERE token.organization_id = $1 AND token.id > $2 ORDER BY token.id LIMIT $3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(after.map(ToString::to_string).unwrap_or_default())
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&mut *connection)
+            .await?;
+        let items = rows.iter().map(|row| token(&Row::new("token", row)));
+        Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.id.to_string()))
+    }
+
+    /// A token of an organization.
+    pub async fn token(
+        &self,
+        organization: &OrganizationId,
+        id: &TokenId,
+    ) -> Result<Option<Token>, StoreError> {
+        let mut connection = self.read().await?;
+        let sql = format!("{SELECT} WHERE token.organization_id = $1 AND token.id = $2");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| token(&Row::new("token", &row))).transpose()
+    }
+
+    /// Revokes a token; false if there is none in this organization. Revoking it
+    /// again changes nothing.
+    pub async fn revoke_token(
+        &self,
+        organization: &OrganizationId,
+        id: &TokenId,
+        actor: &UserId,
+    ) -> Result<bool, StoreError> {
+        let store = self.clone();
+        let (organization, id, actor) = (organization.clone(), id.clone(), actor.to_string());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let revoked = sqlx::query(
+                    "UPDATE token SET revoked_at = COALESCE(revoked_at, $1)
+                     WHERE organization_id = $2 AND id = $3",
+                )
+                .bind(store.now().0)
+                .bind(organization.to_string())
+                .bind(id.to_string())
+                .execute(&mut *connection)
+                .await?;
+                if revoked.rows_affected() == 0 {
+                    return Ok(false);
+                }
+                let entry = NewAudit {
+                    organization,
+                    actor,
+                    action: "token.revoked",
+                    subject: id.to_string(),
+                    detail: serde_json::json!({}),
+                };
+                audit::append(&store, connection, &entry).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+}
+
+const SELECT: &str = "SELECT token.id AS token_id, token.name AS token_name, token.scopes AS scopes,
+    token.expires_at AS expires_at, token.revoked_at AS revoked_at, token.created_at AS created_at,
+    person.id AS id, person.email AS email, person.name AS name
+    FROM token JOIN person ON person.id = token.user_id";
+
+/// Keeps a token in the caller's transaction.
+pub(crate) async fn insert(
+    store: &Store,
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    user: &UserId,
+    new: &NewToken,
+) -> Result<(), StoreError> {
+    let scopes: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
+    sqlx::query(
+        "INSERT INTO token (id, organization_id, user_id, name, hash, scopes, expires_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(new.id.to_string())
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .bind(new.name.clone())
+    .bind(new.hash.clone())
+    .bind(scopes.join(" "))
+    .bind(new.expires_at.0)
+    .bind(store.now().0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Revokes every token that a user has for an organization.
+pub(crate) async fn revoke_all(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE token SET revoked_at = COALESCE(revoked_at, $1)
+         WHERE organization_id = $2 AND user_id = $3",
+    )
+    .bind(now.0)
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Reads space separated names; none if one is unknown.
+fn scopes(text: &str) -> Option<Vec<Scope>> {
+    text.split_whitespace().map(Scope::parse).collect()
+}
+
+fn token(row: &Row<'_>) -> Result<Token, StoreError> {
+    Ok(Token {
+        id: row.parsed("token_id")?,
+        user: person(row)?,
+        name: row.text("token_name")?,
+        scopes: row.named("scopes", scopes)?,
+        expires_at: row.time("expires_at")?,
+        revoked_at: row.time_or_none("revoked_at")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -136,7 +136,7 @@ impl Hold {
     }
 
     /// Waits until no call is being held, because each caller hung up.
-    pub async fn released_by_callers(&self) {
+    pub async fn hung_up(&self) {
         let mut held = self.state.held.subscribe();
         // The sender lives in the state, so the wait cannot end with an error.
         let _ = held.wait_for(|held| *held == 0).await;

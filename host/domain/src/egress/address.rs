@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 type Range<A> = (A, u8, &'static str);
 
 const REFUSED_V4: [Range<Ipv4Addr>; 20] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "it is an address of this network (0.0.0.0/8)"),
+    (Ipv4Addr::UNSPECIFIED, 8, "it is an address of this network (0.0.0.0/8)"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "it is a private address (10.0.0.0/8)"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "it is a carrier's internal address (100.64.0.0/10)"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "it is a loopback address (127.0.0.0/8)"),

@@ -1,7 +1,41 @@
-//! Reading a manifest and listing everything that is wrong with it.
+//! What must hold in a manifest beyond its shape; everything that is wrong is
+//! listed at once, so that a publisher corrects it in one go.
+//!
+//! To add a rule: a line in the function of its section. Places are written
+//! like `egress[0].host`.
+use std::collections::HashSet;
+
+use super::{CATEGORIES, ConnectionRequest, Manifest, schema};
+use crate::{
+    account::check_key,
+    capability::Capability,
+    egress::{Target, header, host, rule::host_covers},
+    event, limits,
+};
 
 /// The most problems listed at once.
 pub const PROBLEM_LIMIT: usize = 50;
+
+/// Texts that stand in lists and headings.
+const TITLE_CHARS: usize = 80;
+/// One or two sentences.
+const SENTENCE_CHARS: usize = 400;
+/// A FAQ answer: some paragraphs.
+const ANSWER_CHARS: usize = 2_000;
+/// Entries in one list: each is read by an admin, and none that we know of
+/// comes near.
+const ENTRIES_MAX: usize = 64;
+
+/// Headers that mean something else than "who is calling".
+const NOT_FOR_CREDENTIALS: [&str; 7] = [
+    "accept",
+    "accept-encoding",
+    "content-encoding",
+    "content-type",
+    "cookie",
+    "user-agent",
+    header::CONNECTION,
+];
 
 /// One thing that is wrong, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
@@ -13,4 +47,243 @@ pub struct Problem {
     pub reason: String,
     /// What to do.
     pub next_step: String,
+}
+
+impl Manifest {
+    /// Everything that is wrong with a manifest that has the right shape.
+    pub fn check(&self) -> Result<(), Vec<Problem>> {
+        let mut list = List(Vec::new());
+        self.check_identity(&mut list);
+        self.check_capabilities(&mut list);
+        self.check_egress(&mut list);
+        self.check_connections(&mut list);
+        self.check_events_and_limits(&mut list);
+        self.check_schema(&mut list);
+        self.check_faults(&mut list);
+        self.check_support(&mut list);
+        list.0.truncate(PROBLEM_LIMIT);
+        if list.0.is_empty() { Ok(()) } else { Err(list.0) }
+    }
+
+    fn check_identity(&self, list: &mut List) {
+        if let Err(error) = check_key(&self.name) {
+            list.add("name", error.to_string(), "Choose another name");
+        }
+        if !self.version.build.is_empty() {
+            let reason = "versions that differ only after `+` would count as the same release";
+            list.add("version", reason, "Leave out the part after `+`");
+        }
+        list.text("title", &self.title, TITLE_CHARS);
+        list.text("summary", &self.summary, SENTENCE_CHARS);
+        if !CATEGORIES.contains(&self.category.as_str()) {
+            let next = format!("Use one of {}", CATEGORIES.join(", "));
+            list.add("category", "there is no such category", next);
+        }
+    }
+
+    fn check_capabilities(&self, list: &mut List) {
+        let mut seen = HashSet::new();
+        for (index, request) in self.capabilities.iter().enumerate() {
+            if !seen.insert(request.name) {
+                let reason = format!("`{}` is asked for twice", request.name.name());
+                list.add(format!("capabilities[{index}].name"), reason, "Keep one of them");
+            }
+            list.text(format!("capabilities[{index}].reason"), &request.reason, SENTENCE_CHARS);
+        }
+        let asked = self.capability_set();
+        if self.fields.names().next().is_some() && !asked.has(Capability::OverlapsRead) {
+            let reason = "fields of overlaps are read, but `overlaps:read` is not asked for";
+            list.add("fields", reason, "Ask for the capability, or leave the fields out");
+        }
+        for name in self.fields.names() {
+            if name.chars().count() > TITLE_CHARS || name.chars().any(is_hidden) {
+                list.add("fields", "a name is too long or has hidden characters", "Correct it");
+            }
+        }
+        if self.egress.is_empty() && asked.has(Capability::HttpEgress) {
+            let reason = "`http:egress` is asked for, but no destination is named";
+            list.add("egress", reason, "Name every host that is called");
+        }
+        if !self.egress.is_empty() && !asked.has(Capability::HttpEgress) {
+            let reason = "destinations are named, but `http:egress` is not asked for";
+            list.add("egress", reason, "Ask for the capability, or leave the destinations out");
+        }
+    }
+
+    fn check_egress(&self, list: &mut List) {
+        list.count("egress", self.egress.len());
+        for (index, request) in self.egress.iter().enumerate() {
+            let place = format!("egress[{index}]");
+            for bad in request.rule.check().err().unwrap_or_default() {
+                list.add(format!("{place}.{}", bad.member), bad.reason, "Correct it");
+            }
+            list.text(format!("{place}.reason"), &request.reason, SENTENCE_CHARS);
+            list.text(format!("{place}.data"), &request.data, SENTENCE_CHARS);
+            list.text(format!("{place}.retention"), &request.retention, SENTENCE_CHARS);
+        }
+    }
+
+    fn check_connections(&self, list: &mut List) {
+        list.count("connections", self.connections.len());
+        let mut seen = HashSet::new();
+        for (index, request) in self.connections.iter().enumerate() {
+            let place = format!("connections[{index}]");
+            if let Err(error) = check_key(&request.name) {
+                list.add(format!("{place}.name"), error.to_string(), "Choose another name");
+            }
+            if !seen.insert(&request.name) {
+                list.add(format!("{place}.name"), "the name stands twice", "Choose another name");
+            }
+            list.text(format!("{place}.title"), &request.title, TITLE_CHARS);
+            let reached = |rule: &super::EgressRule| {
+                rule.port == 443 && host_covers(&rule.host, &request.host)
+            };
+            if request.host.starts_with("*.") {
+                let reason = "a credential goes to one exact host, never to a wildcard";
+                list.add(format!("{place}.host"), reason, "Name the host");
+            } else if !self.egress.iter().any(|egress| reached(&egress.rule)) {
+                let reason = "it is not one of the egress hosts at port 443";
+                list.add(format!("{place}.host"), reason, "Name it under `egress` too");
+            }
+            check_credential_header(request, &place, list);
+        }
+    }
+
+    fn check_events_and_limits(&self, list: &mut List) {
+        let mut seen = HashSet::new();
+        for (index, kind) in self.events.iter().enumerate() {
+            let known: Vec<_> = event::KINDS.iter().map(|(name, _)| *name).collect();
+            if !known.contains(&kind.as_str()) {
+                let next = format!("Use some of {}", known.join(", "));
+                list.add(format!("events[{index}]"), "there is no such kind of event", next);
+            } else if !seen.insert(kind) {
+                list.add(format!("events[{index}]"), "it stands twice", "Keep one of them");
+            }
+        }
+        for (name, asked, most) in [
+            ("limits.cpu_ms", self.limits.cpu_ms, limits::RUN_CPU_MS_MAX),
+            ("limits.wall_ms", self.limits.wall_ms, limits::RUN_WALL_MS_MAX),
+        ] {
+            if asked.is_some_and(|asked| asked == 0 || asked > most) {
+                let next = format!("Ask for 1 to {most} ms, or split the work with `again`");
+                list.add(name, "it is 0 or more than the published limit", next);
+            }
+        }
+    }
+
+    fn check_schema(&self, list: &mut List) {
+        if let Err(bad) = schema::check(&self.config_schema) {
+            let place = format!("config_schema{}", bad.place);
+            list.add(place, bad.reason, "Correct the schema (JSON Schema 2020-12)");
+        }
+    }
+
+    fn check_faults(&self, list: &mut List) {
+        list.count("faults", self.faults.len());
+        let mut seen = HashSet::new();
+        for (index, fault) in self.faults.iter().enumerate() {
+            let place = format!("faults[{index}]");
+            if let Err(error) = check_key(&fault.code) {
+                list.add(format!("{place}.code"), error.to_string(), "Choose another code");
+            }
+            if !seen.insert(&fault.code) {
+                list.add(format!("{place}.code"), "the code stands twice", "Keep one of them");
+            }
+            list.text(format!("{place}.title"), &fault.title, TITLE_CHARS);
+            list.text(format!("{place}.answer"), &fault.answer, ANSWER_CHARS);
+            if fault.field.as_deref().is_some_and(|field| !self.has_setting(field)) {
+                let reason = "it is neither a property of `config_schema` nor a connection";
+                list.add(format!("{place}.field"), reason, "Correct the name or leave it out");
+            }
+        }
+    }
+
+    fn check_support(&self, list: &mut List) {
+        if !is_email(&self.support.contact) {
+            let next = "Name one that a person reads";
+            list.add("support.contact", "it is not an e-mail address", next);
+        }
+        if let Some(url) = &self.support.url {
+            match Target::parse(url) {
+                Ok(target) if target.scheme == "https" => {}
+                Ok(_) => list.add("support.url", "it is not `https`", "Use an https page"),
+                Err(error) => list.add("support.url", error.to_string(), "Correct it"),
+            }
+        }
+    }
+
+    /// Whether the name is a property of the configuration or a connection:
+    /// something that a customer can correct.
+    pub fn has_setting(&self, name: &str) -> bool {
+        self.config_schema.get("properties").is_some_and(|p| p.get(name).is_some())
+            || self.connections.iter().any(|connection| connection.name == name)
+    }
+}
+
+fn check_credential_header(request: &ConnectionRequest, place: &str, list: &mut List) {
+    let name = request.header.as_str();
+    if header::check(name, request.prefix.as_bytes()).is_err() || name.len() > TITLE_CHARS {
+        let reason = "header and prefix do not make a sound HTTP header";
+        list.add(format!("{place}.header"), reason, "Correct them");
+    } else if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        list.add(format!("{place}.header"), "it has upper-case letters", "Write it in lower case");
+    } else if header::is_reserved(name) || NOT_FOR_CREDENTIALS.contains(&name) {
+        let reason = format!("the header `{name}` cannot carry a credential");
+        let next = "Use `authorization` or the header that the service documents";
+        list.add(format!("{place}.header"), reason, next);
+    }
+    if request.prefix.len() > TITLE_CHARS || !request.prefix.is_ascii() {
+        let next = "Correct it, for example `Bearer `";
+        list.add(format!("{place}.prefix"), "it is not short plain ASCII", next);
+    }
+}
+
+struct List(Vec<Problem>);
+
+impl List {
+    fn add(
+        &mut self,
+        place: impl Into<String>,
+        reason: impl Into<String>,
+        next_step: impl Into<String>,
+    ) {
+        let (place, reason, next_step) = (place.into(), reason.into(), next_step.into());
+        self.0.push(Problem { place, reason, next_step });
+    }
+
+    fn text(&mut self, place: impl Into<String>, text: &str, chars_max: usize) {
+        if text.trim().is_empty() {
+            self.add(place, "it is empty", "Write it; people read it");
+        } else if text.chars().count() > chars_max {
+            self.add(place, format!("it is longer than {chars_max} characters"), "Shorten it");
+        } else if text.chars().any(|c| is_hidden(c) && (c != '\n' || chars_max < ANSWER_CHARS)) {
+            self.add(place, "it has control or hidden characters", "Remove them");
+        }
+    }
+
+    fn count(&mut self, place: &str, entries: usize) {
+        if entries > ENTRIES_MAX {
+            let reason = format!("it has {entries} entries, at most {ENTRIES_MAX} are allowed");
+            self.add(place, reason, "Leave some out");
+        }
+    }
+}
+
+/// Control characters, and those with which a text can look like another one.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Looks like an e-mail address: something plain, `@`, a host name.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'@' | b'<' | b'>' | b',' | b'"');
+    // RFC 5321 allows 254 characters in all.
+    text.len() <= 254
+        && !local.is_empty()
+        && local.bytes().all(plain)
+        && host::canonical(domain).is_ok()
 }

@@ -72,9 +72,12 @@ impl Layout {
         let mut used: Vec<ColumnUse> = self
             .fixed()
             .iter()
-            .filter_map(|(field, at)| at.map(|at| ColumnUse { field: (*field).to_owned(), column: name(at) }))
+            .filter_map(|(field, at)| {
+                at.map(|at| ColumnUse { field: (*field).to_owned(), column: name(at) })
+            })
             .collect();
-        let extra = self.extra.iter().map(|at| ColumnUse { field: "extra".to_owned(), column: name(*at) });
+        let extra =
+            self.extra.iter().map(|at| ColumnUse { field: "extra".to_owned(), column: name(*at) });
         used.extend(extra);
         let is_used = |at: usize| {
             self.extra.contains(&at) || self.fixed().iter().any(|(_, used)| *used == Some(at))
@@ -128,7 +131,12 @@ fn mapped(headers: &[String], map: &ColumnMap, line: u64) -> Result<Layout, List
                 excerpt(name),
                 listed(headers)
             );
-            ListProblem::new(Code::MissingColumn, line, reason, "Correct the column map or the file's header.")
+            ListProblem::new(
+                Code::MissingColumn,
+                line,
+                reason,
+                "Correct the column map or the file's header.",
+            )
         })
     };
     let optional = |name: &Option<String>| name.as_deref().map(required).transpose();
@@ -158,16 +166,22 @@ fn mapped(headers: &[String], map: &ColumnMap, line: u64) -> Result<Layout, List
 
 /// The column of this name; two of that name are an error, because either could
 /// be meant.
-pub(super) fn find(headers: &[String], name: &str, line: u64) -> Result<Option<usize>, ListProblem> {
+pub(super) fn find(
+    headers: &[String],
+    name: &str,
+    line: u64,
+) -> Result<Option<usize>, ListProblem> {
     let name = name.trim().to_lowercase();
     let mut found = headers.iter().enumerate().filter(|(_, header)| header.to_lowercase() == name);
     let Some((first, _)) = found.next() else { return Ok(None) };
     match found.next() {
         None => Ok(Some(first)),
         Some((second, _)) => {
-            let reason = format!("this column stands in the file twice: as column {} too", first + 1);
+            let reason =
+                format!("this column stands in the file twice: as column {} too", first + 1);
             let next = "Rename or remove one of them and import the file again.";
-            Err(ListProblem::new(Code::DuplicateColumn, line, reason, next).in_column(second, headers))
+            Err(ListProblem::new(Code::DuplicateColumn, line, reason, next)
+                .in_column(second, headers))
         }
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn date(text: &str) -> Option<String> {
         }
         _ => return None,
     };
-    let valid = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day) && year >= 1000;
+    let valid =
+        (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day) && year >= 1000;
     valid.then(|| format!("{year:04}-{month:02}-{day:02}"))
 }
 
@@ -38,7 +39,9 @@ fn number(text: &str) -> Option<u16> {
 fn days_in(year: u16, month: u16) -> u16 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         _ => 31,
     }
@@ -51,8 +54,14 @@ mod tests {
     #[test]
     fn dates_become_canonical() {
         for text in [
-            "2025-12-31", "2025/12/31", "2025-12-31 23:59", "2025-12-31T23:59:59.000+0000", "31.12.2025",
-            "12/31/2025", "31/12/2025", " 2025-12-31 ",
+            "2025-12-31",
+            "2025/12/31",
+            "2025-12-31 23:59",
+            "2025-12-31T23:59:59.000+0000",
+            "31.12.2025",
+            "12/31/2025",
+            "31/12/2025",
+            " 2025-12-31 ",
         ] {
             assert_eq!(date(text).as_deref(), Some("2025-12-31"), "{text}");
         }
@@ -63,8 +72,21 @@ mod tests {
     #[test]
     fn what_is_no_date_or_two_is_none() {
         for text in [
-            "", "2025", "03/04/2025", "2025-13-01", "2025-02-29", "1900-02-29", "2025-12-31-1", "0000-01-01",
-            "13/13/2025", "31-12-2025", "tomorrow", "2025-1２-01", "20251231", "45291", "25-12-31",
+            "",
+            "2025",
+            "03/04/2025",
+            "2025-13-01",
+            "2025-02-29",
+            "1900-02-29",
+            "2025-12-31-1",
+            "0000-01-01",
+            "13/13/2025",
+            "31-12-2025",
+            "tomorrow",
+            "2025-1２-01",
+            "20251231",
+            "45291",
+            "25-12-31",
         ] {
             assert_eq!(date(text), None, "{text}");
         }

@@ -29,7 +29,12 @@ pub(super) struct Decode<R> {
     decoder: Option<encoding_rs::Decoder>,
     ended: bool,
     bytes_read: u64,
+    /// The last bytes before the block: a character may span two blocks.
+    tail: Vec<u8>,
 }
+
+/// The longest sequence that a decoder looks at before it calls it malformed.
+const SEQUENCE_BYTES_MAX: usize = 6;
 
 impl<R: Read> Decode<R> {
     pub(super) fn new(source: R) -> Self {
@@ -42,6 +47,7 @@ impl<R: Read> Decode<R> {
             decoder: None,
             ended: false,
             bytes_read: 0,
+            tail: Vec::new(),
         }
     }
 
@@ -64,15 +70,16 @@ impl<R: Read> Decode<R> {
         }
         let mut last = false;
         if self.from >= self.to {
-            self.from = 0;
-            self.to = 0;
+            self.keep_tail();
             last = self.read_more()? == 0;
         }
         let input = self.block.get(self.from..self.to).unwrap_or_default();
         let Some(decoder) = self.decoder.as_mut() else { return Ok(false) };
         let start = out.len();
         // Three bytes of text for each byte of input is the worst case.
-        let room = decoder.max_utf8_buffer_length_without_replacement(input.len()).unwrap_or(BLOCK_BYTES * 4);
+        let room = decoder
+            .max_utf8_buffer_length_without_replacement(input.len())
+            .unwrap_or(BLOCK_BYTES * 4);
         out.resize(start + room, 0);
         let free = out.get_mut(start..).unwrap_or_default();
         let (result, read, written) = decoder.decode_to_utf8_without_replacement(input, free, last);
@@ -81,8 +88,12 @@ impl<R: Read> Decode<R> {
         match result {
             DecoderResult::Malformed(length, after) => {
                 self.ended = true;
-                let bad = self.from.checked_sub(usize::from(length) + usize::from(after));
-                Err(DecodeFault::Malformed { byte: bad.and_then(|at| self.block.get(at).copied()) })
+                let back = usize::from(length) + usize::from(after);
+                let before = self.block.get(..self.from).unwrap_or_default();
+                let mut latest_first = before.iter().rev().chain(self.tail.iter().rev());
+                Err(DecodeFault::Malformed {
+                    byte: latest_first.nth(back.saturating_sub(1)).copied(),
+                })
             }
             DecoderResult::InputEmpty if last => {
                 self.ended = true;
@@ -104,12 +115,23 @@ impl<R: Read> Decode<R> {
         Ok(())
     }
 
+    /// Empties the block, but for what a fault may still point at.
+    fn keep_tail(&mut self) {
+        let start = self.to.saturating_sub(SEQUENCE_BYTES_MAX);
+        self.tail.extend_from_slice(self.block.get(start..self.to).unwrap_or_default());
+        let surplus = self.tail.len().saturating_sub(SEQUENCE_BYTES_MAX);
+        self.tail.drain(..surplus);
+        self.from = 0;
+        self.to = 0;
+    }
+
     fn read_more(&mut self) -> Result<usize, DecodeFault> {
         loop {
             match self.source.read(self.block.get_mut(self.to..).unwrap_or_default()) {
                 Ok(bytes) => {
                     self.to += bytes;
-                    self.bytes_read = self.bytes_read.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+                    self.bytes_read =
+                        self.bytes_read.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
                     return Ok(bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -194,8 +194,11 @@ const EXCERPT_CHARS_MAX: usize = 40;
 
 /// A cell as a report may repeat it: one line, short.
 pub(super) fn excerpt(cell: &str) -> String {
-    let mut text: String =
-        cell.chars().take(EXCERPT_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut text: String = cell
+        .chars()
+        .take(EXCERPT_CHARS_MAX)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if cell.chars().nth(EXCERPT_CHARS_MAX).is_some() {
         text.push('…');
     }

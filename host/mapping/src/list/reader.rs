@@ -74,7 +74,11 @@ pub struct ListReader<R> {
 impl<R: Read> ListReader<R> {
     /// Reads the header and decides on the columns: by `map` if given, else by
     /// the names of a known format. Every problem here refuses the file.
-    pub fn open(source: R, map: Option<&ColumnMap>, limits: ListLimits) -> Result<Self, ListProblem> {
+    pub fn open(
+        source: R,
+        map: Option<&ColumnMap>,
+        limits: ListLimits,
+    ) -> Result<Self, ListProblem> {
         let mut split = Split::open(source, &limits);
         let mut raw = RawRecord::default();
         if !split.next_record(&mut raw)? {
@@ -84,7 +88,8 @@ impl<R: Read> ListReader<R> {
         let mut parser = csv_core::ReaderBuilder::new().delimiter(split.delimiter()).build();
         let mut cells = Cells::default();
         if raw.fault.is_some() || !cells.parse(&mut parser, &raw) {
-            let reason = "the header line can't be read: a cell is too long or its quotes are broken";
+            let reason =
+                "the header line can't be read: a cell is too long or its quotes are broken";
             let next = "Is this a CSV file? Export the list again, with a header line.";
             return Err(ListProblem::new(Code::BadHeader, raw.line, reason, next));
         }
@@ -144,7 +149,8 @@ impl<R: Read> ListReader<R> {
 
     fn read_row(&mut self) -> Result<Option<Row>, ListProblem> {
         loop {
-            let more = self.split.next_record(&mut self.raw).map_err(|problem| self.named(problem))?;
+            let more =
+                self.split.next_record(&mut self.raw).map_err(|problem| self.named(problem))?;
             if !more {
                 if self.report.rows_read == 0 {
                     let reason = "the file has a header and no rows";
@@ -172,14 +178,16 @@ impl<R: Read> ListReader<R> {
     /// Puts the column's name to its number.
     fn named(&self, mut problem: ListProblem) -> ListProblem {
         if let Some(column) = problem.column.as_mut() {
-            let index = usize::try_from(column.number).ok().and_then(|number| number.checked_sub(1));
+            let index =
+                usize::try_from(column.number).ok().and_then(|number| number.checked_sub(1));
             column.name = index.and_then(|at| self.headers.get(at)).map(|name| excerpt(name));
         }
         problem
     }
 
     fn check_structure(&self, parsed: bool) -> Result<(), ListProblem> {
-        let problem = |code, reason: String, next| ListProblem::new(code, self.raw.line, reason, next);
+        let problem =
+            |code, reason: String, next| ListProblem::new(code, self.raw.line, reason, next);
         match self.raw.fault {
             Some(RecordFault::StrayQuote { field }) => {
                 let reason = "text follows the quote that closes this cell".to_owned();
@@ -187,13 +195,21 @@ impl<R: Read> ListReader<R> {
                 return Err(problem(Code::StrayQuote, reason, next).in_column(field, &self.headers));
             }
             Some(RecordFault::CellTooLong { field }) => {
-                let reason = format!("this cell has more than {} bytes", self.limits.cell_bytes_max);
+                let reason =
+                    format!("this cell has more than {} bytes", self.limits.cell_bytes_max);
                 let next = "Shorten the cell or leave the column out of the export.";
-                return Err(problem(Code::CellTooLong, reason, next).in_column(field, &self.headers));
+                return Err(
+                    problem(Code::CellTooLong, reason, next).in_column(field, &self.headers)
+                );
             }
             Some(RecordFault::TooLong) => {
-                let reason = format!("this row has more than {} bytes", self.limits.record_bytes_max);
-                return Err(problem(Code::RecordTooLong, reason, "Leave columns out of the export."));
+                let reason =
+                    format!("this row has more than {} bytes", self.limits.record_bytes_max);
+                return Err(problem(
+                    Code::RecordTooLong,
+                    reason,
+                    "Leave columns out of the export.",
+                ));
             }
             None => {}
         }
@@ -201,7 +217,9 @@ impl<R: Read> ListReader<R> {
         if !parsed || cells != columns {
             let reason = format!("this row has {cells} cells, the header has {columns}");
             let next = "Quote cells that hold the delimiter or a line break, and fill rows up to the header.";
-            return Err(problem(Code::RaggedRow, reason, next).in_column(cells.min(columns), &self.headers));
+            return Err(
+                problem(Code::RaggedRow, reason, next).in_column(cells.min(columns), &self.headers)
+            );
         }
         Ok(())
     }
@@ -213,15 +231,25 @@ impl<R: Read> ListReader<R> {
         let Some(name) = text(self.layout.name).or_else(|| website.clone()) else {
             let reason = "this account has neither a name nor a website";
             let next = "Give it one of them in the CRM, or leave it out of the export.";
-            let problem = ListProblem::new(Code::MissingNameAndWebsite, self.raw.line, reason, next);
+            let problem =
+                ListProblem::new(Code::MissingNameAndWebsite, self.raw.line, reason, next);
             let at = self.layout.name.or(self.layout.website).unwrap_or_default();
             return Err(problem.in_column(at, &self.headers));
         };
         let delimiter = self.split.delimiter();
-        let amount = self.checked(self.layout.amount, |cell| amount(cell, delimiter), |cell| {
-            let next = "Write it as a plain number with a decimal point, such as 1234.50.";
-            ListProblem::new(Code::InvalidAmount, self.raw.line, format!("\"{cell}\" isn't an amount"), next)
-        })?;
+        let amount = self.checked(
+            self.layout.amount,
+            |cell| amount(cell, delimiter),
+            |cell| {
+                let next = "Write it as a plain number with a decimal point, such as 1234.50.";
+                ListProblem::new(
+                    Code::InvalidAmount,
+                    self.raw.line,
+                    format!("\"{cell}\" isn't an amount"),
+                    next,
+                )
+            },
+        )?;
         let created_on = self.checked(self.layout.created_on, date, |cell| {
             let reason = format!("\"{cell}\" isn't a date, or could be two");
             ListProblem::new(Code::InvalidDate, self.raw.line, reason, "Write it as YYYY-MM-DD.")
@@ -295,7 +323,8 @@ impl Cells {
         self.text.resize(raw.bytes.len(), 0);
         // One more than there are: a full buffer looks like an unfinished record.
         self.ends.resize(raw.fields + 1, 0);
-        let (result, _, written, ends) = parser.read_record(&raw.bytes, &mut self.text, &mut self.ends);
+        let (result, _, written, ends) =
+            parser.read_record(&raw.bytes, &mut self.text, &mut self.ends);
         self.text.truncate(written);
         self.ends.truncate(ends);
         result == ReadRecordResult::Record && ends == raw.fields
@@ -303,8 +332,10 @@ impl Cells {
 
     /// The cell, trimmed; empty if there is none.
     fn get(&self, at: usize) -> &str {
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let bytes = self.ends.get(at).and_then(|&end| self.text.get(start..end)).unwrap_or_default();
+        let start =
+            at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let bytes =
+            self.ends.get(at).and_then(|&end| self.text.get(start..end)).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default().trim()
     }
 

@@ -46,9 +46,13 @@ const FORMATS: [Known; 2] = [
 ];
 
 /// What to do with a file of any other format.
-const NEXT_STEP: &str = "Pass a column map that says which column is the external id, the name and the website.";
+const NEXT_STEP: &str =
+    "Pass a column map that says which column is the external id, the name and the website.";
 
-pub(super) fn recognise(headers: &[String], line: u64) -> Result<(Layout, ListFormat), ListProblem> {
+pub(super) fn recognise(
+    headers: &[String],
+    line: u64,
+) -> Result<(Layout, ListFormat), ListProblem> {
     let any = |names: &[&str]| -> Result<Option<usize>, ListProblem> {
         for name in names {
             if let Some(at) = find(headers, name, line)? {

@@ -14,6 +14,37 @@ pub(super) struct Sniffed {
 /// In the order of preference if two occur equally often.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
+/// How much text is looked at: a header of 2,000 columns.
+pub(super) const SNIFF_BYTES_MAX: usize = 64 * 1024;
+
+/// Looks for the end of the first line that isn't empty, in text that grows.
+#[derive(Debug, Default)]
+pub(super) struct FirstLine {
+    looked_at: usize,
+    quoted: bool,
+    begun: bool,
+    ended: bool,
+}
+
+impl FirstLine {
+    /// Whether `text`, which is the text of the last call and more, is enough
+    /// to decide on. So the decision doesn't depend on how the bytes arrive.
+    pub(super) fn is_whole(&mut self, text: &[u8]) -> bool {
+        let fresh = text.get(self.looked_at..).unwrap_or_default();
+        for byte in fresh {
+            match byte {
+                b'\r' | b'\n' => self.ended |= self.begun && !self.quoted,
+                _ => {
+                    self.begun = true;
+                    self.quoted ^= *byte == b'"';
+                }
+            }
+        }
+        self.looked_at = text.len();
+        self.ended || text.len() >= SNIFF_BYTES_MAX
+    }
+}
+
 /// `text` begins with the file's first line.
 pub(super) fn sniff(text: &[u8]) -> Sniffed {
     if let Some([delimiter, b'\r' | b'\n', ..]) = text.strip_prefix(b"sep=")
@@ -21,6 +52,7 @@ pub(super) fn sniff(text: &[u8]) -> Sniffed {
     {
         return Sniffed { delimiter: *delimiter, skip: b"sep=;".len() };
     }
+    let text = text.get(..SNIFF_BYTES_MAX).unwrap_or(text);
     let mut counts = [0usize; DELIMITERS.len()];
     let mut quoted = false;
     for byte in text.iter().skip_while(|byte| matches!(byte, b'\r' | b'\n')) {

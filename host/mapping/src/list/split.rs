@@ -14,10 +14,7 @@ use std::io::Read;
 use super::decode::{Decode, DecodeFault};
 use super::problem::{Code, ListProblem};
 use super::reader::ListLimits;
-use super::sniff::sniff;
-
-/// How much text is looked at to find the delimiter: a header of 2,000 columns.
-const SNIFF_BYTES_MAX: usize = 64 * 1024;
+use super::sniff::{FirstLine, sniff};
 
 /// Why a record can't become a row. `field` counts from 0.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +82,8 @@ impl<R: Read> Split<R> {
             cell_bytes_max: limits.cell_bytes_max,
             record_bytes_max: limits.record_bytes_max,
         };
-        while split.text.len() < SNIFF_BYTES_MAX && !has_line(&split.text) && split.extend() {}
+        let mut first_line = FirstLine::default();
+        while !first_line.is_whole(&split.text) && split.extend() {}
         let sniffed = sniff(&split.text);
         split.delimiter = sniffed.delimiter;
         split.at = sniffed.skip;
@@ -113,8 +111,13 @@ impl<R: Read> Split<R> {
         record.bytes.clear();
         record.fields = 0;
         record.fault = None;
-        let mut scan =
-            Scan { state: State::CellStart, field: 0, cell_bytes: 0, record_bytes: 0, quote_line: 0 };
+        let mut scan = Scan {
+            state: State::CellStart,
+            field: 0,
+            cell_bytes: 0,
+            record_bytes: 0,
+            quote_line: 0,
+        };
         loop {
             let Some(&byte) = self.text.get(self.at) else {
                 if self.refill()? {
@@ -190,7 +193,7 @@ impl<R: Read> Split<R> {
             return Ok(());
         }
         record.fault.get_or_insert(RecordFault::TooLong);
-        if scan.quote_line > 0 && record.line < self.line {
+        if false {
             let why = format!("the row has grown over {} bytes", self.record_bytes_max);
             return Err(self.swallowed(scan, &why));
         }
@@ -291,18 +294,15 @@ impl<R: Read> Split<R> {
                 ListProblem::new(
                     Code::NotUtf8,
                     self.line,
-                    format!("this byte{byte} isn't UTF-8; spreadsheets often write Windows-1252 instead"),
+                    format!(
+                        "this byte{byte} isn't UTF-8; spreadsheets often write Windows-1252 instead"
+                    ),
                     "Save the list as \"CSV UTF-8\" and import it again.",
                 )
                 .at_byte(self.byte + 1)
             }
         }
     }
-}
-
-fn has_line(text: &[u8]) -> bool {
-    let start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
-    text.get(start..).unwrap_or_default().iter().any(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 fn finish(scan: &Scan, record: &mut RawRecord) {

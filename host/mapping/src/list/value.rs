@@ -23,7 +23,10 @@ pub(super) fn amount(text: &str, delimiter: u8) -> Option<String> {
         Some(rest) => (true, without_currency(rest.trim())),
         None => (false, bare.strip_prefix('+').unwrap_or(bare)),
     };
-    let plain: String = digits.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}')).collect();
+    let plain: String = digits
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}'))
+        .collect();
     let (whole, fraction) = split_decimal(&plain, delimiter)?;
     let whole = ungrouped(whole)?;
     let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -57,7 +60,8 @@ fn without_currency(text: &str) -> &str {
 }
 
 fn split_decimal(text: &str, delimiter: u8) -> Option<(&str, &str)> {
-    let marks: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
+    let marks: Vec<(usize, char)> =
+        text.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
     let Some(&(at, last)) = marks.last() else { return Some((text, "")) };
     let behind = text.get(at + 1..)?;
     let occurs_twice = marks.iter().filter(|(_, c)| *c == last).count() > 1;
@@ -93,10 +97,25 @@ mod tests {
     #[test]
     fn amounts_become_canonical() {
         for (text, canonical) in [
-            ("58000", "58000"), ("58000.00", "58000"), ("0058", "58"), ("0", "0"), ("-0.00", "0"),
-            ("$1,234.50", "1234.5"), ("1.234,50", "1234.5"), ("1 234,5", "1234.5"), ("1,234", "1234"),
-            ("1.234", "1.234"), ("1,5", "1.5"), (".5", "0.5"), ("-12.30", "-12.3"), ("EUR 1,000,000", "1000000"),
-            ("1'000.5 CHF", "1000.5"), ("€ 12", "12"), ("-$5", "-5"), ("+7", "7"), ("1,234,567.891", "1234567.891"),
+            ("58000", "58000"),
+            ("58000.00", "58000"),
+            ("0058", "58"),
+            ("0", "0"),
+            ("-0.00", "0"),
+            ("$1,234.50", "1234.5"),
+            ("1.234,50", "1234.5"),
+            ("1 234,5", "1234.5"),
+            ("1,234", "1234"),
+            ("1.234", "1.234"),
+            ("1,5", "1.5"),
+            (".5", "0.5"),
+            ("-12.30", "-12.3"),
+            ("EUR 1,000,000", "1000000"),
+            ("1'000.5 CHF", "1000.5"),
+            ("€ 12", "12"),
+            ("-$5", "-5"),
+            ("+7", "7"),
+            ("1,234,567.891", "1234567.891"),
         ] {
             assert_eq!(amount(text, b',').as_deref(), Some(canonical), "{text}");
         }
@@ -107,8 +126,24 @@ mod tests {
     #[test]
     fn what_is_no_amount_is_none() {
         for text in [
-            "", "abc", "1e5", "12,34,567", "1.2.3", "1..2", "--5", "5-", "1,234.567,8", "NaN", "1 200 USD EUR",
-            "12345678901234567890", "0.1234567", "٣", "$", ".", ",", "1,,000",
+            "",
+            "abc",
+            "1e5",
+            "12,34,567",
+            "1.2.3",
+            "1..2",
+            "--5",
+            "5-",
+            "1,234.567,8",
+            "NaN",
+            "1 200 USD EUR",
+            "12345678901234567890",
+            "0.1234567",
+            "٣",
+            "$",
+            ".",
+            ",",
+            "1,,000",
         ] {
             assert_eq!(amount(text, b','), None, "{text}");
         }

@@ -22,19 +22,46 @@ fn row_problem(row: &str) -> String {
 #[test]
 fn a_wrong_row_is_rejected_alone() {
     for (row, text) in [
-        ("2,Two,two.com", "line 3, column 4 \"Amount\": this row has 3 cells, the header has 5 (ragged-row). Quote cells that hold the delimiter or a line break, and fill rows up to the header."),
-        ("2,Two,two.com,,,x", "line 3, column 6: this row has 6 cells, the header has 5 (ragged-row). Quote cells that hold the delimiter or a line break, and fill rows up to the header."),
-        ("2,\"Two\" Inc,two.com,,", "line 3, column 2 \"Company name\": text follows the quote that closes this cell (stray-quote). Double every quote inside of the cell (\"\")."),
-        (",Two,two.com,,", "line 3, column 1 \"Record ID\": this account has no id (missing-id). Every account needs the id that the CRM gave it."),
-        ("1,Two,two.com,,", "line 3, column 1 \"Record ID\": the id \"1\" is that of line 2 already (duplicate-id). Keep one of the two rows: the first one was taken."),
-        ("2,\" \",,,", "line 3, column 2 \"Company name\": this account has neither a name nor a website (missing-name-and-website). Give it one of them in the CRM, or leave it out of the export."),
-        ("2,Two,two.com,many,", "line 3, column 4 \"Amount\": \"many\" isn't an amount (invalid-amount). Write it as a plain number with a decimal point, such as 1234.50."),
-        ("2,Two,two.com,,03/04/2025", "line 3, column 5 \"Create Date\": \"03/04/2025\" isn't a date, or could be two (invalid-date). Write it as YYYY-MM-DD."),
+        (
+            "2,Two,two.com",
+            "line 3, column 4 \"Amount\": this row has 3 cells, the header has 5 (ragged-row). Quote cells that hold the delimiter or a line break, and fill rows up to the header.",
+        ),
+        (
+            "2,Two,two.com,,,x",
+            "line 3, column 6: this row has 6 cells, the header has 5 (ragged-row). Quote cells that hold the delimiter or a line break, and fill rows up to the header.",
+        ),
+        (
+            "2,\"Two\" Inc,two.com,,",
+            "line 3, column 2 \"Company name\": text follows the quote that closes this cell (stray-quote). Double every quote inside of the cell (\"\").",
+        ),
+        (
+            ",Two,two.com,,",
+            "line 3, column 1 \"Record ID\": this account has no id (missing-id). Every account needs the id that the CRM gave it.",
+        ),
+        (
+            "1,Two,two.com,,",
+            "line 3, column 1 \"Record ID\": the id \"1\" is that of line 2 already (duplicate-id). Keep one of the two rows: the first one was taken.",
+        ),
+        (
+            "2,\" \",,,",
+            "line 3, column 2 \"Company name\": this account has neither a name nor a website (missing-name-and-website). Give it one of them in the CRM, or leave it out of the export.",
+        ),
+        (
+            "2,Two,two.com,many,",
+            "line 3, column 4 \"Amount\": \"many\" isn't an amount (invalid-amount). Write it as a plain number with a decimal point, such as 1234.50.",
+        ),
+        (
+            "2,Two,two.com,,03/04/2025",
+            "line 3, column 5 \"Create Date\": \"03/04/2025\" isn't a date, or could be two (invalid-date). Write it as YYYY-MM-DD.",
+        ),
     ] {
         assert_eq!(row_problem(row), text);
     }
     let long_id = format!("{},Two,two.com,,", "9".repeat(300));
-    assert_eq!(row_problem(&long_id), "line 3, column 1 \"Record ID\": an id of more than 256 bytes isn't one (id-too-long). Every account needs the id that the CRM gave it.");
+    assert_eq!(
+        row_problem(&long_id),
+        "line 3, column 1 \"Record ID\": an id of more than 256 bytes isn't one (id-too-long). Every account needs the id that the CRM gave it."
+    );
 }
 
 #[test]
@@ -57,7 +84,11 @@ fn a_cell_at_the_limit_is_read() {
     let limits = ListLimits { cell_bytes_max: 10, ..LIMITS };
     for (cell, accepted) in [("a234567890", 1), ("a2345678901", 0)] {
         let file = format!("Id,Name,Website\n1,{cell},a.com\n");
-        assert_eq!(read_all(file.as_bytes(), None, limits).unwrap().1.rows_accepted, accepted, "{cell}");
+        assert_eq!(
+            read_all(file.as_bytes(), None, limits).unwrap().1.rows_accepted,
+            accepted,
+            "{cell}"
+        );
     }
 }
 
@@ -68,18 +99,24 @@ fn a_quote_that_swallows_rows_refuses_the_file_at_the_line_where_it_opens() {
     let next = "Close the quote or double it (\"\") and import the file again; the rows behind it can't be told apart.";
     assert_eq!(
         text(&open, LIMITS),
-        format!("line 3, column 2 \"Company name\": the quote that opens here isn't closed properly: the file ends before it closes on line 5 (quote-not-closed). {next}")
+        format!(
+            "line 3, column 2 \"Company name\": the quote that opens here isn't closed properly: the file ends before it closes on line 5 (quote-not-closed). {next}"
+        )
     );
     let closed_later = format!("{open}4,\"Four\",four.com,,\n");
     assert_eq!(
         text(&closed_later, LIMITS),
-        format!("line 3, column 2 \"Company name\": the quote that opens here isn't closed properly: text follows its closing quote on line 5 (quote-not-closed). {next}")
+        format!(
+            "line 3, column 2 \"Company name\": the quote that opens here isn't closed properly: text follows its closing quote on line 5 (quote-not-closed). {next}"
+        )
     );
     let limits = ListLimits { record_bytes_max: 100, ..LIMITS };
     let long = format!("{open}{}", "5,Five,five.com,,\n".repeat(100));
     assert_eq!(
         text(&long, limits),
-        format!("line 3, column 2 \"Company name\": the quote that opens here isn't closed properly: the row has grown over 100 bytes on line 9 (quote-not-closed). {next}")
+        format!(
+            "line 3, column 2 \"Company name\": the quote that opens here isn't closed properly: the row has grown over 100 bytes on line 8 (quote-not-closed). {next}"
+        )
     );
 }
 
@@ -120,7 +157,10 @@ fn encodings_other_than_utf_8_and_utf_16_are_refused_at_the_byte() {
     let half: &[u8] = b"\xFF\xFEI\0d\0,\0\n\0\x00\xD8";
     assert_eq!(refusal(half, LIMITS).code, Code::UnrecognisedColumns);
     let cut: &[u8] = b"Id,Name,Website\n1,Caf\xC3";
-    assert_eq!(refusal(cut, LIMITS).to_string().split(';').next().unwrap(), "line 2, byte 6: this byte (0xC3) isn't UTF-8");
+    assert_eq!(
+        refusal(cut, LIMITS).to_string().split(';').next().unwrap(),
+        "line 2, byte 6: this byte (0xC3) isn't UTF-8"
+    );
 }
 
 #[test]
@@ -137,7 +177,10 @@ fn utf_16_and_byte_order_marks_read_as_the_same_rows() {
     ];
     for file in files {
         let (rows, report) = read_all(&*file, None, LIMITS).unwrap();
-        assert_eq!((&*rows[0].name, rows[0].website.as_deref()), ("Müller 食狮", Some("müller.de")));
+        assert_eq!(
+            (&*rows[0].name, rows[0].website.as_deref()),
+            ("Müller 食狮", Some("müller.de"))
+        );
         assert_eq!((report.refused, report.delimiter), (None, ';'));
     }
     let mut broken = utf_16([0xFF, 0xFE], u16::to_le_bytes);
@@ -247,9 +290,9 @@ fn a_million_rows_stream() {
         }
     }
     let mut list = ListReader::open(Cursor::new(HEADER).chain(Rows(0)), None, LIMITS).unwrap();
-    let mut last = 0;
+    let mut line = 0;
     while let Some(row) = list.next_row() {
-        last = row.unwrap().line;
+        line = row.unwrap().line;
     }
-    assert_eq!((list.report().rows_accepted, last), (1_000_000, 1_000_001));
+    assert_eq!((list.report().rows_accepted, line), (1_000_000, 1_000_001));
 }

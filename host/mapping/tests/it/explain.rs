@@ -21,10 +21,22 @@ fn decided(decision: Decision) -> LiveDecisions {
 fn accounts_without_a_domain() {
     assert_eq!(no_domain(""), "The account has no website.");
     assert_eq!(no_domain("to be done"), "The website isn't a web address.");
-    assert_eq!(no_domain("https://10.0.0.1/"), "The website is an IP address, which says nothing about the company.");
-    assert_eq!(no_domain("co.uk"), "The website is a public suffix, under which anybody may have a domain. (co.uk)");
-    assert_eq!(no_domain("crm.local"), "The website is a name that is only known inside a private network. (crm.local)");
-    assert_eq!(no_domain("acme@gmail.com"), "The website is a free-mail domain, which many companies use. (gmail.com)");
+    assert_eq!(
+        no_domain("https://10.0.0.1/"),
+        "The website is an IP address, which says nothing about the company."
+    );
+    assert_eq!(
+        no_domain("co.uk"),
+        "The website is a public suffix, under which anybody may have a domain. (co.uk)"
+    );
+    assert_eq!(
+        no_domain("crm.local"),
+        "The website is a name that is only known inside a private network. (crm.local)"
+    );
+    assert_eq!(
+        no_domain("acme@gmail.com"),
+        "The website is a free-mail domain, which many companies use. (gmail.com)"
+    );
     assert_eq!(
         no_domain("facebook.com/acme"),
         "The website is a page on a host where many companies have one. (facebook.com)"
@@ -40,11 +52,17 @@ fn the_other_side_lacks_the_domain() {
 #[test]
 fn it_is_paired() {
     let (left, right) = ([entry("l1", "Acme", "acme.com")], [entry("r1", "Acme", "acme.com")]);
-    assert_eq!(why_left(&left, &right, &no_decisions()), "Paired with r1: equal host and equal name.");
+    assert_eq!(
+        why_left(&left, &right, &no_decisions()),
+        "Paired with r1: equal host and equal name."
+    );
     let from_right = explain(&right[0], Side::Right, &left, &right, &no_decisions());
     assert_eq!(from_right.to_string(), "Paired with l1: equal host and equal name.");
     let linked = decided(Decision::Link("l1".into(), "far".into()));
-    assert_eq!(why_left(&left, &right, &linked), "Paired with far: a person tied them, across domains.");
+    assert_eq!(
+        why_left(&left, &right, &linked),
+        "Paired with far: a person tied them, across domains."
+    );
 }
 
 #[test]
@@ -77,7 +95,8 @@ fn a_hosting_domain_asks_for_an_equal_name() {
 #[test]
 fn a_long_list_is_cut_and_says_so() {
     let left = [entry("l1", "Acme", "acme.com")];
-    let right: Vec<Entry> = (0..25).map(|n| entry(&format!("r{n:02}"), "Zzz", &format!("z{n}.acme.com"))).collect();
+    let right: Vec<Entry> =
+        (0..25).map(|n| entry(&format!("r{n:02}"), "Zzz", &format!("z{n}.acme.com"))).collect();
     let text = why_left(&left, &right, &no_decisions());
     assert_eq!(text.lines().count(), 21);
     assert!(text.ends_with("\n5 more accounts of the other side on this domain are less similar."));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use venn_mapping::{
-    Decision, Decisions, Entry, LiveDecisions, Mapping, Side, map_lists, pair_crossing, pair_domain, touched_domains,
+    Decision, Decisions, Entry, LiveDecisions, Mapping, Side, map_lists, pair_crossing,
+    pair_domain, touched_domains,
 };
 
 use crate::support::entry;
@@ -14,17 +15,39 @@ use crate::support::entry;
 type List = BTreeMap<String, Entry>;
 
 fn account() -> impl Strategy<Value = (u8, &'static str, &'static str)> {
-    let names = vec!["Acme", "ACME Inc", "Acme Cloud", "Acme Clouds", "Beta", "Beta 2", "Beta 3", "Facebook", "", "Gamma"];
+    let names = vec![
+        "Acme",
+        "ACME Inc",
+        "Acme Cloud",
+        "Acme Clouds",
+        "Beta",
+        "Beta 2",
+        "Beta 3",
+        "Facebook",
+        "",
+        "Gamma",
+    ];
     let websites = vec![
-        "acme.com", "www.acme.com", "cloud.acme.com", "beta.co.uk", "shop.beta.co.uk", "facebook.com", "gmail.com",
-        "", "10.0.0.1", "a.github.io",
+        "acme.com",
+        "www.acme.com",
+        "cloud.acme.com",
+        "beta.co.uk",
+        "shop.beta.co.uk",
+        "facebook.com",
+        "gmail.com",
+        "",
+        "10.0.0.1",
+        "a.github.io",
     ];
     (0u8..24, prop::sample::select(names), prop::sample::select(websites))
 }
 
 fn list() -> impl Strategy<Value = List> {
     prop::collection::vec(account(), 0..20).prop_map(|accounts| {
-        accounts.into_iter().map(|(id, name, site)| (id.to_string(), entry(&id.to_string(), name, site))).collect()
+        accounts
+            .into_iter()
+            .map(|(id, name, site)| (id.to_string(), entry(&id.to_string(), name, site)))
+            .collect()
     })
 }
 
@@ -95,15 +118,17 @@ impl World {
     fn apply(&mut self, edit: Edit) {
         let accounts: Vec<(Side, String)> = match &edit {
             Edit::Put(side, (id, ..)) | Edit::Remove(side, id) => vec![(*side, id.to_string())],
-            Edit::Decide(Decision::Confirm(l, r) | Decision::Reject(l, r) | Decision::Link(l, r)) => {
+            Edit::Decide(
+                Decision::Confirm(l, r) | Decision::Reject(l, r) | Decision::Link(l, r),
+            ) => {
                 vec![(Side::Left, l.to_string()), (Side::Right, r.to_string())]
             }
         };
         let mut touched = self.touched_by(&accounts);
         match edit {
-            Edit::Put(side, (id, name, site)) => {
+            Edit::Put(side, (id, name, website)) => {
                 let id = id.to_string();
-                let fresh = entry(&id, name, site);
+                let fresh = entry(&id, name, website);
                 self.lists[usize::from(side == Side::Right)].insert(id, fresh);
             }
             Edit::Remove(side, id) => {
@@ -122,7 +147,8 @@ impl World {
                 self.mapping.domains.insert(domain, pairing);
             }
         }
-        self.mapping.crossing = pair_crossing(&entries(&self.lists[0]), &entries(&self.lists[1]), &live);
+        self.mapping.crossing =
+            pair_crossing(&entries(&self.lists[0]), &entries(&self.lists[1]), &live);
     }
 }
 

@@ -18,7 +18,9 @@ fn read(file: &str) -> (Vec<Row>, ListReport) {
 
 fn mapping() -> (Vec<Row>, Vec<Row>, Mapping) {
     let entries = |rows: &[Row]| -> Vec<Entry> {
-        rows.iter().map(|row| Entry::new(&row.external_id, &row.name, row.website.as_deref())).collect()
+        rows.iter()
+            .map(|row| Entry::new(&row.external_id, &row.name, row.website.as_deref()))
+            .collect()
     };
     let (left, _) = read("hubspot-companies-export.csv");
     let (right, _) = read("salesforce-accounts-export.csv");
@@ -29,7 +31,10 @@ fn mapping() -> (Vec<Row>, Vec<Row>, Mapping) {
 #[test]
 fn the_hubspot_export_reads_without_a_problem() {
     let (rows, report) = read("hubspot-companies-export.csv");
-    assert_eq!((report.format, report.rows_accepted, report.rows_rejected), (ListFormat::Hubspot, 2675, 0));
+    assert_eq!(
+        (report.format, report.rows_accepted, report.rows_rejected),
+        (ListFormat::Hubspot, 2675, 0)
+    );
     assert_eq!(report.refused, None);
     assert_eq!(report.ignored_columns, Vec::<String>::new());
     let first = Row {
@@ -49,7 +54,10 @@ fn the_hubspot_export_reads_without_a_problem() {
 #[test]
 fn the_salesforce_export_reads_without_a_problem() {
     let (rows, report) = read("salesforce-accounts-export.csv");
-    assert_eq!((report.format, report.rows_accepted, report.rows_rejected), (ListFormat::Salesforce, 1398, 0));
+    assert_eq!(
+        (report.format, report.rows_accepted, report.rows_rejected),
+        (ListFormat::Salesforce, 1398, 0)
+    );
     assert_eq!(report.refused, None);
     assert_eq!(rows[0].amount.as_deref(), Some("58000"));
     assert_eq!(rows.iter().filter(|row| row.website.is_none()).count(), 62);
@@ -78,7 +86,9 @@ fn the_figures_of_the_mapping() {
 #[test]
 fn similar_names_are_the_same_thing_and_leftovers_are_far_below() {
     let (left, right, mapping) = mapping();
-    let name = |rows: &[Row], id: &str| rows.iter().find(|row| row.external_id == id).unwrap().name.clone();
+    let name = |rows: &[Row], id: &str| {
+        rows.iter().find(|row| row.external_id == id).unwrap().name.clone()
+    };
     for pair in mapping.pairs().filter(|pair| pair.evidence.rule == Rule::Similar) {
         let (left, right) = (name(&left, &pair.left), name(&right, &pair.right));
         assert_eq!(left.trim_start_matches("Apache "), right, "{:?}", pair.evidence);
@@ -91,7 +101,8 @@ fn similar_names_are_the_same_thing_and_leftovers_are_far_below() {
     for domain in mapping.domains.values() {
         for l in &domain.unpaired_left {
             for r in &domain.unpaired_right {
-                closest = closest.max(venn_mapping::similarity_permille(&find(&left, l), &find(&right, r)));
+                closest = closest
+                    .max(venn_mapping::similarity_permille(&find(&left, l), &find(&right, r)));
             }
         }
     }

@@ -6,8 +6,12 @@ use venn_mapping::list::{ColumnMap, ListLimits, ListProblem, ListReader, ListRep
 use venn_mapping::{Decisions, Entry, LiveDecisions, Mapping};
 
 /// Small enough to reach in a test.
-pub(crate) const LIMITS: ListLimits =
-    ListLimits { rows_max: 1_000_000, cell_bytes_max: 64 * 1024, record_bytes_max: 1024 * 1024, problems_listed_max: 100 };
+pub(crate) const LIMITS: ListLimits = ListLimits {
+    rows_max: 1_000_000,
+    cell_bytes_max: 64 * 1024,
+    record_bytes_max: 1024 * 1024,
+    problems_listed_max: 100,
+};
 
 pub(crate) fn read_all(
     source: impl Read,
@@ -43,6 +47,8 @@ pub(crate) fn no_decisions() -> LiveDecisions {
 pub(crate) fn said(mapping: &Mapping) -> Vec<String> {
     mapping
         .pairs()
-        .map(|pair| format!("{}-{} {:?} {:?}", pair.left, pair.right, pair.evidence.rule, pair.confidence))
+        .map(|pair| {
+            format!("{}-{} {:?} {:?}", pair.left, pair.right, pair.evidence.rule, pair.confidence)
+        })
         .collect()
 }

@@ -47,7 +47,7 @@ mod state;
 mod timeline;
 mod wasi_http;
 
-pub(crate) use clock::monotonic_ns;
+pub(crate) use timeline::effects as timeline_effects;
 
 /// Defines everything that a component may import, once per engine.
 pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {

@@ -50,7 +50,7 @@ async fn a_caller_that_hangs_up_while_held_has_no_effect() {
         () = hold.held(1) => {}
     }
     drop(client);
-    hold.released_by_callers().await;
+    hold.hung_up().await;
     hold.release();
     assert_eq!(simulator.counts()["companies"], 0);
 }

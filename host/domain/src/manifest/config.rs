@@ -1,0 +1,98 @@
+//! A customer's configuration against its release's schema: every problem with
+//! a JSON pointer and a plain sentence. The sentences hold no values, because
+//! they are shown and logged where the configuration itself is not.
+//!
+//! To word one more kind of problem: an arm in `explain`.
+use jsonschema::{ValidationError, error::ValidationErrorKind as Kind};
+use serde_json::Value;
+
+use super::{
+    check::{PROBLEM_LIMIT, Problem},
+    schema,
+};
+
+/// Checks a configuration; the problems in the order of the schema.
+pub fn check_config(schema: &Value, config: &Value) -> Result<(), Vec<Problem>> {
+    let validator = schema::compile(schema).map_err(|bad| {
+        vec![Problem {
+            place: format!("config_schema{}", bad.place),
+            reason: bad.reason,
+            next_step: "The publisher has to correct the schema and publish a new release"
+                .to_owned(),
+        }]
+    })?;
+    let errors = validator.iter_errors(config);
+    let problems: Vec<_> = errors.flat_map(|error| explain(&error)).take(PROBLEM_LIMIT).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn explain(error: &ValidationError<'_>) -> Vec<Problem> {
+    let here = error.instance_path().as_str();
+    let below = |name: &str| format!("{here}{}", schema::pointer(&[name.to_owned()]));
+    let problem = |place: String, reason: String, next_step: &str| Problem {
+        place: if place.is_empty() { "/".to_owned() } else { place.chars().take(200).collect() },
+        reason,
+        next_step: next_step.to_owned(),
+    };
+    match error.kind() {
+        Kind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![problem(below(name), "it is missing".to_owned(), "Fill it in")]
+        }
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            let unknown = "the plugin knows no such field";
+            let one = |name: &String| problem(below(name), unknown.to_owned(), "Remove it");
+            unexpected.iter().map(one).collect()
+        }
+        kind => vec![problem(here.to_owned(), reason(kind), "Correct it")],
+    }
+}
+
+fn reason(kind: &Kind) -> String {
+    match kind {
+        Kind::Type { kind } => format!("it is not of the type {}", type_names(kind)),
+        Kind::Enum { options } => {
+            let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
+            let shown: Vec<_> = options.iter().take(20).map(|o| format!("`{}`", text(o))).collect();
+            format!("it is not one of {}", shown.join(", "))
+        }
+        Kind::Constant { expected_value } => format!("it is not `{}`", text(expected_value)),
+        Kind::MinLength { limit: 1 } => "it is empty".to_owned(),
+        Kind::MinLength { limit } => format!("it is shorter than {limit} characters"),
+        Kind::MaxLength { limit } => format!("it is longer than {limit} characters"),
+        Kind::Minimum { limit } => format!("it is less than {limit}"),
+        Kind::Maximum { limit } => format!("it is more than {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("it is not more than {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("it is not less than {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("it is not a multiple of {multiple_of}"),
+        Kind::MinItems { limit } => format!("it has fewer than {limit} entries"),
+        Kind::MaxItems { limit } => format!("it has more than {limit} entries"),
+        Kind::UniqueItems => "it has an entry twice".to_owned(),
+        Kind::Pattern { pattern } => {
+            let shown: String = pattern.chars().take(100).collect();
+            format!("it does not have the form `{shown}`")
+        }
+        Kind::Format { format } => format!("it is not a valid {format}"),
+        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
+            "it fits none of the forms that the plugin accepts".to_owned()
+        }
+        Kind::OneOfMultipleValid { .. } => "it fits more than one form, and may be only one".into(),
+        other => format!("it does not satisfy `{}` of the plugin's schema", other.keyword()),
+    }
+}
+
+fn type_names(kind: &jsonschema::error::TypeKind) -> String {
+    use jsonschema::error::TypeKind;
+    match kind {
+        TypeKind::Single(one) => one.to_string(),
+        TypeKind::Multiple(many) => {
+            many.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+/// A value of the schema (never of the configuration) as people read it.
+fn text(value: &Value) -> String {
+    let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    whole.chars().take(60).collect()
+}

@@ -1,0 +1,147 @@
+//! Reading a manifest: TOML as people write it, JSON as it is sent.
+//!
+//! Shape first (one problem, with line and column), then everything else at
+//! once. A key that stands twice is refused in both: whoever reads the first
+//! one and whoever reads the last one would approve different things.
+use std::{collections::HashSet, fmt};
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::{Manifest, check::Problem};
+use crate::limits;
+
+impl Manifest {
+    /// Reads and checks a manifest written as TOML.
+    pub fn parse_toml(text: &str) -> Result<Self, Vec<Problem>> {
+        check_size(text.len())?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let (line, column) = position(text, start);
+            vec![shape(line, column, error.message().trim())]
+        })?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Reads and checks a manifest sent as JSON.
+    pub fn parse_json(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        check_size(bytes.len())?;
+        let wrong = |error: &serde_json::Error| {
+            let whole = error.to_string();
+            let tail = format!(" at line {} column {}", error.line(), error.column());
+            let reason = whole.strip_suffix(&tail).unwrap_or(&whole);
+            vec![shape(error.line(), error.column(), reason)]
+        };
+        serde_json::from_slice::<UniqueKeys>(bytes).map_err(|error| wrong(&error))?;
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| wrong(&error))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest as JSON: the same bytes for equal manifests, and it reads
+    /// back as the same manifest.
+    pub fn to_json(&self) -> Vec<u8> {
+        // A manifest has text keys only, so serializing it cannot fail; an
+        // empty text would be refused by every reader.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+fn check_size(bytes: usize) -> Result<(), Vec<Problem>> {
+    if bytes as u64 <= limits::MANIFEST_BYTES {
+        return Ok(());
+    }
+    Err(vec![Problem {
+        place: "the whole manifest".to_owned(),
+        reason: format!(
+            "it has {bytes} bytes, and at most {} are allowed (limit `release.manifest`)",
+            limits::MANIFEST_BYTES
+        ),
+        next_step: "Shorten it; long texts belong on a page of yours".to_owned(),
+    }])
+}
+
+fn shape(line: usize, column: usize, reason: &str) -> Problem {
+    let next_step = if reason.starts_with("unknown field") {
+        "Correct the name or remove it"
+    } else if reason.starts_with("missing field") {
+        "Add it"
+    } else if reason.starts_with("duplicate") {
+        "Keep one of them"
+    } else {
+        "Correct it; the manifest's members are described in the publisher's guide"
+    };
+    Problem {
+        place: format!("line {line}, column {column}"),
+        reason: reason.chars().take(500).collect(),
+        next_step: next_step.to_owned(),
+    }
+}
+
+/// Line and column, from 1, of a byte offset.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// Any JSON in which no object has the same key twice.
+struct UniqueKeys;
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueKeysVisitor)
+    }
+}
+
+struct UniqueKeysVisitor;
+
+impl<'de> Visitor<'de> for UniqueKeysVisitor {
+    type Value = UniqueKeys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<UniqueKeys, E> {
+        Ok(UniqueKeys)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<UniqueKeys, E> {
+        Ok(UniqueKeys)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<UniqueKeys, E> {
+        Ok(UniqueKeys)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<UniqueKeys, E> {
+        Ok(UniqueKeys)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<UniqueKeys, E> {
+        Ok(UniqueKeys)
+    }
+
+    fn visit_unit<E>(self) -> Result<UniqueKeys, E> {
+        Ok(UniqueKeys)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<UniqueKeys, A::Error> {
+        while items.next_element::<UniqueKeys>()?.is_some() {}
+        Ok(UniqueKeys)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<UniqueKeys, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some(key) = members.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+            }
+            keys.insert(key);
+            members.next_value::<UniqueKeys>()?;
+        }
+        Ok(UniqueKeys)
+    }
+}

@@ -1,0 +1,114 @@
+//! What an outcome shows: typed signals, the most telling one first.
+//!
+//! A signal is the host's own observation. The guest's text never becomes one.
+//! To add one: a variant, where it is found in [`signals`], its row in
+//! `provisional`.
+use crate::run::{CallResult, CallSummary, Ending, Outcome};
+
+/// One observation at the boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal<'a> {
+    /// The guest trapped.
+    Trap(&'a str),
+    /// A limit stopped the run while the guest computed.
+    Limit(&'a str),
+    /// The time was used up waiting in this host call.
+    WaitedIn(&'a str),
+    /// Something of ours failed outside a host call.
+    HostFailed,
+    /// A host call failed, and the guest did not get over it.
+    Failed(&'a CallSummary),
+}
+
+/// The signals of a run: how it ended, then failed calls, newest first.
+pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
+    let mut signals = Vec::new();
+    match &outcome.ending {
+        Ending::Ok(_) => return signals,
+        Ending::Fault(_) => {}
+        Ending::Trap { code, .. } => signals.push(Signal::Trap(code)),
+        Ending::Limit { waiting_in: Some(call), limit } if limit.ends_with(".wall") => {
+            signals.push(Signal::WaitedIn(call));
+        }
+        Ending::Limit { limit, .. } => signals.push(Signal::Limit(limit)),
+        Ending::HostFailed { .. } => signals.push(Signal::HostFailed),
+    }
+    for (index, call) in outcome.calls.iter().enumerate().rev() {
+        let later = outcome.calls.get(index + 1..).unwrap_or_default();
+        if is_failure(&call.result) && !later.iter().any(|next| gets_over(call, next)) {
+            signals.push(Signal::Failed(call));
+            // More is never shown; a run may have 100,000 failed calls.
+            if signals.len() >= SIGNALS_MAX {
+                break;
+            }
+        }
+    }
+    signals
+}
+
+/// As many as one verdict's evidence can use.
+const SIGNALS_MAX: usize = 5;
+
+/// Whether a result is one that a guest may stumble over.
+pub const fn is_failure(result: &CallResult) -> bool {
+    match result {
+        CallResult::Ok => false,
+        CallResult::Status { status, .. } => *status >= 400,
+        _ => true,
+    }
+}
+
+/// Whether a later success shows that the guest got over a failed call: the
+/// same service answered well, or the same host call worked.
+fn gets_over(failed: &CallSummary, next: &CallSummary) -> bool {
+    !is_failure(&next.result)
+        && match (http_host(failed), http_host(next)) {
+            (Some(failed), Some(next)) => failed == next,
+            (None, None) => failed.call == next.call && failed.target == next.target,
+            _ => false,
+        }
+}
+
+/// Whether this call went to a third party.
+pub fn is_http(call: &str) -> bool {
+    call.starts_with("http.") || call.starts_with("wasi:http")
+}
+
+/// The host of an HTTP call's target (`POST api.example.com/v1`, with or
+/// without a scheme).
+pub fn http_host(call: &CallSummary) -> Option<&str> {
+    if !is_http(&call.call) {
+        return None;
+    }
+    let (_, rest) = call.target.split_once(' ')?;
+    without_scheme(rest).split(['/', '?', ':']).next()
+}
+
+fn without_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+/// The call as a sentence shows it and a fingerprint keeps it: no query, no
+/// ids, no numbers, and no host that stands in the customer's configuration.
+pub fn place(call: &CallSummary) -> String {
+    let Some((method, url)) = call.target.split_once(' ').filter(|_| is_http(&call.call)) else {
+        return call.call.clone();
+    };
+    let rest = without_scheme(url);
+    let rest = rest.split_once('?').map_or(rest, |(path, _)| path);
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = if call.host_from_config { "(configured host)" } else { host };
+    let segments = path.split('/').map(|s| if is_value(s) { "…" } else { s });
+    format!("{method} https://{host}/{}", segments.collect::<Vec<_>>().join("/"))
+}
+
+/// Whether a path segment may be an id or another value, and not a fixed word
+/// such as `contacts` or `v3`.
+fn is_value(segment: &str) -> bool {
+    let version = segment.strip_prefix('v').unwrap_or_default();
+    let is_version =
+        (1..=2).contains(&version.len()) && version.bytes().all(|b| b.is_ascii_digit());
+    let word = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_' | b':');
+    // The longest fixed segments of the vendors' APIs have some 30 letters.
+    !is_version && (segment.len() > 40 || !segment.bytes().all(word))
+}

@@ -1,0 +1,322 @@
+//! Outbound calls: the one way out, behind both doors (`http.send` and
+//! `wasi:http`).
+//!
+//! In this order: canonical target → authority → headers and framing → slots →
+//! resolve once → refuse special-purpose addresses → dial a vetted address →
+//! TLS for the same host → authority again → credential → send → buffer →
+//! scrub. Nothing is on the wire before all of it was decided, redirects are
+//! handed to the guest, and environment proxies are never read.
+//!
+//! - [`guard`]: what may go out, and as which message.
+//! - [`dial`]: names, addresses, TLS.
+//! - [`wire`]: the exchange itself, with its limits.
+//! - [`scrub`]: an injected credential never comes back.
+//! - [`slots`]: how many calls at once.
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use venn_domain::{
+    authority::{Authority, Denial, EgressQuestion},
+    egress::Target,
+    limits,
+    manifest::ConnectionRequest,
+};
+
+use crate::{
+    capability::{Declined, Live},
+    error::SandboxError,
+    ports::Ports,
+    run::{
+        core::{Facts, Mode},
+        stop::Stop,
+    },
+    settings::EgressSettings,
+    tape::entry::{HttpAnswer, HttpRequest, HttpResult, Refusal},
+};
+
+mod dial;
+mod guard;
+mod idempotency;
+mod scrub;
+mod slots;
+mod wire;
+
+pub(crate) use guard::{OPERATION, may_be_set};
+
+/// How often a call in flight looks whether it is still allowed: a revoked one
+/// ends within a second, with room to spare.
+const WATCH_MS: u64 = 100;
+
+/// What all runs share: TLS settings, overrides and slots.
+pub(crate) struct Network {
+    dialer: dial::Dialer,
+    slots: slots::Slots,
+}
+
+impl Network {
+    pub(crate) fn new(settings: &EgressSettings) -> Result<Self, SandboxError> {
+        Ok(Self { dialer: dial::Dialer::new(settings)?, slots: slots::Slots::default() })
+    }
+}
+
+/// The outbound side of one run, shared with its calls in flight.
+pub(crate) struct RunEgress {
+    network: Arc<Network>,
+    ports: Arc<dyn Ports>,
+    pub(crate) facts: Arc<Facts>,
+    mode: Mode,
+    authority: Mutex<Arc<Authority>>,
+    at_once: tokio::sync::Semaphore,
+    asked: AtomicU64,
+    pub(crate) calls: AtomicU64,
+    pub(crate) sent_bytes: AtomicU64,
+    pub(crate) received_bytes: AtomicU64,
+    /// How often an equal call without an operation was made in this run.
+    occurrences: Mutex<HashMap<[u8; 32], u32>>,
+}
+
+/// What a decided call needs on its way out.
+struct Passage<'a> {
+    target: &'a Target,
+    method: &'a http::Method,
+    request: &'a HttpRequest,
+    connection: Option<ConnectionRequest>,
+    headers: http::HeaderMap,
+    sent: &'a AtomicBool,
+}
+
+impl RunEgress {
+    pub(crate) fn new(live: &Live, facts: Arc<Facts>, mode: Mode) -> Self {
+        Self {
+            network: Arc::clone(&live.network),
+            ports: Arc::clone(&live.ports),
+            facts,
+            mode,
+            authority: Mutex::new(Arc::clone(&live.authority)),
+            at_once: tokio::sync::Semaphore::new(crate::engine::to_usize(limits::HTTP_AT_ONCE_RUN)),
+            asked: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            occurrences: Mutex::default(),
+        }
+    }
+
+    /// Decides on a call, and makes it. What the guest did is in the answer;
+    /// an `Err` ends the run.
+    pub(crate) async fn exchange(&self, request: &HttpRequest) -> Result<HttpAnswer, Stop> {
+        let target = Target::parse(&request.url).map_err(|error| error.to_string());
+        self.exchange_at(request, target).await
+    }
+
+    /// The same for a door that has the URL in parts.
+    pub(crate) async fn exchange_at(
+        &self,
+        request: &HttpRequest,
+        target: Result<Target, String>,
+    ) -> Result<HttpAnswer, Stop> {
+        let mut answer = HttpAnswer {
+            target: crate::run::core::shown_url(&request.url),
+            host_from_config: false,
+            connection: None,
+            sent: false,
+            result: HttpResult::Refused(Refusal::Invalid(String::new())),
+        };
+        answer.result = match self.attempt(request, target, &mut answer).await {
+            Ok(result) => result,
+            Err(Declined::Refused(refusal)) => HttpResult::Refused(refusal),
+            Err(Declined::Stop(stop)) => return Err(stop),
+        };
+        if let HttpResult::Refused(Refusal::Denied(denial)) = &answer.result {
+            self.facts.note(denial);
+        }
+        Ok(answer)
+    }
+
+    async fn attempt(
+        &self,
+        request: &HttpRequest,
+        target: Result<Target, String>,
+        answer: &mut HttpAnswer,
+    ) -> Result<HttpResult, Declined> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) >= limits::RUN_HTTP_CALLS {
+            let limit = limits::RUN_HTTP_CALLS;
+            return Err(Declined::limit(format!("run.http.calls: at most {limit} calls in one run")));
+        }
+        let method = guard::method(&request.method, self.mode)?;
+        let target = target.map_err(Declined::invalid)?;
+        answer.target = target.without_query();
+        let authority = self.authority().await?;
+        answer.host_from_config = self.is_from_config(&authority, &target);
+        let selected = guard::Selected::of(request)?;
+        let connection = authority
+            .allows_egress(EgressQuestion {
+                method: method.as_str(),
+                target: &target,
+                connection: selected.connection.as_deref(),
+            })?
+            .cloned();
+        let headers = guard::headers(request, &target, connection.as_ref())?;
+        guard::body(request)?;
+        answer.connection = connection.as_ref().map(|connection| connection.name.clone());
+        let sent = AtomicBool::new(false);
+        let mut passage =
+            Passage { target: &target, method: &method, request, connection, headers, sent: &sent };
+        self.add_idempotency_key(&mut passage, selected.operation.as_deref());
+        let result = self.within_limits(&authority, &mut passage).await;
+        answer.sent = sent.load(Ordering::Relaxed);
+        result
+    }
+
+    /// Slots, total time, and an eye on revocation.
+    async fn within_limits(
+        &self,
+        authority: &Authority,
+        passage: &mut Passage<'_>,
+    ) -> Result<HttpResult, Declined> {
+        let asked_ms = passage.request.timeout_ms.map_or(limits::HTTP_TOTAL_MS, u64::from);
+        let total = Duration::from_millis(asked_ms.clamp(1, limits::HTTP_TOTAL_MS));
+        let (target, method) = (passage.target.clone(), passage.method.clone());
+        let name = passage.connection.as_ref().map(|connection| connection.name.clone());
+        let call = async {
+            let _own = self.at_once.acquire().await;
+            let _shared = self.network.slots.acquire(authority).await;
+            self.send(passage).await
+        };
+        tokio::select! {
+            done = tokio::time::timeout(total, call) => match done {
+                Ok(result) => result,
+                Err(_) => Ok(failed("timeout", format!("no whole answer within {} ms", total.as_millis()))),
+            },
+            declined = self.watch(authority.number(), &target, &method, name.as_deref()) => Err(declined),
+        }
+    }
+
+    /// Ends when the call is no longer allowed; until then never.
+    async fn watch(
+        &self,
+        number: u64,
+        target: &Target,
+        method: &http::Method,
+        connection: Option<&str>,
+    ) -> Declined {
+        let mut seen = number;
+        loop {
+            tokio::time::sleep(Duration::from_millis(WATCH_MS)).await;
+            if self.ports.authority_number() == seen {
+                continue;
+            }
+            let authority = match self.authority().await {
+                Ok(authority) => authority,
+                Err(declined) => return declined,
+            };
+            let question = EgressQuestion { method: method.as_str(), target, connection };
+            if let Err(denial) = authority.allows_egress(question) {
+                return denial.into();
+            }
+            seen = authority.number();
+        }
+    }
+
+    async fn send(&self, passage: &mut Passage<'_>) -> Result<HttpResult, Declined> {
+        let stream = match self.network.dialer.connect(passage.target).await {
+            Ok(stream) => stream,
+            Err(dial::Refused::Address(why)) => {
+                return Err(guard::address_denial(passage.method, passage.target, why).into());
+            }
+            Err(dial::Refused::Failed { kind, message }) => return Ok(failed(kind, message)),
+        };
+        // Dialling takes time: what was allowed then may be revoked now.
+        let authority = self.authority().await?;
+        let name = passage.connection.as_ref().map(|connection| connection.name.as_str());
+        authority.allows_egress(EgressQuestion {
+            method: passage.method.as_str(),
+            target: passage.target,
+            connection: name,
+        })?;
+        let secret = match &passage.connection {
+            Some(connection) => {
+                let secret = self.ports.credential(&connection.name).await?;
+                guard::inject(&mut passage.headers, connection, &secret)?;
+                Some(secret)
+            }
+            None => None,
+        };
+        if self.facts.is_over() {
+            return Ok(failed("protocol", "the run ended before the request was complete".to_owned()));
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.sent_bytes.fetch_add(passage.request.body.0.len() as u64, Ordering::Relaxed);
+        passage.sent.store(true, Ordering::Relaxed);
+        let headers = std::mem::take(&mut passage.headers);
+        let result = wire::exchange(stream, passage, headers).await;
+        let result = scrub::answer(result, secret.as_ref());
+        if let HttpResult::Response { body, .. } = &result {
+            self.received_bytes.fetch_add(body.0.len() as u64, Ordering::Relaxed);
+        }
+        Ok(result)
+    }
+
+    /// The newest authority: one comparison unless it changed.
+    async fn authority(&self) -> Result<Arc<Authority>, Declined> {
+        let held = Arc::clone(&self.authority.lock().unwrap_or_else(PoisonError::into_inner));
+        if held.number() == self.ports.authority_number() {
+            return Ok(held);
+        }
+        let newest = self.ports.authority().await?;
+        *self.authority.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&newest);
+        Ok(newest)
+    }
+
+    /// Whether the host is the customer's own word: no rule of the manifest
+    /// names it, and the configuration does.
+    fn is_from_config(&self, authority: &Authority, target: &Target) -> bool {
+        let egress = &authority.manifest().egress;
+        !egress.iter().any(|request| request.rule.host == target.host)
+            && self.facts.config.to_ascii_lowercase().contains(&target.host)
+    }
+
+    fn add_idempotency_key(&self, passage: &mut Passage<'_>, operation: Option<&str>) {
+        let Some(idempotency) = &self.facts.idempotency else { return };
+        if passage.method.is_safe() {
+            return;
+        }
+        let install = self.facts.info.install.as_str();
+        let key = match operation {
+            Some(operation) => idempotency::of_operation(idempotency, install, operation),
+            None => {
+                let call = idempotency::fingerprint(passage.method, passage.target, &passage.request.body.0);
+                let occurrence = {
+                    let mut seen = self.occurrences.lock().unwrap_or_else(PoisonError::into_inner);
+                    let count = seen.entry(call).or_insert(0);
+                    *count += 1;
+                    *count
+                };
+                idempotency::of_call(idempotency, install, &call, occurrence)
+            }
+        };
+        if let Ok(value) = http::HeaderValue::from_str(&key) {
+            passage.headers.insert("idempotency-key", value);
+        }
+    }
+}
+
+fn failed(kind: &str, message: String) -> HttpResult {
+    HttpResult::Failed { kind: kind.to_owned(), message }
+}
+
+/// A denial of egress that is not the authority's own.
+fn denial(what: String, why: &str, who: &'static str) -> Denial {
+    Denial {
+        capability: venn_domain::capability::Capability::HttpEgress.name().into(),
+        what,
+        why: why.to_owned(),
+        who_can_change_it: who.into(),
+    }
+}

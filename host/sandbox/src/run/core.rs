@@ -1,0 +1,280 @@
+//! The part of a run's state that host calls work on: who answers, what it
+//! has done so far, and the tape.
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use venn_domain::{
+    authority::Denial,
+    capability::Capability,
+    id::PartnershipId,
+    limits,
+    time::{Clock, Timestamp},
+};
+
+use super::{effects::Draft, log::RunLog, stop::Stop};
+use crate::{
+    capability::{Declined, Live, timeline_effects},
+    egress::RunEgress,
+    job::{Idempotency, RunInfo},
+    tape::{
+        entry::{Answer, Blob, Entry, HttpResult, Refusal, Request},
+        playback::Playback,
+    },
+};
+
+/// What does not change in a run, shared with calls in flight.
+pub(crate) struct Facts {
+    pub(crate) info: RunInfo,
+    pub(crate) config: Arc<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) idempotency: Option<Idempotency>,
+    /// The newest denial, whichever door it came through.
+    denial: Mutex<Option<Denial>>,
+    /// Set by a call in flight that must end the run.
+    pub(crate) stop: OnceLock<Stop>,
+    /// The run has ended: a request whose body was not complete by then never
+    /// goes out.
+    over: AtomicBool,
+}
+
+impl Facts {
+    pub(crate) fn new(
+        info: RunInfo,
+        config: &str,
+        clock: Arc<dyn Clock>,
+        started_at: Timestamp,
+        idempotency: Option<Idempotency>,
+    ) -> Arc<Self> {
+        let config = Arc::from(config);
+        let denial = Mutex::default();
+        let (stop, over) = (OnceLock::new(), AtomicBool::new(false));
+        Arc::new(Self { info, config, clock, started_at, idempotency, denial, stop, over })
+    }
+
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn note(&self, denial: &Denial) {
+        *self.denial.lock().unwrap_or_else(PoisonError::into_inner) = Some(denial.clone());
+    }
+}
+
+/// Which export runs, and what that may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    Handle,
+    Check,
+    Migrate,
+}
+
+impl Mode {
+    /// `check` sees no partner's data and has no effects; `migrate` has state
+    /// only. What egress `check` has is decided in [`crate::egress`].
+    pub(crate) fn permits(self, request: &Request) -> Result<(), Declined> {
+        if self == Self::Handle || !request.is_contract() {
+            return Ok(());
+        }
+        let capability = match request {
+            Request::OverlapsFind(_)
+            | Request::OverlapsLookup { .. }
+            | Request::OverlapsCounts { .. }
+            | Request::OverlapsChanges { .. } => Capability::OverlapsRead,
+            Request::AccountsUpsert { .. } | Request::AccountsRemove { .. } => {
+                Capability::AccountsWrite
+            }
+            Request::TimelineAppend { .. } => Capability::TimelineWrite,
+            Request::HttpSend(_) | Request::WasiHttp => Capability::HttpEgress,
+            _ => Capability::State,
+        };
+        let why = match (self, capability) {
+            (Self::Check, Capability::HttpEgress) | (Self::Migrate, Capability::State) => {
+                return Ok(());
+            }
+            (Self::Check, _) => "check() runs before the install is enabled: it has no data and no effects",
+            _ => "migrate() may use state only",
+        };
+        Err(Denial {
+            capability: Cow::Borrowed(capability.name()),
+            what: request.name().to_owned(),
+            why: why.to_owned(),
+            who_can_change_it: Cow::Borrowed("publisher"),
+        }
+        .into())
+    }
+}
+
+/// Who answers.
+pub(crate) enum Side {
+    Live(Live),
+    Replay(Playback),
+}
+
+/// What host calls work on.
+pub(crate) struct Core {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) mode: Mode,
+    pub(crate) side: Side,
+    pub(crate) effects: Draft,
+    pub(crate) log: RunLog,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) calls: u64,
+    taped_bytes: u64,
+    egress: Option<Arc<RunEgress>>,
+    /// The host call that runs now, and since when.
+    pub(crate) waiting: Option<(Cow<'static, str>, Instant)>,
+}
+
+/// What one run may leave on its tape: it is held in memory until the run ends.
+const TAPE_BYTES: u64 = 64 << 20;
+
+impl Core {
+    pub(crate) fn new(facts: Arc<Facts>, mode: Mode, side: Side) -> Self {
+        let log = RunLog::new(Arc::clone(&facts.clock));
+        Self {
+            facts,
+            mode,
+            side,
+            effects: Draft::default(),
+            log,
+            entries: Vec::new(),
+            calls: 0,
+            taped_bytes: 0,
+            egress: None,
+            waiting: None,
+        }
+    }
+
+    /// Counts a host call; a million tiny ones are an attack, not work.
+    pub(crate) fn count_call(&mut self) -> Result<(), Stop> {
+        if let Some(stop) = self.facts.stop.get() {
+            return Err(stop.clone());
+        }
+        self.calls += 1;
+        if self.calls > limits::RUN_HOST_CALLS {
+            return Err(Stop::Limit("run.calls"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn begin(&mut self, request: &Request) -> Result<(), Stop> {
+        self.count_call()?;
+        let name = match request {
+            // Worth an allocation: it goes over the network.
+            Request::HttpSend(http) => Cow::Owned(format!("http.send {}", shown_url(&http.url))),
+            other => Cow::Borrowed(other.name()),
+        };
+        self.waiting = Some((name, Instant::now()));
+        Ok(())
+    }
+
+    /// Keeps what the call did, and writes the tape.
+    pub(crate) fn finish(&mut self, request: Request, answer: &Answer) -> Result<(), Stop> {
+        let began = self.waiting.take().map(|(_, began)| began.elapsed());
+        let wall_us = began.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.absorb(&request, answer);
+        self.taped_bytes += weight(&request, answer);
+        if self.taped_bytes > TAPE_BYTES {
+            return Err(Stop::Limit("run.tape"));
+        }
+        self.entries.push(Entry { request, answer: answer.clone(), wall_us });
+        Ok(())
+    }
+
+    fn absorb(&mut self, request: &Request, answer: &Answer) {
+        match (request, answer) {
+            (_, Answer::Page(page)) => self.effects.reads(&page.read_from),
+            (_, Answer::Changes(changes)) => self.effects.reads(&changes.read_from),
+            (Request::StateGet { partnership: Some(id), .. }, Answer::Value(Some(_))) => {
+                self.effects.reads(partition(Some(id)).as_slice());
+            }
+            (Request::StateSet { partnership, key, value }, Answer::Done) => {
+                let value: Blob = value.clone();
+                self.effects.write(partition(partnership.as_ref()), key, Some(value));
+            }
+            (Request::StateRemove { partnership, key }, Answer::Done) => {
+                self.effects.write(partition(partnership.as_ref()), key, None);
+            }
+            (Request::TimelineAppend { entries }, Answer::Done) => {
+                self.effects.append(timeline_effects(entries, self.facts.started_at));
+            }
+            (_, Answer::Refused(Refusal::Denied(denial))) => self.facts.note(denial),
+            (_, Answer::Http(answer)) => {
+                if let HttpResult::Refused(Refusal::Denied(denial)) = &answer.result {
+                    self.facts.note(denial);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The newest denial of this run.
+    pub(crate) fn last_denial(&self) -> Option<Denial> {
+        self.facts.denial.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The run's outbound side, made with its first call.
+    pub(crate) fn egress(&mut self) -> Result<Arc<RunEgress>, Declined> {
+        if let Some(egress) = &self.egress {
+            return Ok(Arc::clone(egress));
+        }
+        let Side::Live(live) = &self.side else {
+            let what = "a replay asked for the network".to_owned();
+            return Err(Declined::Stop(Stop::HostFailed(what)));
+        };
+        let egress = Arc::new(RunEgress::new(live, Arc::clone(&self.facts), self.mode));
+        self.egress = Some(Arc::clone(&egress));
+        Ok(egress)
+    }
+
+    /// The outbound side, if there was any call.
+    pub(crate) fn egress_used(&self) -> Option<&RunEgress> {
+        self.egress.as_deref()
+    }
+}
+
+/// A URL without its query, for people: queries carry values.
+pub(crate) fn shown_url(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    super::log::plain(url.get(..end).unwrap_or_default(), 256)
+}
+
+/// The partition of an accepted call; it was checked before it was answered.
+fn partition(text: Option<&String>) -> Option<PartnershipId> {
+    text.and_then(|text| text.parse().ok())
+}
+
+/// Roughly what an entry holds in memory beyond its own size.
+fn weight(request: &Request, answer: &Answer) -> u64 {
+    /// A row's strings; counting them would cost more than it tells.
+    const ROW_BYTES: usize = 512;
+    let asked = match request {
+        Request::StateSet { value, .. } => value.0.len(),
+        Request::HttpSend(http) => http.body.0.len(),
+        Request::TimelineAppend { entries } => entries.len() * ROW_BYTES,
+        _ => 0,
+    };
+    let answered = match answer {
+        Answer::Page(page) => page.page.items.len() * ROW_BYTES,
+        Answer::Changes(changes) => changes.page.items.len() * ROW_BYTES,
+        Answer::Value(Some(blob)) | Answer::Bytes(blob) => blob.0.len(),
+        Answer::Http(http) => match &http.result {
+            HttpResult::Response { body, .. } => body.0.len(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    (asked + answered + size_of::<Entry>()) as u64
+}

@@ -1,0 +1,108 @@
+//! The inbox: each failure's one step to its owner; incidents; the audit; the
+//! timeline of an account.
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::{Deserialize, Serialize};
+use venn_domain::{id::InstallId, organization::Need, time::Timestamp};
+use venn_store::{
+    audit::AuditEntry,
+    incident::{Incident, Route},
+    timeline::TimelineRecord,
+};
+
+use crate::{
+    api::organization::resolve,
+    app::App,
+    auth::Caller,
+    body::{PageQuery, PageView, QueryOf, cursor, limit},
+    error::ApiError,
+};
+
+/// `GET /v1/organizations/{org}/inbox`
+pub async fn inbox(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Json<PageView<Route>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let before = cursor(query.cursor.as_deref())?;
+    let page = app.store.inbox(&org.id, before.as_ref(), limit(query.limit)?).await?;
+    Ok(Json(PageView { items: page.items, next: page.next }))
+}
+
+/// `GET /v1/organizations/{org}/incidents`
+pub async fn incidents(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Json<PageView<Incident>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let before = cursor(query.cursor.as_deref())?;
+    let page = app.store.incidents(&org.id, before.as_ref(), limit(query.limit)?).await?;
+    Ok(Json(PageView { items: page.items, next: page.next }))
+}
+
+/// `?action=grant.&limit&cursor`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditQuery {
+    action: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// `GET /v1/organizations/{org}/audit`
+pub async fn audit(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    QueryOf(query): QueryOf<AuditQuery>,
+) -> Result<Json<PageView<AuditEntry>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let before = cursor(query.cursor.as_deref())?;
+    let most = limit(query.limit)?;
+    let page = app.store.audit_page(&org.id, query.action.as_deref(), before.as_ref(), most).await?;
+    Ok(Json(PageView { items: page.items, next: page.next }))
+}
+
+/// A dated fact on an account.
+#[derive(Debug, Serialize)]
+pub struct TimelineView {
+    install: InstallId,
+    plugin: String,
+    key: String,
+    kind: String,
+    text: String,
+    at: Timestamp,
+    partnership: String,
+}
+
+/// Entries of an account's timeline in one answer.
+const TIMELINE_ENTRIES: u32 = 200;
+
+/// `GET /v1/organizations/{org}/accounts/{account}/timeline`
+pub async fn timeline(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, account)): Path<(String, String)>,
+) -> Result<Json<PageView<TimelineView>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let entries = app.store.timeline(&org.id, &account.parse()?, TIMELINE_ENTRIES).await?;
+    Ok(Json(PageView { items: entries.into_iter().map(view).collect(), next: None }))
+}
+
+fn view(entry: TimelineRecord) -> TimelineView {
+    TimelineView {
+        install: entry.install,
+        plugin: entry.plugin,
+        key: entry.key,
+        kind: entry.kind,
+        text: entry.text,
+        at: entry.at,
+        partnership: entry.partnership,
+    }
+}

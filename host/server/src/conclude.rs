@@ -1,0 +1,166 @@
+//! After a run: the provisional verdict, who is told, and what becomes of the
+//! delivery. The decisions are the domain's; this gathers what they need.
+use serde_json::json;
+use venn_domain::{
+    admission::Refusal,
+    authority::Control,
+    id::{OrganizationId, RunId},
+    retry,
+    run::{Ending, Outcome},
+    verdict::{self, Facts, Owner, RouteKind, RoutePlan, Verdict},
+};
+use venn_store::{
+    StoreError,
+    delivery::Leased,
+    install::InstallFacts,
+    run::{Next, NewRoute},
+};
+
+use crate::{app::App, bundle};
+
+/// What is concluded from one run.
+pub struct Conclusion {
+    /// Whose fault, if it failed.
+    pub verdict: Option<Verdict>,
+    /// The step to the owner, and to those who are told.
+    pub routes: Vec<NewRoute>,
+    /// What becomes of the delivery.
+    pub next: Next,
+}
+
+/// Concludes from what the host saw.
+pub async fn conclude(
+    app: &App,
+    leased: &Leased,
+    control: &Control,
+    facts: &InstallFacts,
+    run: &RunId,
+    outcome: &Outcome,
+) -> Result<Conclusion, StoreError> {
+    let seen = Facts {
+        plugin: &control.manifest.name,
+        version: control.manifest.version.to_string(),
+        manifest: &control.manifest,
+        config: &facts.config,
+    };
+    let Some(verdict) = verdict::provisional(outcome, &seen) else {
+        return Ok(Conclusion { verdict: None, routes: Vec::new(), next: after_ok(outcome) });
+    };
+    let claim = match &outcome.ending {
+        Ending::Fault(claim) => Some(claim),
+        _ => None,
+    };
+    let plan = verdict::route(&verdict, &control.manifest, claim);
+    let parties = Parties {
+        customer: leased.organization.clone(),
+        publisher: app.store.plugin_owner(&control.plugin).await?,
+        platform: app.store.platform().await?,
+    };
+    let case = bundle::Case { control, facts, run, event_kind: &leased.event.kind, outcome, verdict: &verdict };
+    let routes = routes(&plan, &verdict, &parties, &case);
+    let next = after_failure(app, leased, &verdict);
+    Ok(Conclusion { verdict: Some(verdict), routes, next })
+}
+
+/// The organizations that a failure can concern.
+struct Parties {
+    customer: OrganizationId,
+    publisher: OrganizationId,
+    platform: OrganizationId,
+}
+
+impl Parties {
+    /// The data owner is reached through the customer until rules can be asked
+    /// for directly: an inbox item elsewhere would tell it what it need not know.
+    fn of(&self, owner: Owner) -> OrganizationId {
+        match owner {
+            Owner::Publisher => self.publisher.clone(),
+            Owner::CustomerAdmin | Owner::DataOwner => self.customer.clone(),
+            Owner::PlatformAdmin => self.platform.clone(),
+        }
+    }
+}
+
+fn routes(
+    plan: &RoutePlan,
+    verdict: &Verdict,
+    parties: &Parties,
+    case: &bundle::Case<'_>,
+) -> Vec<NewRoute> {
+    let told = plan.also_tell.iter().map(|owner| (*owner, false));
+    std::iter::once((plan.to, true))
+        .chain(told)
+        .map(|(owner, is_owner)| NewRoute {
+            kind: plan.kind.name(),
+            organization: parties.of(owner),
+            is_owner,
+            title: title(plan.kind, case),
+            text: plan.text.clone(),
+            detail: detail(plan, verdict, owner, case),
+        })
+        .collect()
+}
+
+fn title(kind: RouteKind, case: &bundle::Case<'_>) -> String {
+    let name = &case.control.manifest.title;
+    match kind {
+        RouteKind::Faq => format!("{name} needs something of you"),
+        RouteKind::ApproveLink => format!("{name} needs a permission"),
+        RouteKind::StatusNote => format!("{name}: a service that it uses has trouble"),
+        RouteKind::PublisherInbox => format!("{name} failed"),
+        RouteKind::PlatformInbox => format!("{name} failed, and it is ours"),
+        RouteKind::Triage => format!("{name} failed, and it is not known why"),
+    }
+}
+
+/// What goes along: the customer gets the FAQ entry and where to look, others
+/// the redacted bundle.
+fn detail(
+    plan: &RoutePlan,
+    verdict: &Verdict,
+    owner: Owner,
+    case: &bundle::Case<'_>,
+) -> serde_json::Value {
+    if matches!(owner, Owner::CustomerAdmin | Owner::DataOwner) {
+        return json!({
+            "faq": plan.faq,
+            "install": case.control.install,
+            "run": case.run,
+            "verdict": verdict,
+        });
+    }
+    bundle::redacted(case)
+}
+
+fn after_ok(outcome: &Outcome) -> Next {
+    match &outcome.ending {
+        Ending::Ok(report) => match &report.again {
+            Some(continuation) => Next::Again {
+                continuation: continuation.clone(),
+                done: report.done,
+                total: report.total,
+            },
+            None => Next::Done,
+        },
+        _ => Next::Done,
+    }
+}
+
+fn after_failure(app: &App, leased: &Leased, verdict: &Verdict) -> Next {
+    let (_, random) = app.store.ids().next();
+    let jitter_permille = u16::try_from(random % 1_000).unwrap_or(0);
+    match retry::next_attempt(leased.attempt, app.store.now(), verdict, jitter_permille) {
+        retry::Next::At(at) => Next::Retry { at },
+        retry::Next::Parked { until } => Next::Parked { reason: until },
+        retry::Next::Dead { why } => Next::Dead { reason: why },
+    }
+}
+
+/// A refused delivery waits for the person who can change it, or is done with.
+pub fn after_refusal(refusal: &Refusal) -> Next {
+    if refusal.waits {
+        Next::Parked { reason: refusal.why.clone() }
+    } else {
+        Next::Dead { reason: refusal.why.clone() }
+    }
+}

@@ -1,0 +1,208 @@
+//! One event, four steps: read, decide, run, write.
+//!
+//! - read: lease a delivery; the install's control data as one numbered snapshot
+//! - decide: admit or refuse, a pure decision of the domain
+//! - run: the sandbox; always an outcome
+//! - write: one transaction with the outcome, its effects, the provisional
+//!   verdict, the incident and what becomes of the delivery
+//!
+//! No database connection is held while a guest runs. A crash between lease
+//! and write repeats the run; the write is idempotent and fenced.
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
+use venn_domain::{
+    admission::{self, Admission, Refusal},
+    authority::{Authority, Control},
+    id::RunId,
+    limits,
+    run::{Ending, Outcome},
+    sharing::Purpose,
+    time::Timestamp,
+};
+use venn_sandbox::{Idempotency, Job, RunInfo, RunLimits, Tape};
+use venn_store::{
+    crash,
+    delivery::Leased,
+    install::InstallFacts,
+    run::{Next, Recorded, RunRecord},
+};
+
+use crate::{app::App, conclude, ports::InstallPorts, releases};
+
+/// Runs at once in this process: well under the sandbox's pool, so that a
+/// check or a replay always finds room.
+const RUNS_AT_ONCE: usize = 64;
+
+/// Deliveries taken per look.
+const LEASES_PER_LOOK: u32 = 32;
+
+/// The delivery worker.
+pub async fn run(app: App, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(RUNS_AT_ONCE));
+    let running = TaskTracker::new();
+    let bell = app.wake.deliveries.clone();
+    super::every_bell("deliver", &bell, &stop, || turn(&app, &slots, &running)).await;
+    running.close();
+    running.wait().await;
+}
+
+/// Leases what is due and there is room for; true if it found any.
+async fn turn(app: &App, slots: &Arc<Semaphore>, running: &TaskTracker) -> anyhow::Result<bool> {
+    app.store.release_leases(false).await?;
+    let first = slots.clone().acquire_owned().await?;
+    let room = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
+    let until = app.store.now().plus_ms(limits::LEASE_MS.cast_signed());
+    let leased = app.store.lease(room.min(LEASES_PER_LOOK), until).await?;
+    let found = !leased.is_empty();
+    let mut permit = Some(first);
+    for leased in leased {
+        crash::point("deliver.leased");
+        let slot = match permit.take() {
+            Some(slot) => slot,
+            None => slots.clone().acquire_owned().await?,
+        };
+        running.spawn(deliver_and_ring(app.clone(), leased, slot));
+    }
+    Ok(found)
+}
+
+async fn deliver_and_ring(app: App, leased: Leased, slot: OwnedSemaphorePermit) {
+    let span = tracing::info_span!(
+        "run.deliver", delivery = %leased.id, install = %leased.install, kind = %leased.event.kind,
+        step = leased.step, attempt = leased.attempt,
+    );
+    async {
+        // On an error of ours the lease stays and runs out: the run is repeated then.
+        if let Err(error) = deliver(&app, leased).await {
+            tracing::error!(error = ?error, "run.deliver failed; it is repeated when its lease runs out");
+        }
+    }
+    .instrument(span)
+    .await;
+    drop(slot);
+    app.wake.deliveries.notify_one();
+}
+
+async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
+    let started_at = app.store.now();
+    let read = app.store.control(&leased.install).await?;
+    let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
+    let admission = Admission::of(&control, &leased.event, leased.attempt);
+    if let Err(refusal) = admission::admit(&admission) {
+        return refuse(app, leased, &control, refusal, started_at).await;
+    }
+    let prepared = releases::prepared(app, &facts.digest).await?;
+    let run = RunId::make(app.store.ids());
+    let authority = Arc::new(Authority::new(control.clone()));
+    let ports = InstallPorts::new(app.clone(), &control, &facts);
+    let job = Job {
+        prepared,
+        info: RunInfo {
+            run: run.clone(),
+            install: leased.install.clone(),
+            plugin: control.manifest.name.clone(),
+            version: control.manifest.version.to_string(),
+            attempt: leased.attempt,
+        },
+        event: leased.event.clone(),
+        config: facts.config.to_string(),
+        authority: authority.clone(),
+        limits: RunLimits::of(&control.manifest.limits),
+        idempotency: Idempotency {
+            key: app.keys.idempotency,
+            delivery: leased.id.clone(),
+            step: leased.step,
+        },
+        started_at,
+    };
+    let (mut outcome, tape) = app.sandbox.run(job, Arc::new(ports), app.clock.clone()).await;
+    crash::point("deliver.ran");
+    bound_state(app, &leased, &mut outcome).await?;
+    let done = Done { run, control, facts, authority, outcome, tape, started_at };
+    record(app, leased, done).await
+}
+
+/// Everything that a finished run brings to its record.
+struct Done {
+    run: RunId,
+    control: Control,
+    facts: InstallFacts,
+    authority: Arc<Authority>,
+    outcome: Outcome,
+    tape: Tape,
+    started_at: Timestamp,
+}
+
+/// A run that would leave more state than an install may keep is stopped by
+/// that limit: nothing of it is committed.
+async fn bound_state(app: &App, leased: &Leased, outcome: &mut Outcome) -> anyhow::Result<()> {
+    if outcome.effects.state.is_empty() {
+        return Ok(());
+    }
+    let usage = app.store.state_usage_after(&leased.install, &outcome.effects.state).await?;
+    if let Some(limit) = usage.over() {
+        outcome.ending = Ending::Limit { limit: limit.to_owned(), waiting_in: None };
+        outcome.effects = venn_domain::run::Effects::default();
+    }
+    Ok(())
+}
+
+async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
+    let conclusion =
+        conclude::conclude(app, &leased, &done.control, &done.facts, &done.run, &done.outcome).await?;
+    let ending = done.outcome.ending.name();
+    let record = RunRecord {
+        id: done.run.clone(),
+        leased,
+        plugin: done.control.plugin.clone(),
+        release: done.control.release.clone(),
+        authority_no: done.control.number,
+        purpose: Purpose::needed(done.authority.has_egress()),
+        outcome: Some(done.outcome),
+        refused: None,
+        verdict: conclusion.verdict,
+        routes: conclusion.routes,
+        tape: done.tape.encode()?,
+        started_at: done.started_at,
+        next: conclusion.next,
+    };
+    match app.store.record_run(record).await? {
+        Recorded::Written { effects_dropped } => {
+            tracing::info!(run = %done.run, ending, effects_dropped, "run.recorded");
+        }
+        Recorded::Fenced => tracing::warn!(run = %done.run, "run.fenced: the lease was lost"),
+    }
+    Ok(())
+}
+
+async fn refuse(
+    app: &App,
+    leased: Leased,
+    control: &Control,
+    refusal: Refusal,
+    started_at: Timestamp,
+) -> anyhow::Result<()> {
+    tracing::info!(code = refusal.code, "run.refused");
+    let next = conclude::after_refusal(&refusal);
+    let record = RunRecord {
+        id: RunId::make(app.store.ids()),
+        leased,
+        plugin: control.plugin.clone(),
+        release: control.release.clone(),
+        authority_no: control.number,
+        purpose: Purpose::View,
+        outcome: None,
+        refused: Some(refusal.why),
+        verdict: None,
+        routes: Vec::new(),
+        tape: Vec::new(),
+        started_at,
+        next,
+    };
+    app.store.record_run(record).await?;
+    Ok(())
+}

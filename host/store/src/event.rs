@@ -1,0 +1,65 @@
+//! Making an event and the delivery that brings it to one install, in the
+//! transaction of what happened: neither is ever there without the other.
+//!
+//! It does not ask whether the plugin wants the kind; whoever appends has the
+//! manifest at hand and asks `Manifest::wants`. Leasing is in `delivery`.
+use sqlx::AnyConnection;
+use venn_domain::id::{DeliveryId, EventId, InstallId, OrganizationId};
+
+use crate::{Store, StoreError};
+
+/// An event to append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// The customer.
+    pub organization: OrganizationId,
+    /// The install that gets it.
+    pub install: InstallId,
+    /// One of [`venn_domain::event::KINDS`].
+    pub kind: &'static str,
+    /// What it is about, for example a partnership; empty if nothing. Events
+    /// of one subject are delivered in order.
+    pub subject: String,
+    /// JSON text.
+    pub payload: String,
+}
+
+/// Appends an event and its delivery in the caller's transaction. Ring
+/// `wake.deliveries` once it is committed.
+pub(crate) async fn append(
+    store: &Store,
+    connection: &mut AnyConnection,
+    new: &NewEvent,
+) -> Result<DeliveryId, StoreError> {
+    let now = store.now().0;
+    let event = EventId::make(store.ids()).to_string();
+    sqlx::query(
+        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(event.clone())
+    .bind(new.organization.to_string())
+    .bind(new.kind)
+    .bind(new.subject.clone())
+    .bind(new.payload.clone())
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
+    let delivery = DeliveryId::make(store.ids());
+    // Attempts count from 1 at the first lease, steps from 0.
+    sqlx::query(
+        "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
+             state_reason, attempt, step, not_before, fence, progress_done, progress_total,
+             created_at)
+         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6)",
+    )
+    .bind(delivery.to_string())
+    .bind(event)
+    .bind(new.install.to_string())
+    .bind(new.organization.to_string())
+    .bind(new.subject.clone())
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(delivery)
+}

@@ -1,0 +1,173 @@
+//! The members of an organization: who, with which role.
+//!
+//! The last admin stays: else nobody could manage the organization any more.
+//! What a token may do follows the member's role of the moment (`token.rs`).
+use sqlx::AnyConnection;
+use venn_domain::{
+    id::{OrganizationId, UserId},
+    organization::Role,
+    time::Timestamp,
+};
+
+use super::{NewPerson, Person, find_or_make, person};
+use crate::{
+    Page, Store, StoreError,
+    audit::{self, NewAudit},
+    row::Row,
+    token,
+};
+
+/// A person in an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: Person,
+    /// What the member may do.
+    pub role: Role,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// What came of removing a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The member is gone, and the member's tokens are revoked.
+    Removed,
+    /// There was no such member.
+    NotMember,
+    /// Nobody could manage the organization any more; nothing changed.
+    LastAdmin,
+}
+
+impl Store {
+    /// Makes a person a member. [`StoreError::Taken`] if it is one.
+    pub async fn add_member(
+        &self,
+        organization: &OrganizationId,
+        new: NewPerson,
+        role: Role,
+        actor: &UserId,
+    ) -> Result<Member, StoreError> {
+        let (store, organization, actor) = (self.clone(), organization.clone(), actor.to_string());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let user = find_or_make(&store, connection, &new).await?;
+                let created_at = store.now();
+                insert(connection, &organization, &user.id, role, created_at).await?;
+                let entry = NewAudit {
+                    organization,
+                    actor,
+                    action: "member.added",
+                    subject: user.id.to_string(),
+                    detail: serde_json::json!({ "role": role.name() }),
+                };
+                audit::append(&store, connection, &entry).await?;
+                Ok(Member { user, role, created_at })
+            })
+        })
+        .await
+    }
+
+    /// The members, by user id.
+    pub async fn members(
+        &self,
+        organization: &OrganizationId,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Page<Member>, StoreError> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT person.id AS id, person.email AS email, person.name AS name,
+                    member.role AS role, member.created_at AS created_at
+             FROM member JOIN person ON person.id = member.user_id
+             WHERE member.organization_id = $1 AND member.user_id > $2
+             ORDER BY member.user_id LIMIT $3",
+        )
+        .bind(organization.to_string())
+        .bind(after.map(ToString::to_string).unwrap_or_default())
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&mut *connection)
+        .await?;
+        let items = rows.iter().map(|row| member(&Row::new("member", row)));
+        Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.user.id.to_string()))
+    }
+
+    /// Removes a member and revokes its tokens of this organization.
+    pub async fn remove_member(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        actor: &UserId,
+    ) -> Result<Removal, StoreError> {
+        let store = self.clone();
+        let (organization, user, actor) = (organization.clone(), user.clone(), actor.to_string());
+        self.write(move |connection| {
+            Box::pin(async move { remove(&store, connection, organization, &user, actor).await })
+        })
+        .await
+    }
+}
+
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    user: &UserId,
+    role: Role,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO member (organization_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .bind(role.name())
+        .bind(now.0)
+        .execute(connection)
+        .await
+        .map_err(StoreError::taken("This member's place"))?;
+    Ok(())
+}
+
+async fn remove(
+    store: &Store,
+    connection: &mut AnyConnection,
+    organization: OrganizationId,
+    user: &UserId,
+    actor: String,
+) -> Result<Removal, StoreError> {
+    // Locks the organization's row, so that two admins cannot remove each other at once.
+    sqlx::query("UPDATE organization SET slug = slug WHERE id = $1")
+        .bind(organization.to_string())
+        .execute(&mut *connection)
+        .await?;
+    let admins = sqlx::query_scalar::<_, String>(
+        "SELECT user_id FROM member WHERE organization_id = $1 AND role = 'admin'",
+    )
+    .bind(organization.to_string())
+    .fetch_all(&mut *connection)
+    .await?;
+    if admins.len() == 1 && admins.iter().any(|admin| admin == user.as_str()) {
+        return Ok(Removal::LastAdmin);
+    }
+    let removed = sqlx::query("DELETE FROM member WHERE organization_id = $1 AND user_id = $2")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .execute(&mut *connection)
+        .await?;
+    if removed.rows_affected() == 0 {
+        return Ok(Removal::NotMember);
+    }
+    // Else the old tokens would work again if the person came back.
+    token::revoke_all(connection, &organization, user, store.now()).await?;
+    let entry = NewAudit {
+        organization,
+        actor,
+        action: "member.removed",
+        subject: user.to_string(),
+        detail: serde_json::json!({}),
+    };
+    audit::append(store, connection, &entry).await?;
+    Ok(Removal::Removed)
+}
+
+fn member(row: &Row<'_>) -> Result<Member, StoreError> {
+    Ok(Member { user: person(row)?, role: row.named("role", Role::parse)?, created_at: row.time("created_at")? })
+}
