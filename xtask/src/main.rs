@@ -1,2 +1,38 @@
-//! tasks
-fn main() {}
+//! The project's tasks: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//!
+//! Each does its own set-up. To add one: a variant of [`Task`], a file with
+//! its `run`.
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod cargo;
+mod demo;
+mod test;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Venn's tasks; each does its own set-up")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything, start a server and drive the whole job through it.
+    Demo(demo::Options),
+    /// Set up what the tests need, and run all of them.
+    Test(test::Options),
+    /// Measure us against the limit, interleaved, and print ratios.
+    Bench(bench::Options),
+    /// Build the test guests only.
+    Guests,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
+        Task::Guests => cargo::build_guests(&cargo::build_host(cargo::Profile::Dev)?),
+    }
+}

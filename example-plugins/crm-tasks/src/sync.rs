@@ -26,8 +26,6 @@ const CURSOR: &str = "cursor";
 
 /// Handles `overlaps-changed`; its subject is the partnership.
 pub(crate) fn run(event: &Event) -> Result<Report, Fault> {
-    #[cfg(feature = "broken")]
-    log::info!("first owner: {}", crate::broken::first(&[]));
     let partnership = event.subject.as_str();
     let config: Config = config::get()?;
     let kept = state::of(partnership).get_json(CURSOR)?;
@@ -36,6 +34,8 @@ pub(crate) fn run(event: &Event) -> Result<Report, Fault> {
     let mut remaining = 0;
     for _ in 0..PAGES_PER_RUN {
         let page = read(partnership, place.cursor.as_deref(), &mut fields)?;
+        #[cfg(feature = "broken")]
+        log::info!("first key account: {}", crate::broken::first_key_account(&page.items));
         let wanted = task::wanted(&page.items, &config);
         if !wanted.is_empty() {
             make_tasks(&wanted, backfill, &config)?;

@@ -17,6 +17,8 @@ use crate::{
 };
 
 mod decide;
+#[cfg(test)]
+mod tests;
 
 /// Why a host call was declined, and who can change that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -305,7 +305,7 @@ mod tests {
         let error = serde_json::from_str::<OverlapFields>(r#"["name"]"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`name` is not a field of an overlap: names start with `our-` or `their-` at line 1 column 8"
+            "`name` is not a field of an overlap: names start with `our-` or `their-`"
         );
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capability::{CapabilitySet, OverlapFields},
-    egress::EgressRule,
+    egress::{EgressRule, rule::host_covers},
     id::PartnershipId,
     manifest::Manifest,
 };
@@ -81,7 +81,8 @@ impl Grant {
         };
         let mut excess = beyond(&asked, approval, APPROVED);
         for host in &self.egress_hosts {
-            if !approval.egress.iter().any(|rule| rule.host == *host) {
+            // One subdomain may be granted where a wildcard was approved.
+            if !approval.egress.iter().any(|rule| host_covers(&rule.host, host)) {
                 excess.push(Excess { what: format!("host {host}"), limit: APPROVED });
             }
         }
@@ -104,3 +105,6 @@ fn beyond(inner: &Approval, outer: &Approval, limit: &'static str) -> Vec<Excess
     }
     excess
 }
+
+#[cfg(test)]
+mod tests;

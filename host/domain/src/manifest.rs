@@ -20,7 +20,7 @@ pub mod config;
 mod read;
 mod schema;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use check::{PROBLEM_LIMIT, Problem};
 pub use config::check_config;

@@ -193,3 +193,6 @@ impl Principal {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,12 +78,12 @@ pub fn next_attempt(attempt: u32, now: Timestamp, verdict: &Verdict, jitter_perm
         };
     }
     let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
-    let delay_s = DELAYS_S.get(index).copied();
-    let Some(delay_s) = delay_s.filter(|_| u64::from(attempt) < limits::DELIVERY_ATTEMPTS) else {
+    let left = u64::from(attempt) < limits::DELIVERY_ATTEMPTS;
+    let Some(own_s) = DELAYS_S.get(index).filter(|_| left) else {
         return Next::Dead { why: "all attempts were used up" };
     };
     let asked_s = verdict.retry_after_s.unwrap_or(0).min(RETRY_AFTER_S_MAX);
-    let delay_ms = i64::from(delay_s.max(asked_s)) * 1_000;
+    let delay_ms = i64::from(asked_s.max(*own_s)) * 1_000;
     let jitter = i64::from(jitter_permille.min(1_000));
     Next::At(now.plus_ms(delay_ms + delay_ms / JITTER_DIVISOR * jitter / 1_000))
 }

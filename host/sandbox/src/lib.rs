@@ -1,1 +1,37 @@
-//! (being written)
+//! The sandbox: the only user of wasmtime.
+//!
+//! It compiles components (in a child), loads what it sealed itself, runs one
+//! delivery at a time in a fresh store under every limit, answers host calls
+//! through [`Ports`], guards every way out, and records the tape. It knows
+//! nothing of the store, the server or HTTP APIs.
+//!
+//! - [`settings`], [`engine`], [`ticker`], [`error`]: how it is started
+//! - [`gate`], [`compile`], [`artifact`]: from an upload to code that may run
+//! - [`sandbox`], [`job`], [`run`]: one run, and what may be asked of it
+//! - [`capability`]: what a guest can do, one file each (recipe at its head)
+//! - [`egress`]: the one way out · [`ports`]: the rest of the host
+//! - [`tape`], [`replay`]: what a run saw, and running it again
+mod artifact;
+mod bindings;
+mod capability;
+mod egress;
+mod engine;
+mod error;
+mod job;
+mod ports;
+mod run;
+mod sandbox;
+mod settings;
+mod tape;
+mod ticker;
+
+pub use artifact::digest;
+pub use engine::{Role, engine_config};
+pub use error::{LoadError, SandboxError};
+pub use job::{
+    CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, RunInfo, RunLimits,
+};
+pub use ports::{ChangeAnswer, OverlapAnswer, PortError, Ports, Secret};
+pub use sandbox::{Prepared, Sandbox};
+pub use settings::{EgressSettings, NameOverride, PoolSettings, Settings};
+pub use tape::{Tape, TapeError, transcript};

@@ -73,7 +73,7 @@ CREATE TABLE import (
     -- waiting-for-file, reading, waiting-for-confirmation, applying, done, failed, cancelled
     state text NOT NULL,
     file_name text NOT NULL,
-    -- the column map that the caller gave, JSON or empty
+    -- the column map and the stages that the caller gave, JSON
     columns_json text NOT NULL,
     -- what was read and what would change, JSON
     report_json text NOT NULL,
@@ -90,6 +90,7 @@ CREATE TABLE import (
     finished_at bigint
 );
 CREATE INDEX import_by_organization ON import (organization_id, id);
+CREATE INDEX import_by_state ON import (state, id);
 
 -- Rows of an import that is not applied yet: nobody reads them but the import.
 CREATE TABLE import_row (
@@ -141,6 +142,8 @@ CREATE TABLE partnership (
     -- the side that proposed it
     left_id text NOT NULL REFERENCES organization (id),
     right_id text NOT NULL REFERENCES organization (id),
+    -- both ids in byte order: one that stands per pair, whoever proposed it
+    pair_key text NOT NULL,
     -- proposed, active, ended
     state text NOT NULL,
     -- raised inside the transaction that writes a change
@@ -152,6 +155,7 @@ CREATE TABLE partnership (
 );
 CREATE INDEX partnership_by_left ON partnership (left_id, id);
 CREATE INDEX partnership_by_right ON partnership (right_id, id);
+CREATE UNIQUE INDEX partnership_pair ON partnership (pair_key) WHERE state <> 'ended';
 
 CREATE TABLE sharing_rule (
     partnership_id text NOT NULL REFERENCES partnership (id),
@@ -168,6 +172,15 @@ CREATE TABLE sharing_rule (
 
 -- Domains of a partnership that must be paired again: a durable queue.
 CREATE TABLE pairing_work (
+    partnership_id text NOT NULL REFERENCES partnership (id),
+    domain text NOT NULL,
+    PRIMARY KEY (partnership_id, domain)
+);
+
+-- What the pairing worker took out of pairing_work and has not written yet. An
+-- import that touches such a domain meanwhile queues it anew, so that no change
+-- falls between reading and writing; after a crash the worker starts with these.
+CREATE TABLE pairing_taken (
     partnership_id text NOT NULL REFERENCES partnership (id),
     domain text NOT NULL,
     PRIMARY KEY (partnership_id, domain)
@@ -206,6 +219,7 @@ CREATE TABLE overlap (
     UNIQUE (partnership_id, left_account, right_account)
 );
 CREATE INDEX overlap_by_change ON overlap (partnership_id, change_no, id);
+CREATE INDEX overlap_by_partnership ON overlap (partnership_id, id);
 CREATE INDEX overlap_by_domain ON overlap (partnership_id, domain);
 CREATE INDEX overlap_by_left ON overlap (left_account);
 CREATE INDEX overlap_by_right ON overlap (right_account);

@@ -30,9 +30,9 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Store {
-    /// Keeps bytes under their digest, which is returned. Keeping the same
+    /// Keeps a component under its digest, which is returned. Keeping the same
     /// bytes again changes nothing.
-    pub async fn put_blob(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
+    pub async fn put_component(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
         let folder = self.folder().join(BLOBS);
         in_background(move || {
             let name = digest(&bytes);
@@ -46,7 +46,7 @@ impl Store {
 
     /// The bytes of that digest, none if there are none. Bytes that have
     /// another digest are an error.
-    pub async fn blob(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    pub async fn component(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (folder, name) = (self.folder().join(BLOBS), checked(name)?);
         in_background(move || {
             let Some(bytes) = read_file(&folder.join(&name))? else { return Ok(None) };
@@ -127,19 +127,19 @@ mod tests {
     #[tokio::test]
     async fn a_blob_reads_back_under_its_digest() {
         let test = TestStore::open().await;
-        let name = test.put_blob(b"component".to_vec()).await.unwrap();
+        let name = test.put_component(b"component".to_vec()).await.unwrap();
         assert_eq!(name, super::digest(b"component"));
-        assert_eq!(test.put_blob(b"component".to_vec()).await.unwrap(), name);
-        assert_eq!(test.blob(&name).await.unwrap().as_deref(), Some(b"component".as_slice()));
-        assert_eq!(test.blob(&super::digest(b"other")).await.unwrap(), None);
+        assert_eq!(test.put_component(b"component".to_vec()).await.unwrap(), name);
+        assert_eq!(test.component(&name).await.unwrap().as_deref(), Some(b"component".as_slice()));
+        assert_eq!(test.component(&super::digest(b"other")).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn a_changed_file_is_an_error_and_never_another_component() {
         let test = TestStore::open().await;
-        let name = test.put_blob(b"component".to_vec()).await.unwrap();
+        let name = test.put_component(b"component".to_vec()).await.unwrap();
         std::fs::write(test.folder().join("blobs").join(&name), b"Component").unwrap();
-        let error = test.blob(&name).await.unwrap_err();
+        let error = test.component(&name).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
@@ -147,15 +147,15 @@ mod tests {
             )
         );
         // Uploading the right bytes again heals it.
-        test.put_blob(b"component".to_vec()).await.unwrap();
-        assert!(test.blob(&name).await.unwrap().is_some());
+        test.put_component(b"component".to_vec()).await.unwrap();
+        assert!(test.component(&name).await.unwrap().is_some());
     }
 
     #[tokio::test]
     async fn a_name_never_becomes_a_path() {
         let test = TestStore::open().await;
         for name in ["../venn.db", "/etc/passwd", "", "a/b", "."] {
-            assert!(test.blob(name).await.is_err(), "{name}");
+            assert!(test.component(name).await.is_err(), "{name}");
             assert!(test.artifact(name).await.is_err(), "{name}");
             assert!(test.put_artifact(name, vec![1]).await.is_err(), "{name}");
         }

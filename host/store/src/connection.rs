@@ -24,7 +24,7 @@ use crate::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 states! {
     /// Whether a connection works, as far as we know.

@@ -29,6 +29,8 @@ use crate::{
 pub mod change;
 pub mod control;
 pub mod facts;
+pub use control::InstallFacts;
+pub(crate) use control::control_on;
 #[cfg(test)]
 pub(crate) mod tests;
 

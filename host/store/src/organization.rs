@@ -1,7 +1,8 @@
 //! Organizations and their members.
 //!
-//! Members are in `organization/member.rs`, tokens in `token.rs`. A person is one row for the whole platform, found
-//! by e-mail address; what it may do is its membership, per organization.
+//! Members are in `organization/member.rs`, tokens in `token.rs`. A person is
+//! one row for the whole platform, found by e-mail address; what it may do is
+//! its membership, per organization.
 //!
 //! To add a column: `0001_start.sql`, [`COLUMNS`], [`organization`].
 use sqlx::AnyConnection;

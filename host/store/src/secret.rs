@@ -244,4 +244,4 @@ async fn rotate(connection: &mut AnyConnection, keys: &Keys) -> Result<u64, Stor
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{Authority, Control, Denial, EgressQuestion, PartnershipControl};
 use crate::{
     capability::{Capability, OverlapFields},
-    egress::EgressRule,
+    egress::{EgressRule, rule::narrower_host},
     id::PartnershipId,
     manifest::ConnectionRequest,
     sharing::Purpose,
@@ -206,20 +206,22 @@ fn denial(capability: Capability, what: String, why: &str, who: &'static str) ->
     }
 }
 
-/// Manifest rules that an approved rule covers, at hosts that were granted.
-/// The narrower of the two rules counts.
+/// What manifest and approval both allow, at hosts that were granted. A real
+/// intersection: rules of which neither covers the other meet in the middle,
+/// so that narrowing one layer can never bring a destination back.
 fn effective_egress(control: &Control) -> Vec<EgressRule> {
-    let mut rules = Vec::new();
-    for request in &control.manifest.egress {
-        let asked = &request.rule;
-        if !control.grant.egress_hosts.contains(&asked.host) {
-            continue;
-        }
-        for approved in &control.approval.egress {
-            if asked.is_within(approved) {
-                rules.push(asked.clone());
-            } else if approved.is_within(asked) {
-                rules.push(approved.clone());
+    let mut rules: Vec<EgressRule> = Vec::new();
+    let asked = control.manifest.egress.iter().map(|request| &request.rule);
+    for both in asked.flat_map(|asked| {
+        control.approval.egress.iter().filter_map(move |approved| asked.and(approved))
+    }) {
+        for granted in &control.grant.egress_hosts {
+            let Some(host) = narrower_host(granted, &both.host) else {
+                continue;
+            };
+            let rule = EgressRule { host: host.to_owned(), ..both.clone() };
+            if !rules.contains(&rule) {
+                rules.push(rule);
             }
         }
     }

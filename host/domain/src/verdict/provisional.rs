@@ -150,7 +150,7 @@ fn judge(
             }
         },
         // Neither waiting nor computing: perhaps the node was starved.
-        Signal::Limit(limit) if limit.ends_with(".wall") => {
+        Signal::Limit(limit) if signal::is_wall(limit) => {
             let sentence = "the time was used up, and not in a host call";
             Row::new(Class::Unknown, Kind::Transient, 200, sentence)
         }

@@ -27,7 +27,7 @@ pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
         Ending::Ok(_) => return signals,
         Ending::Fault(_) => {}
         Ending::Trap { code, .. } => signals.push(Signal::Trap(code)),
-        Ending::Limit { waiting_in: Some(call), limit } if limit.ends_with(".wall") => {
+        Ending::Limit { waiting_in: Some(call), limit } if is_wall(limit) => {
             signals.push(Signal::WaitedIn(call));
         }
         Ending::Limit { limit, .. } => signals.push(Signal::Limit(limit)),
@@ -44,6 +44,11 @@ pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
         }
     }
     signals
+}
+
+/// Whether this limit is one of wall time.
+pub fn is_wall(limit: &str) -> bool {
+    matches!(limit, "run.wall" | "check.wall")
 }
 
 /// As many as one verdict's evidence can use.

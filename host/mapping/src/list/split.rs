@@ -193,7 +193,7 @@ impl<R: Read> Split<R> {
             return Ok(());
         }
         record.fault.get_or_insert(RecordFault::TooLong);
-        if false {
+        if scan.quote_line > 0 && record.line < self.line {
             let why = format!("the row has grown over {} bytes", self.record_bytes_max);
             return Err(self.swallowed(scan, &why));
         }

@@ -28,7 +28,7 @@ impl HasData for Table {
 pub(crate) fn link(l: &mut Linker<State>) -> wasmtime::Result<()> {
     io::error::add_to_linker::<_, Table>(l, |state| state.ctx().table)?;
     io::streams::add_to_linker::<_, Table>(l, |state| state.ctx().table)?;
-    cli::exit::add_to_linker::<_, WasiCli>(l, &cli::exit::LinkOptions::default(), State::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;

@@ -4,9 +4,8 @@
 //! tokens and back-off, too coarse to time caches. Both clocks are taped. A
 //! timer sleeps on the host's runtime and ends with the run; in a replay it is
 //! over at once.
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use venn_domain::time::Clock;
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::p2::{
     DynPollable, Pollable,
@@ -17,7 +16,7 @@ use wasmtime_wasi::p2::{
     subscribe,
 };
 
-use super::exchange;
+use super::exchange_now;
 use crate::{
     run::{
         core::{Facts, Side},
@@ -46,15 +45,9 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     monotonic_clock::add_to_linker::<_, Clocks>(linker, |state| ClockView(state))
 }
 
-/// Microseconds since 1970, as an answer.
-pub(super) fn wall(clock: &Arc<dyn Clock>) -> Answer {
-    let us = clock.now().0.max(0) / RESOLUTION_US * RESOLUTION_US;
-    Answer::Number(us.unsigned_abs())
-}
-
-/// Nanoseconds since the run began, as an answer.
-pub(super) fn monotonic(facts: &Facts) -> Answer {
-    Answer::Number(monotonic_ns(facts))
+/// Microseconds since 1970.
+fn wall_us(facts: &Facts) -> u64 {
+    (facts.clock.now().0.max(0) / RESOLUTION_US * RESOLUTION_US).unsigned_abs()
 }
 
 /// Nanoseconds since the run began, by the injected clock.
@@ -65,10 +58,9 @@ fn monotonic_ns(facts: &Facts) -> u64 {
 }
 
 impl ClockView<'_> {
-    /// Neither clock waits, so the answer is there at once.
-    fn ask(&mut self, request: Request) -> wasmtime::Result<u64> {
-        let answer = futures::executor::block_on(exchange(&mut self.0.core, request))?;
-        match answer {
+    fn ask(&mut self, request: Request, now: fn(&Facts) -> u64) -> wasmtime::Result<u64> {
+        let live = |facts: &Facts| Ok(Answer::Number(now(facts)));
+        match exchange_now(&mut self.0.core, request, live)? {
             Answer::Number(number) => Ok(number),
             _ => Err(Stop::HostFailed("the tape holds another kind of answer".to_owned()).into()),
         }
@@ -86,7 +78,7 @@ impl ClockView<'_> {
 
 impl wall_clock::Host for ClockView<'_> {
     fn now(&mut self) -> wasmtime::Result<Datetime> {
-        let ns = self.ask(Request::WallClock)?.saturating_mul(NS_PER_US);
+        let ns = self.ask(Request::WallClock, wall_us)?.saturating_mul(NS_PER_US);
         let nanoseconds = u32::try_from(ns % NS_PER_S).unwrap_or(0);
         Ok(Datetime { seconds: ns / NS_PER_S, nanoseconds })
     }
@@ -99,7 +91,7 @@ impl wall_clock::Host for ClockView<'_> {
 
 impl monotonic_clock::Host for ClockView<'_> {
     fn now(&mut self) -> wasmtime::Result<Instant> {
-        self.ask(Request::MonotonicClock)
+        self.ask(Request::MonotonicClock, monotonic_ns)
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Nanoseconds> {

@@ -26,7 +26,7 @@ use crate::{
     egress::Network,
     ports::{PortError, Ports},
     run::{
-        core::{Core, Side},
+        core::{Core, Facts, Side},
         state::RunState,
         stop::Stop,
     },
@@ -140,9 +140,24 @@ pub(crate) async fn exchange(core: &mut Core, request: Request) -> Result<Answer
     Ok(answer)
 }
 
+/// [`exchange`] for what is answered at once: clocks and randomness.
+fn exchange_now(
+    core: &mut Core,
+    request: Request,
+    live: impl FnOnce(&Facts) -> Result<Answer, Stop>,
+) -> Result<Answer, Stop> {
+    core.begin(&request)?;
+    let answer = match &mut core.side {
+        Side::Live(_) => live(&core.facts)?,
+        Side::Replay(playback) => playback.answer(&request)?,
+    };
+    core.finish(request, &answer)?;
+    Ok(answer)
+}
+
 async fn answer(core: &mut Core, request: &Request) -> Result<Answer, Declined> {
     core.mode.permits(request)?;
-    let Core { side: Side::Live(live), effects, facts, .. } = core else {
+    let Core { side: Side::Live(live), effects, .. } = core else {
         return Err(Declined::Stop(Stop::HostFailed("a replay asked a port".to_owned())));
     };
     live.refresh().await?;
@@ -174,11 +189,13 @@ async fn answer(core: &mut Core, request: &Request) -> Result<Answer, Declined> 
             let answer = egress.exchange(request).await.map_err(Declined::Stop)?;
             Ok(Answer::Http(Arc::new(answer)))
         }
-        Request::WallClock => Ok(clock::wall(&facts.clock)),
-        Request::MonotonicClock => Ok(clock::monotonic(facts)),
-        Request::Random { bytes } => random::bytes(*bytes),
-        // Answered where the resources are.
-        Request::WasiHttp | Request::Poll { .. } | Request::PollReady => {
+        // Answered where their resources are, or at once.
+        Request::WasiHttp
+        | Request::Poll { .. }
+        | Request::PollReady
+        | Request::WallClock
+        | Request::MonotonicClock
+        | Request::Random { .. } => {
             Err(Declined::Stop(Stop::HostFailed(format!("{} has no port", request.name()))))
         }
     }

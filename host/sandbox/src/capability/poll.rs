@@ -5,7 +5,7 @@
 //! next; a replay waits for exactly those.
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::DynPollable;
-use wasmtime_wasi_io::bindings::wasi::io::poll::{self, Host as _, HostPollable as _};
+use wasmtime_wasi_io::bindings::wasi::io::poll::{self, HostPollable as _};
 
 use crate::{
     run::{
@@ -52,7 +52,7 @@ impl poll::Host for PollView<'_> {
                 }
                 ready
             }
-            None => table.poll(list).await?,
+            None => poll::Host::poll(table, list).await?,
         };
         core.finish(request, &Answer::Ready(ready.clone()))?;
         Ok(ready)

@@ -6,7 +6,7 @@
 use wasmtime::component::{HasData, Linker};
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
-use super::{Declined, exchange};
+use super::exchange_now;
 use crate::{
     engine::to_usize,
     run::{state::RunState, stop::Stop},
@@ -30,22 +30,20 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
 }
 
 /// Fresh bytes, as an answer.
-pub(super) fn bytes(count: u64) -> Result<Answer, Declined> {
+fn fresh(count: u64) -> Result<Answer, Stop> {
     if count > limits::RUN_RANDOM_BYTES {
-        return Err(Declined::Stop(Stop::Limit("run.random")));
+        return Err(Stop::Limit("run.random"));
     }
     let mut bytes = vec![0; to_usize(count)];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Declined::Stop(Stop::HostFailed(format!("no randomness: {error}"))))?;
+        .map_err(|error| Stop::HostFailed(format!("no randomness: {error}")))?;
     Ok(Answer::Bytes(Blob(bytes.into())))
 }
 
 impl RandomView<'_> {
-    /// The generator does not wait, so the answer is there at once.
     fn ask(&mut self, bytes: u64) -> wasmtime::Result<Vec<u8>> {
         let request = Request::Random { bytes };
-        let answer = futures::executor::block_on(exchange(&mut self.0.core, request))?;
-        match answer {
+        match exchange_now(&mut self.0.core, request, |_| fresh(bytes))? {
             Answer::Bytes(blob) => Ok(blob.0.into()),
             _ => Err(Stop::HostFailed("the tape holds another kind of answer".to_owned()).into()),
         }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Through `wasi:http`, what `operation` is in `http.send`. The host strips it.
-pub(crate) const OPERATION: &str = "venn-operation";
+const OPERATION: &str = "venn-operation";
 
 /// Methods with a meaning that we know. CONNECT and TRACE make no sense
 /// through a guard, and a made-up one may mean anything to an old server.

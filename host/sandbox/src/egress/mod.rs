@@ -47,7 +47,7 @@ mod scrub;
 mod slots;
 mod wire;
 
-pub(crate) use guard::{OPERATION, may_be_set};
+pub(crate) use guard::may_be_set;
 
 /// How often a call in flight looks whether it is still allowed: a revoked one
 /// ends within a second, with room to spare.

@@ -47,7 +47,7 @@ pub(crate) struct Facts {
 impl Facts {
     pub(crate) fn new(
         info: RunInfo,
-        config: &str,
+        config: String,
         clock: Arc<dyn Clock>,
         started_at: Timestamp,
         idempotency: Option<Idempotency>,

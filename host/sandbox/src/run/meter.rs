@@ -4,10 +4,7 @@
 //! tick only yields, and asks here whether the budget is spent.
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
 };
 
@@ -46,18 +43,18 @@ fn thread_cpu_ns() -> u64 {
 }
 
 /// A future whose polls are charged to a meter.
-pub(crate) struct Metered<F> {
-    future: Pin<Box<F>>,
-    meter: Arc<Meter>,
+pub(crate) struct Metered<'a, F> {
+    future: Pin<&'a mut F>,
+    meter: &'a Meter,
 }
 
-impl<F: Future> Metered<F> {
-    pub(crate) fn new(future: F, meter: Arc<Meter>) -> Self {
-        Self { future: Box::pin(future), meter }
+impl<'a, F: Future> Metered<'a, F> {
+    pub(crate) const fn new(future: Pin<&'a mut F>, meter: &'a Meter) -> Self {
+        Self { future, meter }
     }
 }
 
-impl<F: Future> Future for Metered<F> {
+impl<F: Future> Future for Metered<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

@@ -23,9 +23,3 @@ pub(crate) enum Stop {
     #[error("the tape ends before call {0}")]
     TapeEnds(usize),
 }
-
-impl From<Stop> for wasmtime::Error {
-    fn from(stop: Stop) -> Self {
-        Self::new(stop)
-    }
-}

@@ -16,14 +16,14 @@ use super::{ConnectionMap, InstallState};
 use crate::{Store, StoreError, connection::kind_name, row::Row};
 
 /// What a run needs of an install besides its authority.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InstallFacts {
     /// The customer's name for it.
     pub name: String,
     /// Where it stands.
     pub state: InstallState,
-    /// The configuration, JSON text.
-    pub config_json: String,
+    /// The configuration.
+    pub config: serde_json::Value,
     /// The connections that are in place: those of [`Control::connections`].
     pub connections: ConnectionMap,
     /// The plugin's key.
@@ -85,6 +85,15 @@ impl Store {
     }
 }
 
+/// The same inside a transaction that is open already.
+pub(crate) async fn control_on(
+    connection: &mut AnyConnection,
+    install: &InstallId,
+    for_check: bool,
+) -> Result<Option<(Control, InstallFacts)>, StoreError> {
+    read(connection, install, if for_check { For::Check } else { For::Run }).await
+}
+
 async fn read(
     connection: &mut AnyConnection,
     install: &InstallId,
@@ -121,7 +130,7 @@ async fn read(
     let facts = InstallFacts {
         name: row.text("name")?,
         state,
-        config_json: row.text("config_json")?,
+        config: row.json_always("config_json")?,
         connections,
         plugin_name: row.text("plugin_name")?,
         publisher: row.parsed("publisher_id")?,

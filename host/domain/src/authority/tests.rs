@@ -1,0 +1,457 @@
+//! Authority: every denial with its whole text, and that layers only narrow.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    capability::Capability as Cap,
+    id::IdSource,
+    manifest::tests::good,
+    sharing::{Level, Purpose},
+};
+
+struct Nth(u128);
+impl IdSource for Nth {
+    fn next(&self) -> (u64, u128) {
+        (1_764_000_000_000, self.0)
+    }
+}
+
+fn partnership(n: u128) -> PartnershipId {
+    PartnershipId::make(&Nth(n))
+}
+
+fn rule(level: Level, purpose: Purpose) -> SharingRule {
+    let fields = crate::capability::FieldSet::core();
+    SharingRule { population: "customers".into(), level, fields, purpose }
+}
+
+/// An install of the sound manifest with everything approved and granted, and
+/// partnerships: 1 shares for egress, 2 for plugins, 3 for people, 4 ended.
+fn control() -> Control {
+    let manifest = good();
+    let approval = Approval::of(&manifest);
+    let with = |n, active, purpose| PartnershipControl {
+        id: partnership(n),
+        partner: format!("Partner {n}"),
+        active,
+        rules: vec![rule(Level::Overlaps, purpose)],
+    };
+    Control {
+        number: 7,
+        organization: OrganizationId::make(&Nth(1)),
+        install: InstallId::make(&Nth(1)),
+        plugin: PluginId::make(&Nth(1)),
+        release: ReleaseId::make(&Nth(1)),
+        grant: Grant {
+            capabilities: approval.capabilities,
+            partnerships: (1..=4).map(partnership).collect(),
+            populations: vec!["customers".into()],
+            fields: approval.fields.clone(),
+            egress_hosts: vec!["api.hubapi.com".into()],
+        },
+        approval,
+        manifest,
+        stopped: None,
+        partnerships: vec![
+            with(1, true, Purpose::Egress),
+            with(2, true, Purpose::Plugins),
+            with(3, true, Purpose::View),
+            with(4, false, Purpose::Egress),
+        ],
+        connections: vec!["crm".into()],
+    }
+}
+
+fn without(change: impl FnOnce(&mut Control)) -> Authority {
+    let mut control = control();
+    change(&mut control);
+    Authority::new(control)
+}
+
+fn told(result: Result<impl Sized, Denial>) -> String {
+    result.map_or_else(
+        |d| format!("{} | {} | {} | {}", d.capability, d.what, d.why, d.who_can_change_it),
+        |_| "allowed".to_owned(),
+    )
+}
+
+fn all_but(gone: Cap) -> CapabilitySet {
+    Cap::ALL.into_iter().filter(|capability| *capability != gone).collect()
+}
+
+#[test]
+fn a_capability_is_denied_by_the_layer_that_lacks_it() {
+    let state = |authority: &Authority| told(authority.allows(Cap::State));
+    assert_eq!(state(&without(|_| {})), "allowed");
+    let asked = without(|c| c.manifest.capabilities.retain(|r| r.name != Cap::State));
+    assert_eq!(
+        state(&asked),
+        "state | capability state | the manifest does not ask for it | publisher"
+    );
+    let approved = without(|c| c.approval.capabilities = all_but(Cap::State));
+    assert_eq!(
+        state(&approved),
+        "state | capability state | the platform did not approve it for this plugin | platform-admin"
+    );
+    let granted = without(|c| c.grant.capabilities = all_but(Cap::State));
+    assert_eq!(
+        state(&granted),
+        "state | capability state | the customer did not grant it | customer-admin"
+    );
+    let stopped = without(|c| c.stopped = Some("the installation is paused".into()));
+    assert_eq!(state(&stopped), "state | anything | the installation is paused | customer-admin");
+    assert_eq!(
+        told(without(|_| {}).allows(Cap::AccountsWrite)),
+        "accounts:write | capability accounts:write | the manifest does not ask for it | publisher"
+    );
+}
+
+#[test]
+fn a_field_is_denied_by_the_layer_that_lacks_it() {
+    let wanted = |names: &str| serde_json::from_str::<OverlapFields>(names).unwrap();
+    let owner = |authority: &Authority| {
+        told(authority.allows_fields(&wanted(r#"["our-name","their-owner"]"#)))
+    };
+    assert_eq!(owner(&without(|_| {})), "allowed");
+    assert_eq!(told(without(|_| {}).allows_fields(&wanted("[]"))), "allowed");
+    let narrow = || wanted(r#"["our-name","their-name"]"#);
+    let texts = [
+        (without(|c| c.manifest.fields = narrow()), "the manifest does not ask for it | publisher"),
+        (
+            without(|c| c.approval.fields = narrow()),
+            "the platform did not approve it for this plugin | platform-admin",
+        ),
+        (without(|c| c.grant.fields = narrow()), "the customer did not grant it | customer-admin"),
+    ];
+    for (authority, expected) in texts {
+        assert_eq!(owner(&authority), format!("overlaps:read | field their-owner | {expected}"));
+    }
+}
+
+#[test]
+fn populations_and_partnerships() {
+    let authority = without(|_| {});
+    assert_eq!(told(authority.allows_population("customers")), "allowed");
+    assert_eq!(
+        told(authority.allows_population("prospects")),
+        "overlaps:read | population prospects | the customer did not grant it | customer-admin"
+    );
+    let of = |authority: &Authority, n| told(authority.allows_partnership(partnership(n).as_str()));
+    let denied = |n, rest: &str| format!("overlaps:read | partnership {} | {rest}", partnership(n));
+    assert_eq!(of(&authority, 1), "allowed");
+    assert_eq!(
+        of(&authority, 2),
+        denied(
+            2,
+            "the data owner does not let plugins that send data elsewhere read its accounts | data-owner"
+        )
+    );
+    assert_eq!(of(&authority, 4), denied(4, "the partnership has ended | customer-admin"));
+    assert_eq!(of(&authority, 5), denied(5, "the customer did not grant it | customer-admin"));
+    assert_eq!(
+        told(authority.allows_partnership("' OR 1=1")),
+        "overlaps:read | partnership ' OR 1=1 | the customer did not grant it | customer-admin"
+    );
+    let quiet = without(|c| c.grant.egress_hosts.clear());
+    assert_eq!(of(&quiet, 2), "allowed");
+    assert_eq!(
+        of(&quiet, 3),
+        denied(3, "the data owner does not let plugins read its accounts | data-owner")
+    );
+    let counts = without(|c| c.partnerships[0].rules = vec![rule(Level::Counts, Purpose::Egress)]);
+    assert_eq!(
+        of(&counts, 1),
+        denied(
+            1,
+            "the data owner does not let plugins that send data elsewhere read its accounts | data-owner"
+        )
+    );
+    let (readable, withheld) = authority.readable_partnerships();
+    assert_eq!(readable.iter().map(|p| p.partner.as_str()).collect::<Vec<_>>(), ["Partner 1"]);
+    assert_eq!(withheld, ["Partner 2", "Partner 3"]);
+}
+
+#[test]
+fn what_was_read_stays_in_its_partition() {
+    let authority = without(|_| {});
+    let write = |to: Option<u128>, read: &[u128]| {
+        let read: Vec<_> = read.iter().map(|n| partnership(*n)).collect();
+        told(authority.allows_write_to(Cap::State, to.map(partnership).as_ref(), &read))
+    };
+    assert_eq!(write(None, &[]), "allowed");
+    assert_eq!(write(Some(1), &[1]), "allowed");
+    assert_eq!(write(Some(1), &[]), "allowed");
+    let apart = "the run has read rows of another partnership, and what is derived from them must stay apart | publisher";
+    assert_eq!(write(None, &[1]), format!("state | write for no partnership | {apart}"));
+    for read in [&[2][..], &[1, 2]] {
+        assert_eq!(
+            write(Some(1), read),
+            format!("state | write for partnership {} | {apart}", partnership(1))
+        );
+    }
+    for gone in [4, 5] {
+        assert_eq!(
+            write(Some(gone), &[]),
+            format!(
+                "state | write for partnership {} | the customer did not grant it | customer-admin",
+                partnership(gone)
+            )
+        );
+    }
+    let none = without(|c| c.grant.capabilities = all_but(Cap::State));
+    assert_eq!(
+        told(none.allows_write_to(Cap::State, None, &[])),
+        "state | capability state | the customer did not grant it | customer-admin"
+    );
+}
+
+fn egress(authority: &Authority, method: &str, url: &str, connection: Option<&str>) -> String {
+    let target = Target::parse(url).unwrap();
+    let question = EgressQuestion { method, target: &target, connection };
+    told(authority.allows_egress(question))
+}
+
+#[test]
+fn a_call_is_denied_by_the_layer_that_lacks_it() {
+    let tasks = "https://api.hubapi.com/crm/v3/objects/tasks?limit=1";
+    let call = |authority: &Authority| egress(authority, "POST", tasks, Some("crm"));
+    assert_eq!(call(&without(|_| {})), "allowed");
+    let what = "http:egress | POST https://api.hubapi.com/crm/v3/objects/tasks";
+    let texts = [
+        (without(|c| c.manifest.egress.clear()), "the manifest does not ask for it | publisher"),
+        (
+            without(|c| c.approval.egress[0].methods = vec!["GET".into()]),
+            "the platform did not approve it for this plugin | platform-admin",
+        ),
+        (
+            without(|c| c.approval.egress[0].paths = vec!["/crm/v3/objects/companies".into()]),
+            "the platform did not approve it for this plugin | platform-admin",
+        ),
+        (
+            without(|c| c.grant.egress_hosts.clear()),
+            "the customer did not grant it | customer-admin",
+        ),
+    ];
+    for (authority, expected) in texts {
+        assert_eq!(call(&authority), format!("{what} | {expected}"));
+    }
+    let authority = without(|_| {});
+    assert_eq!(
+        egress(&authority, "DELETE", tasks, None),
+        "http:egress | DELETE https://api.hubapi.com/crm/v3/objects/tasks | the manifest does not ask for it | publisher"
+    );
+    assert_eq!(
+        egress(&authority, "GET", "https://evil.com/?q=1", None),
+        "http:egress | GET https://evil.com/ | the manifest does not ask for it | publisher"
+    );
+    let none = without(|c| c.grant.capabilities = all_but(Cap::HttpEgress));
+    assert_eq!(
+        call(&none),
+        "http:egress | capability http:egress | the customer did not grant it | customer-admin"
+    );
+    assert!(!none.has_egress());
+}
+
+#[test]
+fn a_credential_goes_to_its_own_origin_only() {
+    let tasks = "https://api.hubapi.com/crm/v3/objects/tasks";
+    let authority = without(|_| {});
+    assert_eq!(
+        egress(&authority, "POST", tasks, Some("other")),
+        "http:egress | connection other | the manifest does not ask for it | publisher"
+    );
+    let missing = without(|c| c.connections.clear());
+    assert_eq!(
+        egress(&missing, "POST", tasks, Some("crm")),
+        "http:egress | connection crm | the customer has not connected it | customer-admin"
+    );
+    // A second host and port are allowed, but not for this credential.
+    let wide = without(|c| {
+        for (host, port) in [("api.b.com", 443), ("api.hubapi.com", 8443)] {
+            let mut request = c.manifest.egress[0].clone();
+            request.rule =
+                EgressRule { host: host.into(), port, methods: Vec::new(), paths: Vec::new() };
+            c.approval.egress.push(request.rule.clone());
+            c.grant.egress_hosts.push(host.into());
+            c.manifest.egress.push(request);
+        }
+    });
+    for (url, origin) in [
+        ("https://api.b.com/crm/v3", "https://api.b.com"),
+        ("https://api.hubapi.com:8443/crm/v3", "https://api.hubapi.com:8443"),
+    ] {
+        assert_eq!(egress(&wide, "GET", url, None), "allowed");
+        assert_eq!(
+            egress(&wide, "GET", url, Some("crm")),
+            format!(
+                "http:egress | connection crm at {origin} | the connection is bound to https://api.hubapi.com | publisher"
+            )
+        );
+    }
+}
+
+#[test]
+fn rules_of_which_neither_covers_the_other_meet_in_the_middle() {
+    let authority = without(|c| {
+        c.approval.egress = vec![EgressRule {
+            host: "*.hubapi.com".into(),
+            port: 443,
+            methods: vec!["GET".into()],
+            paths: Vec::new(),
+        }];
+        c.grant.egress_hosts = vec!["*.hubapi.com".into()];
+    });
+    let only = EgressRule {
+        host: "api.hubapi.com".into(),
+        port: 443,
+        methods: vec!["GET".into()],
+        paths: vec!["/crm/v3".into()],
+    };
+    assert_eq!(authority.egress(), [only]);
+}
+
+/// A layer of egress rules that may or may not cover each other.
+fn rules() -> impl Strategy<Value = Vec<EgressRule>> {
+    let hosts = prop::sample::select(vec!["api.hubapi.com", "*.hubapi.com", "api.b.com"]);
+    let methods = prop::sample::subsequence(vec!["GET".to_owned(), "POST".into()], 0..=2);
+    let paths =
+        prop::sample::subsequence(vec!["/crm".to_owned(), "/crm/v3".into(), "/x".into()], 0..=2);
+    let rule = (hosts, methods, paths).prop_map(|(host, methods, paths)| EgressRule {
+        host: host.into(),
+        port: 443,
+        methods,
+        paths,
+    });
+    prop::collection::vec(rule, 0..4)
+}
+
+fn fields() -> impl Strategy<Value = OverlapFields> {
+    let names = ["our-name", "their-name", "their-owner", "their-amount", "their-tier"];
+    prop::sample::subsequence(names.to_vec(), 0..=5).prop_map(|names| {
+        let mut fields = OverlapFields::default();
+        names.iter().for_each(|name| assert!(fields.insert(name)));
+        fields
+    })
+}
+
+fn capabilities() -> impl Strategy<Value = CapabilitySet> {
+    prop::sample::subsequence(Cap::ALL.to_vec(), 0..=5).prop_map(|list| list.into_iter().collect())
+}
+
+fn controls() -> impl Strategy<Value = Control> {
+    let layers =
+        ((capabilities(), capabilities()), (fields(), fields(), fields()), (rules(), rules()));
+    let hosts = prop::sample::subsequence(
+        vec!["api.hubapi.com".to_owned(), "*.hubapi.com".into(), "api.b.com".into()],
+        0..=3,
+    );
+    (layers, hosts).prop_map(|((capabilities, fields, rules), hosts)| {
+        let mut control = control();
+        let request = control.manifest.egress[0].clone();
+        control.manifest.fields = fields.0;
+        control.manifest.egress = rules
+            .0
+            .into_iter()
+            .map(|rule| crate::manifest::EgressRequest { rule, ..request.clone() })
+            .collect();
+        control.approval =
+            Approval { capabilities: capabilities.0, fields: fields.1, egress: rules.1 };
+        control.grant.capabilities = capabilities.1;
+        control.grant.fields = fields.2;
+        control.grant.egress_hosts = hosts;
+        control
+    })
+}
+
+/// Narrows one layer in one of its members.
+fn narrowed(control: &Control, which: usize, at: usize) -> Control {
+    let mut narrow = control.clone();
+    let drop_one = |fields: &OverlapFields| {
+        let names: Vec<_> = fields.names().collect();
+        let mut left = OverlapFields::default();
+        names
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != at % names.len())
+            .for_each(|(_, name)| assert!(left.insert(name)));
+        left
+    };
+    match which {
+        0 => narrow.grant.capabilities = narrow.grant.capabilities.and(all_but(Cap::ALL[at % 5])),
+        1 => narrow.approval.fields = drop_one(&narrow.approval.fields),
+        2 => narrow.grant.fields = drop_one(&narrow.grant.fields),
+        3 => drop(narrow.grant.egress_hosts.pop()),
+        4 => drop(narrow.manifest.egress.pop()),
+        5 => drop(narrow.approval.egress.pop()),
+        _ => {
+            for rule in &mut narrow.approval.egress {
+                // From "any method" or a list to less of it.
+                let kept = if rule.methods.is_empty() || rule.methods[0] == "GET" {
+                    "GET"
+                } else {
+                    "POST"
+                };
+                rule.methods = vec![kept.into()];
+                if which == 7 && rule.paths.is_empty() {
+                    rule.paths = vec!["/crm".into()];
+                }
+            }
+        }
+    }
+    narrow
+}
+
+fn calls() -> Vec<(&'static str, Target)> {
+    let urls = [
+        "https://api.hubapi.com",
+        "https://eu.hubapi.com",
+        "https://api.b.com",
+        "https://evil.com",
+    ];
+    let mut calls = Vec::new();
+    for url in urls {
+        for path in ["/", "/crm", "/crm/v3/a", "/crmx", "/x"] {
+            for method in ["GET", "POST", "PUT"] {
+                calls.push((method, Target::parse(&format!("{url}{path}")).unwrap()));
+            }
+        }
+    }
+    calls
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn authority_is_within_every_layer_and_narrowing_never_widens(control in controls(), which in 0_usize..8, at in 0_usize..8) {
+        let authority = Authority::new(control.clone());
+        prop_assert!(authority.fields().is_within(&control.manifest.fields));
+        prop_assert!(authority.fields().is_within(&control.approval.fields));
+        prop_assert!(authority.fields().is_within(&control.grant.fields));
+        for capability in authority.capabilities().iter() {
+            prop_assert!(control.manifest.capability_set().has(capability) && control.approval.capabilities.has(capability) && control.grant.capabilities.has(capability));
+        }
+        let narrow = Authority::new(narrowed(&control, which, at));
+        prop_assert!(narrow.fields().is_within(authority.fields()));
+        prop_assert!(narrow.capabilities().iter().all(|capability| authority.capabilities().has(capability)));
+        // Partnerships are the one exception, and by design: an install that
+        // loses its egress may read what owners share with plugins only.
+        for (method, target) in calls() {
+            let question = EgressQuestion { method, target: &target, connection: None };
+            let allowed = authority.allows_egress(question).is_ok();
+            let layers = control.manifest.egress.iter().any(|r| r.rule.allows(method, &target))
+                && control.approval.egress.iter().any(|r| r.allows(method, &target))
+                && control.grant.egress_hosts.iter().any(|h| crate::egress::rule::host_covers(h, &target.host));
+            prop_assert_eq!(allowed, layers && authority.capabilities().has(Cap::HttpEgress));
+            prop_assert!(allowed || narrow.allows_egress(question).is_err(), "{} {} after {}", method, target, which);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `venn new`, `venn build`, `venn check`: the publisher's own machine, without
+//! a server. The work is in [`crate::author`]; this is how it is asked for and
+//! shown.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use venn_domain::manifest::Manifest;
+
+use super::{
+    exit::Exit,
+    output::{Paint, failure::Failure, value::clean},
+    session::Session,
+};
+use crate::author::{
+    build::{self, Options},
+    check::{self, Finding, Level},
+    new,
+    toolchain::Target,
+};
+
+/// Makes a folder with a plugin that builds at once
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The plugin's name, for example deal-notes
+    name: String,
+    /// The folder; else one of the plugin's name
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Builds a plugin's component and manifest
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// The plugin's folder
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Build every example of the package as a component instead
+    #[arg(long)]
+    examples: bool,
+    /// Where the files go; else target/venn
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Cargo features of the plugin
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    features: Vec<String>,
+    /// What to compile for
+    #[arg(long, value_enum, default_value = "unknown")]
+    target: TargetName,
+    /// A version other than the one in venn.toml
+    #[arg(long, value_name = "VERSION")]
+    set_version: Option<semver::Version>,
+}
+
+/// What to compile for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TargetName {
+    /// Imports the contract and nothing else
+    Unknown,
+    /// For libraries that need clocks or randomness from std
+    Wasip2,
+}
+
+/// Looks at a plugin as the gate does, before anything is sent
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The plugin's folder, a manifest (.toml, .json) or a component (.wasm)
+    #[arg(default_value = ".")]
+    path: PathBuf,
+}
+
+/// `venn new`
+pub fn new(session: &Session, args: &NewArgs) -> Result<(), Failure> {
+    let dir = new::new(&args.name, args.dir.as_deref()).map_err(refused)?;
+    if session.out.json {
+        return session.out.print(&json!({ "dir": dir }).to_string());
+    }
+    let dir = dir.display();
+    session.out.print(&format!("{dir} is ready:\n  cd {dir}\n  venn build\n  venn check\n"))
+}
+
+/// `venn build`
+pub fn build(session: &Session, args: &BuildArgs) -> Result<(), Failure> {
+    let mut tell = |line: &str| session.out.note(&clean(line));
+    if args.examples {
+        let out = args.out.clone().unwrap_or_else(|| args.dir.join("target/venn"));
+        let built = build::build_examples(&args.dir, &out, &mut tell).map_err(refused)?;
+        if session.out.json {
+            let items: Vec<_> = built.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
+            return session.out.print(&json!({ "items": items, "next": null }).to_string());
+        }
+        let lines = built.iter().map(|(name, path)| format!("{name}  {}\n", path.display()));
+        return session.out.print(&lines.collect::<String>());
+    }
+    let options = Options {
+        target: if args.target == TargetName::Wasip2 { Target::Wasip2 } else { Target::Unknown },
+        features: args.features.clone(),
+        set_version: args.set_version.clone(),
+    };
+    let mut built = build::build(&args.dir, &options, &mut tell).map_err(refused)?;
+    if let Some(out) = &args.out {
+        built.component_path = copy_into(&built.component_path, out)?;
+        built.manifest_path = copy_into(&built.manifest_path, out)?;
+    }
+    if session.out.json {
+        return session.out.print(&json!(built).to_string());
+    }
+    session.out.print(&format!(
+        "{} {}: {} bytes, SHA-256 {}\n  component  {}\n  manifest   {}\nNext: `venn check`, then `venn publish`.\n",
+        built.manifest.name,
+        built.manifest.version,
+        built.bytes,
+        built.digest,
+        built.component_path.display(),
+        built.manifest_path.display(),
+    ))
+}
+
+fn copy_into(file: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+    let name = file.file_name().ok_or_else(|| Failure::unexpected("A built file has no name."))?;
+    let to = folder.join(name);
+    let copied = fs::create_dir_all(folder).and_then(|()| fs::copy(file, &to));
+    copied.map(|_| to.clone()).map_err(|error| Failure::file(&to, "written", &error))
+}
+
+/// `venn check`
+pub fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
+    let findings =
+        if args.path.is_file() { check_file(&args.path)? } else { check::check(&args.path, None).map_err(refused)? };
+    if session.out.json {
+        session.out.print(&json!({ "ok": check::passes(&findings), "findings": findings }).to_string())?;
+    } else {
+        session.out.print(&render(&findings, session.out.paint))?;
+    }
+    if check::passes(&findings) {
+        return Ok(());
+    }
+    let next = "Correct what is marked with `error`, then check again.";
+    Err(Failure::new(Exit::Differs, "The plugin would be refused.", next).at(args.path.display().to_string()))
+}
+
+fn check_file(path: &Path) -> Result<Vec<Finding>, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::file(path, "read", &error))?;
+    let finding = |id: &str, level, place: String, message: String, next_step: String| Finding {
+        id: id.to_owned(),
+        level,
+        place,
+        message,
+        next_step,
+    };
+    let manifest = match path.extension().and_then(|ext| ext.to_str()) {
+        Some("toml") => Manifest::parse_toml(&String::from_utf8_lossy(&bytes)),
+        Some("json") => Manifest::parse_json(&bytes),
+        _ => {
+            return Ok(vec![match build::encode(&bytes) {
+                Ok(component) => {
+                    let said = format!("it is a component, or becomes one, of {} bytes", component.len());
+                    finding("component.shape", Level::Ok, String::new(), said, String::new())
+                }
+                Err(error) => {
+                    let next = "Build it with `venn build`".to_owned();
+                    finding("component.shape", Level::Error, String::new(), format!("{error:#}"), next)
+                }
+            }]);
+        }
+    };
+    Ok(match manifest {
+        Ok(manifest) => {
+            let said = format!("{} {} is a valid manifest", manifest.name, manifest.version);
+            vec![finding("manifest.valid", Level::Ok, String::new(), said, String::new())]
+        }
+        Err(problems) => problems
+            .into_iter()
+            .map(|p| finding("manifest.valid", Level::Error, p.place, p.reason, p.next_step))
+            .collect(),
+    })
+}
+
+fn render(findings: &[Finding], paint: Paint) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let level = match finding.level {
+            Level::Ok => paint.green("ok     "),
+            Level::Warning => paint.yellow("warning"),
+            Level::Error => paint.red("error  "),
+        };
+        let place = if finding.place.is_empty() { String::new() } else { format!("{}: ", finding.place) };
+        out.push_str(&format!("{level}  {}  {place}{}", finding.id, clean(&finding.message)));
+        if !finding.next_step.is_empty() {
+            out.push_str(&format!(" → {}", finding.next_step));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The toolchain's messages say what to type; they are not ours to explain.
+fn refused(error: anyhow::Error) -> Failure {
+    Failure::new(Exit::Refused, format!("{error:#}"), "")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_checked_by_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let wasm = folder.path().join("x.wasm");
+        fs::write(&wasm, "no wasm").unwrap();
+        assert_eq!(
+            render(&check_file(&wasm).unwrap(), Paint(false)),
+            "error    component.shape  it is no WebAssembly: the first bytes are of something else → Build it with `venn build`\n"
+        );
+        let manifest = folder.path().join("m.json");
+        fs::write(&manifest, "[]").unwrap();
+        assert!(!check::passes(&check_file(&manifest).unwrap()));
+    }
+}

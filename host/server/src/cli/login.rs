@@ -1,0 +1,81 @@
+//! `venn login` keeps a token that the server accepts; `venn whoami` shows what
+//! it stands for.
+use clap::Args;
+use reqwest::Method;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{
+    ask,
+    client::{Call, Client, Reply, Send},
+    credentials::{self, Profile},
+    output::{
+        failure::Failure,
+        table::Field,
+        value::{raw, text},
+    },
+    session::{SERVER, Session},
+};
+
+/// Keeps a token for the commands that follow
+///
+/// The token comes from --token-file, from --token, or from stdin. It is
+/// checked, then kept in $XDG_CONFIG_HOME/venn/credentials.json (mode 0600).
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The token; other users of this machine can see it there: prefer stdin
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    token: Option<String>,
+}
+
+const ME: &[Field] = &[
+    Field::text("User", "user.name"),
+    Field::text("E-mail", "user.email"),
+    Field::text("Organization", "organization.name"),
+    Field::text("Slug", "organization.slug"),
+    Field::text("Role", "role"),
+    Field::text("Scopes", "scopes"),
+    Field::text("Token", "token.name"),
+    Field::moment("Expires", "token.expires_at"),
+];
+
+/// `venn login`
+pub fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
+    let server = session.global.server.clone().unwrap_or_else(|| SERVER.to_owned());
+    let token = match args.token {
+        Some(token) => Zeroizing::new(token),
+        None => ask::secret(session.global.token_file.as_deref(), "The token")?,
+    };
+    let client = Client::new(&server, Some(token.clone()))?;
+    warn_if_open(session, &client);
+    let me = client.call(&Call::new(Method::GET, &["me"]), &Send::Nothing)?;
+    let path = credentials::path()?;
+    let mut kept = credentials::read(&path)?;
+    let profile = Profile {
+        server: client.server().origin().ascii_serialization(),
+        token: token.as_str().to_owned(),
+        organization: raw(&me.value, "organization.slug").to_owned(),
+    };
+    kept.profiles.insert(session.global.profile.clone(), profile);
+    credentials::write(&path, &kept)?;
+    session.show(&me, |me| {
+        let (name, org, role) = (text(me, "user.name"), text(me, "organization.name"), text(me, "role"));
+        let (profile, file) = (&session.global.profile, path.display());
+        format!("Logged in as {name}, {role} of {org}. Kept as `{profile}` in {file}.")
+    })
+}
+
+/// Who listens on the way reads the token.
+fn warn_if_open(session: &Session, client: &Client) {
+    let server = client.server();
+    let here = matches!(server.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if server.scheme() == "http" && !here {
+        session.out.note("warning: this server is reached without TLS; who listens on the way can read the token.");
+    }
+}
+
+/// `venn whoami`
+pub fn whoami(session: &Session) -> Result<(), Failure> {
+    let me: Reply = session.get(&["me"])?;
+    session.show(&me, |me: &Value| session.out.fields(me, ME))
+}

@@ -1,0 +1,215 @@
+//! What goes wrong, for the person at the terminal: what happened, where, and
+//! what to type next. Never a secret: the place is a path or an address
+//! without its query.
+use std::{fmt, io, path::Path};
+
+use serde_json::Value;
+
+use super::{
+    Paint,
+    value::{self, clean, list, text},
+};
+use crate::cli::exit::Exit;
+
+/// Longest part of an answer that is not ours, shown as it is.
+const FOREIGN_CHARS: usize = 300;
+
+/// Why a command ends without having done what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit.
+    pub exit: Exit,
+    what: String,
+    place: Option<String>,
+    problems: Vec<String>,
+    next_step: String,
+    code: Option<String>,
+    /// The API's problem document as it came, for `--json`.
+    pub document: Option<String>,
+}
+
+impl Failure {
+    /// A failure with what to do next.
+    pub fn new(exit: Exit, what: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self {
+            exit,
+            what: what.into(),
+            place: None,
+            problems: Vec::new(),
+            next_step: next_step.into(),
+            code: None,
+            document: None,
+        }
+    }
+
+    /// The command makes no sense as it was typed.
+    pub fn usage(what: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what, next_step)
+    }
+
+    /// Something that nobody foresaw.
+    pub fn unexpected(what: impl Into<String>) -> Self {
+        Self::new(Exit::Unexpected, what, "Try again; if it stays, report it with this text.")
+    }
+
+    /// A file that cannot be read or written.
+    pub fn file(path: &Path, verb: &str, error: &io::Error) -> Self {
+        let exit = if error.kind() == io::ErrorKind::NotFound { Exit::Usage } else { Exit::Unexpected };
+        Self::new(exit, format!("A file cannot be {verb}: {error}."), "Check the path and its permissions.")
+            .at(path.display().to_string())
+    }
+
+    /// The person said no.
+    pub fn cancelled(what: impl Into<String>) -> Self {
+        Self::new(Exit::Cancelled, what, "Nothing to do; run the command again to change your mind.")
+    }
+
+    /// Where it happened.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// Adds problems, each with its place.
+    #[must_use]
+    pub fn with_problems(mut self, problems: impl IntoIterator<Item = String>) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
+    /// From the API's answer: a problem document, or something foreign.
+    pub fn of_answer(place: String, status: u16, body: &str) -> Self {
+        let document: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+        let code = value::raw(&document, "code");
+        if code.is_empty() {
+            let shown: String = clean(body.trim()).chars().take(FOREIGN_CHARS).collect();
+            return Self::new(
+                Exit::of_problem(status, ""),
+                format!("The answer ({status}) is not one of Venn's: {shown}"),
+                "Check that --server is the address of a Venn server, without a path.",
+            )
+            .at(place);
+        }
+        let problem = |problem: &Value| {
+            format!("{}: {} → {}", text(problem, "place"), text(problem, "reason"), text(problem, "next_step"))
+        };
+        Self {
+            exit: Exit::of_problem(status, code),
+            what: text(&document, "detail"),
+            place: Some(place),
+            problems: list(&document, "problems").iter().map(problem).collect(),
+            next_step: command_for(code).map_or_else(|| text(&document, "next_step"), str::to_owned),
+            code: Some(clean(code)),
+            document: Some(body.to_owned()),
+        }
+    }
+
+    /// The stable code of the API's answer, if it is one.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The whole text for stderr.
+    pub fn render(&self, paint: Paint) -> String {
+        let mut out = format!("{} {}\n", paint.red("error:"), self.what);
+        if let Some(place) = &self.place {
+            out.push_str(&format!("  {} {place}\n", paint.dim("where:")));
+        }
+        for problem in &self.problems {
+            out.push_str(&format!("  {} {problem}\n", paint.red("-")));
+        }
+        if !self.next_step.is_empty() {
+            out.push_str(&format!("  {} {}\n", paint.dim("next:"), self.next_step));
+        }
+        if let Some(code) = &self.code {
+            out.push_str(&format!("  {} {code}\n", paint.dim("code:")));
+        }
+        out
+    }
+}
+
+/// Where the API says what to send, the command line says what to type.
+fn command_for(code: &str) -> Option<&'static str> {
+    match code {
+        "unauthenticated" => Some("`venn login --server URL` keeps a new token; or set VENN_TOKEN."),
+        "not-found" => Some("Check the id or name; `venn whoami` shows the organization that you act for."),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.render(Paint(false)).trim_end())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::unexpected(format!("{error:#}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: &str = "POST http://127.0.0.1:8080/v1/organizations/acme/plugins/crm/releases";
+
+    #[test]
+    fn a_problem_document_is_rendered_with_every_problem_and_the_next_step() {
+        let body = r#"{"type":"urn:venn:error:bad-manifest","title":"The manifest has problems.","status":422,
+            "code":"bad-manifest","detail":"The manifest has 2 problems.","owner":"caller",
+            "next_step":"Correct them and publish again.","problems":[
+            {"place":"egress[0].host","reason":"`*` is not a host","next_step":"Write the exact host"},
+            {"place":"version","reason":"it is \u001b[2Jmissing","next_step":"Write `version = \"0.1.0\"`"}]}"#;
+        let failure = Failure::of_answer(PLACE.to_owned(), 422, body);
+        assert_eq!(failure.exit, Exit::Refused);
+        assert_eq!(
+            failure.render(Paint(false)),
+            "error: The manifest has 2 problems.\n\
+             \x20 where: POST http://127.0.0.1:8080/v1/organizations/acme/plugins/crm/releases\n\
+             \x20 - egress[0].host: `*` is not a host → Write the exact host\n\
+             \x20 - version: it is \\u{1b}[2Jmissing → Write `version = \"0.1.0\"`\n\
+             \x20 next: Correct them and publish again.\n\
+             \x20 code: bad-manifest\n"
+        );
+        assert_eq!(failure.document.as_deref(), Some(body));
+    }
+
+    #[test]
+    fn an_invalid_token_says_what_to_type() {
+        let body = r#"{"code":"unauthenticated","detail":"The token is not valid, or has expired.",
+            "next_step":"Send `authorization: Bearer <token>`.","problems":[]}"#;
+        let failure = Failure::of_answer("GET http://a/v1/me".to_owned(), 401, body);
+        assert_eq!(
+            failure.render(Paint(false)),
+            "error: The token is not valid, or has expired.\n\
+             \x20 where: GET http://a/v1/me\n\
+             \x20 next: `venn login --server URL` keeps a new token; or set VENN_TOKEN.\n\
+             \x20 code: unauthenticated\n"
+        );
+        assert_eq!(failure.exit.code(), 3);
+    }
+
+    #[test]
+    fn an_answer_of_somebody_else_is_named_as_such_and_made_harmless() {
+        let failure = Failure::of_answer("GET http://a/v1/me".to_owned(), 502, "<h1>\u{1b}]0;x\u{7}Bad</h1>\n");
+        assert_eq!(
+            failure.render(Paint(false)),
+            "error: The answer (502) is not one of Venn's: <h1>\\u{1b}]0;x\\u{7}Bad</h1>\n\
+             \x20 where: GET http://a/v1/me\n\
+             \x20 next: Check that --server is the address of a Venn server, without a path.\n"
+        );
+        assert_eq!((failure.exit, failure.document), (Exit::Unexpected, None));
+    }
+
+    #[test]
+    fn colour_changes_no_word() {
+        let failure = Failure::usage("No.", "Type it otherwise.").at("here").with_problems(["a: b → c".to_owned()]);
+        let coloured = failure.render(Paint(true));
+        assert_eq!(console::strip_ansi_codes(&coloured), failure.render(Paint(false)));
+    }
+}

@@ -1,0 +1,262 @@
+//! `venn review` and `venn approve`: the platform admin decides what a plugin
+//! may do at most (the ceiling), and whether a release may run under it.
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+use venn_domain::{
+    capability::{Capability, OverlapFields},
+    grant::Approval,
+    manifest::Manifest,
+};
+
+use super::{
+    ask,
+    client::{Call, Reply},
+    exit::Exit,
+    output::{
+        failure::Failure,
+        table::Column,
+        value::{at, list, raw, text},
+    },
+    session::{Page, Session},
+};
+
+mod show;
+
+/// The platform's review of releases
+#[derive(Debug, Subcommand)]
+pub enum ReviewCommand {
+    /// Lists releases
+    List {
+        /// Only those in this state; empty for all
+        #[arg(long, value_name = "STATE", default_value = "submitted")]
+        state: String,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Shows what a release asks for
+    Show {
+        /// The release's id, or PLUGIN@VERSION
+        release: String,
+    },
+    /// Approves a release, as `venn approve` does
+    Approve(ApproveArgs),
+    /// Refuses a release
+    Refuse {
+        /// The release's id, or PLUGIN@VERSION
+        release: String,
+        /// Why; the publisher reads it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Stops a plugin everywhere, at once
+    Suspend {
+        /// The plugin's id or name
+        plugin: String,
+        /// Why; the publisher and its customers read it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Lets a suspended plugin run again
+    Resume {
+        /// The plugin's id or name
+        plugin: String,
+    },
+}
+
+/// Sets what a plugin may do at most, and approves the release
+///
+/// The ceiling is what the release's manifest asks for, without what is denied.
+/// A customer can grant less, never more.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// The release's id, or PLUGIN@VERSION
+    release: String,
+    /// Leave this capability, field or host out of the ceiling (repeatable)
+    #[arg(long, value_name = "CAPABILITY|FIELD|HOST")]
+    deny: Vec<String>,
+    /// Why; kept with the decision
+    #[arg(long, value_name = "TEXT", default_value = "Reviewed.")]
+    reason: String,
+}
+
+const RELEASES: &[Column] = &[
+    Column::whole("RELEASE", "id"),
+    Column::text("PLUGIN", "manifest.name"),
+    Column::text("VERSION", "version"),
+    Column::state("STATE", "state"),
+    Column::moment("UPLOADED", "created_at"),
+];
+
+/// `venn review`
+pub fn run(session: &Session, command: &ReviewCommand) -> Result<(), Failure> {
+    match command {
+        ReviewCommand::List { state, page } => {
+            let state = Some(state).filter(|state| !state.is_empty());
+            let call = Call::new(Method::GET, &["review", "releases"]).with("state", state);
+            session.listing(&call, page, RELEASES, "No release waits for a review.")
+        }
+        ReviewCommand::Show { release } => {
+            let reply = find(session, release)?;
+            session.show(&reply, |release| show::render(release, session.out.paint))
+        }
+        ReviewCommand::Approve(args) => approve(session, args),
+        ReviewCommand::Refuse { release, reason } => {
+            let found = find(session, release)?;
+            let reply = decide(session, raw(&found.value, "id"), false, reason)?;
+            session.show(&reply, |_| format!("Refused {}.", name_of(&found.value)))
+        }
+        ReviewCommand::Suspend { plugin, reason } => {
+            ask::confirm(session, &format!("Stop {plugin} for all its customers at once?"), "It was not stopped.")?;
+            let reply = session.post(&["review", "plugins", plugin, "suspend"], &json!({ "reason": reason }))?;
+            session.show(&reply, |_| format!("{plugin} is stopped for all its customers."))
+        }
+        ReviewCommand::Resume { plugin } => {
+            let reply = session.post(&["review", "plugins", plugin, "resume"], &json!({}))?;
+            session.show(&reply, |_| format!("{plugin} may run again."))
+        }
+    }
+}
+
+/// `venn approve`
+pub fn approve(session: &Session, args: &ApproveArgs) -> Result<(), Failure> {
+    let found = find(session, &args.release)?;
+    let manifest: Manifest = serde_json::from_value(at(&found.value, "manifest").clone())
+        .map_err(|error| Failure::unexpected(format!("The release's manifest cannot be understood: {error}.")))?;
+    let ceiling = ceiling(&manifest, &args.deny)?;
+    let plugin = match at(&found.value, "plugin") {
+        Value::String(id) => id.clone(),
+        plugin => raw(plugin, "id").to_owned(),
+    };
+    session.put(&["review", "plugins", &plugin, "approval"], &json!(ceiling))?;
+    let reply = decide(session, raw(&found.value, "id"), true, &args.reason)?;
+    session.show(&reply, |_| {
+        let mut out = format!("Approved {}.\n", name_of(&found.value));
+        out.push_str(&show::render_ceiling(&ceiling));
+        if !args.deny.is_empty() {
+            out.push_str(&format!("Denied        {}\n", args.deny.join(", ")));
+        }
+        out
+    })
+}
+
+fn decide(session: &Session, release: &str, go: bool, reason: &str) -> Result<Reply, Failure> {
+    session.post(&["review", "releases", release, "decision"], &json!({ "go": go, "reason": reason }))
+}
+
+fn name_of(release: &Value) -> String {
+    format!("{} {} ({})", text(release, "manifest.name"), text(release, "version"), text(release, "id"))
+}
+
+/// A release by id, or by `PLUGIN@VERSION`.
+fn find(session: &Session, release: &str) -> Result<Reply, Failure> {
+    let Some((name, version)) = release.split_once('@') else {
+        return session.get(&["review", "releases", release]);
+    };
+    let call = Call::new(Method::GET, &["review", "releases"]);
+    let all = session.page(&call, &Page { all: true, ..Page::default() })?;
+    let is_it = |item: &&Value| {
+        raw(item, "version") == version
+            && [raw(item, "manifest.name"), raw(item, "plugin_name"), raw(item, "plugin.name")].contains(&name)
+    };
+    let found = list(&all.value, "items").iter().find(is_it).map(|item| raw(item, "id").to_owned());
+    let id = found.ok_or_else(|| {
+        let next = "`venn review list --state ''` shows all of them.";
+        Failure::new(Exit::NotFound, format!("There is no release {version} of a plugin {name}."), next)
+    })?;
+    session.get(&["review", "releases", &id])
+}
+
+/// What the manifest asks for, without what is denied. A denial that hits
+/// nothing is a mistake, and a dangerous one: it is refused.
+fn ceiling(manifest: &Manifest, deny: &[String]) -> Result<Approval, Failure> {
+    let asked = Approval::of(manifest);
+    let mut ceiling = asked.clone();
+    for name in deny {
+        let capability = Capability::parse(name).filter(|capability| asked.capabilities.has(*capability));
+        if let Some(capability) = capability {
+            ceiling.capabilities = ceiling.capabilities.iter().filter(|other| *other != capability).collect();
+            if capability == Capability::HttpEgress {
+                ceiling.egress.clear();
+            }
+        } else if asked.fields.has_name(name) {
+            ceiling.fields = without(&ceiling.fields, name);
+        } else if asked.egress.iter().any(|rule| rule.host == *name) {
+            ceiling.egress.retain(|rule| rule.host != *name);
+        } else {
+            return Err(not_asked(&asked, name));
+        }
+    }
+    Ok(ceiling)
+}
+
+fn without(fields: &OverlapFields, denied: &str) -> OverlapFields {
+    let mut left = OverlapFields::default();
+    for name in fields.names().filter(|name| name != denied) {
+        left.insert(&name);
+    }
+    left
+}
+
+fn not_asked(asked: &Approval, name: &str) -> Failure {
+    let capabilities = asked.capabilities.iter().map(|capability| capability.name().to_owned());
+    let hosts = asked.egress.iter().map(|rule| rule.host.clone());
+    let all: Vec<_> = capabilities.chain(asked.fields.names()).chain(hosts).collect();
+    Failure::usage(
+        format!("The manifest does not ask for `{name}`, so it cannot be denied."),
+        format!("It asks for: {}.", all.join(", ")),
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        serde_json::from_value(json!({
+            "name": "crm-tasks", "version": "0.1.0", "title": "T", "summary": "S", "category": "crm",
+            "capabilities": [
+                {"name": "overlaps:read", "reason": "r"}, {"name": "http:egress", "reason": "r"}
+            ],
+            "fields": ["our-name", "their-owner"],
+            "egress": [{"host": "api.hubapi.com", "reason": "r", "data": "d", "retention": "t"}],
+            "support": {"contact": "a@b.example"},
+        }))
+        .unwrap()
+    }
+
+    fn denied(deny: &[&str]) -> Result<String, String> {
+        let deny: Vec<_> = deny.iter().map(|name| (*name).to_owned()).collect();
+        ceiling(&manifest(), &deny).map(|it| json!(it).to_string()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn without_a_denial_the_ceiling_is_what_is_asked_for() {
+        assert_eq!(
+            denied(&[]).unwrap(),
+            r#"{"capabilities":["overlaps:read","http:egress"],"fields":["our-name","their-owner"],"egress":[{"host":"api.hubapi.com","port":443,"methods":[],"paths":[]}]}"#
+        );
+    }
+
+    #[test]
+    fn a_denied_capability_field_or_host_is_not_in_the_ceiling() {
+        assert_eq!(
+            denied(&["their-owner", "api.hubapi.com"]).unwrap(),
+            r#"{"capabilities":["overlaps:read","http:egress"],"fields":["our-name"],"egress":[]}"#
+        );
+        assert_eq!(
+            denied(&["http:egress"]).unwrap(),
+            r#"{"capabilities":["overlaps:read"],"fields":["our-name","their-owner"],"egress":[]}"#
+        );
+    }
+
+    #[test]
+    fn a_denial_that_hits_nothing_stops_the_approval() {
+        assert_eq!(
+            denied(&["their-owners"]).unwrap_err(),
+            "error: The manifest does not ask for `their-owners`, so it cannot be denied.\n  \
+             next: It asks for: overlaps:read, http:egress, our-name, their-owner, api.hubapi.com."
+        );
+    }
+}

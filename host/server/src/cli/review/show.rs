@@ -1,0 +1,66 @@
+//! How a release and a ceiling look to the platform admin.
+use serde_json::Value;
+use venn_domain::grant::Approval;
+
+use crate::cli::output::{
+    Paint,
+    value::{is_true, list, moment, raw, text},
+};
+
+/// What a release asks for, and what the gate found.
+pub(super) fn render(release: &Value, paint: Paint) -> String {
+    let title = format!("{} {}", text(release, "manifest.title"), text(release, "version"));
+    let mut out = format!("{}\n{}\n\n", paint.bold(&title), text(release, "manifest.summary"));
+    for (name, value) in [
+        ("Release", text(release, "id")),
+        ("State", text(release, "state")),
+        ("SHA-256", text(release, "digest")),
+        ("Size", format!("{} bytes", text(release, "component_bytes"))),
+        ("Uploaded", format!("{} by {}", moment(release, "created_at"), text(release, "uploaded_by"))),
+    ] {
+        out.push_str(&format!("{name:<9} {value}\n"));
+    }
+    section(&mut out, paint, "It asks for", list(release, "manifest.capabilities"), |item| {
+        format!("{}: {}", text(item, "name"), text(item, "reason"))
+    });
+    out.push_str(&format!("  fields: {}\n", text(release, "manifest.fields")));
+    section(&mut out, paint, "Data goes to", list(release, "manifest.egress"), |item| {
+        let calls = format!("{} {}", text(item, "methods"), text(item, "paths"));
+        format!("{} [{calls}]: {} Kept: {}", text(item, "host"), text(item, "data"), text(item, "retention"))
+    });
+    section(&mut out, paint, "It imports", list(release, "gate.imports"), |item| {
+        format!("{} ({})", text(item, "name"), text(item, "class"))
+    });
+    let open: Vec<Value> =
+        list(release, "gate.findings").iter().filter(|finding| !is_true(finding, "ok")).cloned().collect();
+    section(&mut out, paint, "The gate notes", &open, |item| {
+        format!("{}: {} {}", text(item, "check"), text(item, "message"), raw(item, "hint"))
+    });
+    if raw(release, "state") == "submitted" {
+        out.push_str(&format!("\nNext: `venn approve {0}` or `venn review refuse {0} --reason …`\n", text(release, "id")));
+    }
+    out
+}
+
+fn section(out: &mut String, paint: Paint, title: &str, items: &[Value], line: impl Fn(&Value) -> String) {
+    if items.is_empty() {
+        return;
+    }
+    out.push_str(&format!("\n{}\n", paint.bold(title)));
+    for item in items {
+        out.push_str(&format!("  - {}\n", line(item)));
+    }
+}
+
+/// The most that the plugin may be granted from now on.
+pub(super) fn render_ceiling(ceiling: &Approval) -> String {
+    let or_nothing = |names: Vec<String>| if names.is_empty() { "-".to_owned() } else { names.join(", ") };
+    let capabilities = ceiling.capabilities.iter().map(|capability| capability.name().to_owned()).collect();
+    let hosts = ceiling.egress.iter().map(|rule| rule.host.clone()).collect();
+    format!(
+        "Capabilities  {}\nFields        {}\nHosts         {}\n",
+        or_nothing(capabilities),
+        or_nothing(ceiling.fields.names().collect()),
+        or_nothing(hosts)
+    )
+}

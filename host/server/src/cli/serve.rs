@@ -1,0 +1,192 @@
+//! `venn serve`, and the hidden `compile-child` that it starts for each
+//! component. The clock and the ids of the real world come in here, once.
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use venn_domain::{
+    id::IdSource,
+    time::{Clock, Timestamp},
+};
+use venn_sandbox::{EgressSettings, NameOverride};
+
+use super::{exit::Exit, input, output::failure::Failure, session::Session};
+use crate::serve::{Server, Settings};
+
+/// Runs the server
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", env = "VENN_LISTEN")]
+    listen: SocketAddr,
+    /// Folder of everything that is kept
+    #[arg(long, value_name = "DIR", default_value = ".venn", env = "VENN_DATA")]
+    data: PathBuf,
+    /// Dial this address for a host that plugins call, whatever DNS says (repeatable)
+    #[arg(long = "override", value_name = "HOST=ADDR:PORT", value_parser = name_override)]
+    overrides: Vec<NameOverride>,
+    /// Certificate authority (PEM) that is trusted for overridden hosts only
+    #[arg(long, value_name = "FILE")]
+    override_ca: Option<PathBuf>,
+    /// How log lines look; VENN_LOG sets what is logged
+    #[arg(long, value_enum, default_value = "text")]
+    log: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+fn name_override(text: &str) -> Result<NameOverride, String> {
+    let (host, address) = input::pair(text).map_err(|_| "expected HOST=ADDR:PORT".to_owned())?;
+    let address = address.parse().map_err(|error| format!("`{address}` is no ADDR:PORT: {error}"))?;
+    Ok(NameOverride { host: host.to_ascii_lowercase(), address })
+}
+
+/// Serves until it is told to stop.
+pub fn run(session: &Session, args: ServeArgs) -> Result<(), Failure> {
+    start_log(args.log);
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::unexpected(format!("The runtime cannot be started: {error}.")))?;
+    runtime.block_on(serve(session, args))
+}
+
+async fn serve(session: &Session, args: ServeArgs) -> Result<(), Failure> {
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        let next = "Stop what listens there, or choose another address: --listen 127.0.0.1:0 takes a free port.";
+        Failure::new(Exit::Unexpected, format!("The address {} cannot be listened on: {error}.", args.listen), next)
+    })?;
+    let address = listener.local_addr().context("the address that is listened on is not known")?;
+    let extra_ca_pem = match &args.override_ca {
+        Some(path) => Some(fs::read(path).map_err(|error| Failure::file(path, "read", &error))?),
+        None => None,
+    };
+    let server = Server::open(Settings {
+        data: args.data.clone(),
+        egress: EgressSettings { overrides: args.overrides, extra_ca_pem },
+        compile_program: std::env::current_exe().context("this program's own path is not known")?,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(RandomIds),
+    })
+    .await?;
+    let first_start = server.first_token.is_some();
+    // Signals are taken before the address is told: who reads it may stop us.
+    let stop = stop_on_signals().context("signals cannot be taken")?;
+    announce(session, address, &args.data, first_start)?;
+    server.run(listener, stop).await?;
+    session.out.note("Stopped.");
+    Ok(())
+}
+
+fn announce(session: &Session, address: SocketAddr, data: &Path, first_start: bool) -> Result<(), Failure> {
+    let url = format!("http://{address}");
+    let token = first_start.then(|| data.join("admin.token"));
+    if session.out.json {
+        return session.out.print(&serde_json::json!({ "url": url, "admin_token_file": token }).to_string());
+    }
+    let mut text = format!("Venn is at {url}\n");
+    if let Some(file) = token {
+        let file = file.display();
+        text.push_str(&format!(
+            "This is the first start. The platform admin's token is in {file}:\n  venn login --server {url} --token-file {file}\n"
+        ));
+    }
+    session.out.print(&text)
+}
+
+fn stop_on_signals() -> std::io::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("server.stop was asked for; requests and runs under way are finished");
+        told.cancel();
+        // Who asks twice does not want to wait: what is cut off is repeated at
+        // the next start, as after a crash.
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(Exit::Cancelled.code().into());
+    });
+    Ok(stop)
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("VENN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It fails only if there is one already, which then does the same.
+    let _ = match format {
+        LogFormat::Text => log.with_ansi(console::Term::stderr().is_term()).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+/// The machine's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(jiff::Timestamp::now().as_microsecond())
+    }
+}
+
+/// Ids from the machine's clock and random numbers.
+struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn next(&self) -> (u64, u128) {
+        let mut random = [0_u8; 16];
+        if let Err(error) = getrandom::fill(&mut random) {
+            // Without random numbers nothing here is safe: not keys, not tokens.
+            tracing::error!(%error, "the system gives no random numbers");
+            std::process::abort();
+        }
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        // An id takes 80 random bits.
+        (u64::try_from(now_ms).unwrap_or(0), u128::from_le_bytes(random) >> 48)
+    }
+}
+
+/// Compiles one component and ends; only `serve` calls it.
+pub fn compile_child() -> ! {
+    venn_sandbox::child_main()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_override_names_a_host_and_an_address() {
+        let expected = NameOverride { host: "api.hubapi.com".to_owned(), address: ([127, 0, 0, 1], 9000).into() };
+        assert_eq!(name_override("API.hubapi.com=127.0.0.1:9000"), Ok(expected));
+        assert_eq!(name_override("api.hubapi.com"), Err("expected HOST=ADDR:PORT".to_owned()));
+        assert_eq!(
+            name_override("a.test=localhost:1"),
+            Err("`localhost:1` is no ADDR:PORT: invalid socket address syntax".to_owned())
+        );
+    }
+
+    #[test]
+    fn ids_are_80_random_bits_and_do_not_repeat() {
+        let (_, one) = RandomIds.next();
+        let (_, two) = RandomIds.next();
+        assert!(one < 1 << 80 && two < 1 << 80 && one != two);
+    }
+}

@@ -1,0 +1,101 @@
+//! What an import says about its file: problems with their places, what was
+//! left out, and the question that a person must answer.
+//!
+//! Problems may repeat a short piece of a cell: the report is for members of
+//! the organization whose list it is.
+use serde::{Deserialize, Serialize};
+use venn_domain::limits;
+
+use super::ImportMode;
+
+/// What an import found so far. Kept as JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImportReport {
+    /// The first rejected rows.
+    pub problems: Vec<ImportProblem>,
+    /// How many rows were rejected.
+    pub problems_total: u64,
+    /// Columns that nothing was read from.
+    pub ignored_columns: Vec<String>,
+    /// Stages that no mapping knows; their accounts are prospects.
+    pub unknown_stages: Vec<UnknownStage>,
+    /// The question that is open.
+    pub confirm: Option<Confirm>,
+    /// How many removals a person said yes to.
+    pub confirmed_removes: u64,
+    /// Why the file could not be used.
+    pub error: Option<ImportProblem>,
+}
+
+/// What is wrong with a row or with the whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportProblem {
+    /// The line of the file, from 1; none if it is not about one.
+    pub line: Option<u64>,
+    /// The column's name, or its number if it has none.
+    pub column: Option<String>,
+    /// A stable name.
+    pub code: String,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do now.
+    pub next_step: String,
+}
+
+/// A stage that fell into prospects for want of a better place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownStage {
+    /// As the file has it; empty for rows without one.
+    pub stage: String,
+    /// In how many rows.
+    pub rows: u64,
+}
+
+/// What a person is asked before many accounts are removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirm {
+    /// Accounts that would go.
+    pub removes: u64,
+    /// Accounts that are there.
+    pub of: u64,
+    /// Their share, rounded up.
+    pub percent: u64,
+    /// The question, in one sentence.
+    pub question: String,
+}
+
+impl Confirm {
+    /// The question to ask before `removes` of `of` accounts go; none if that is
+    /// few enough, or was agreed to.
+    pub(super) fn needed(mode: ImportMode, removes: u64, of: u64, agreed: u64) -> Option<Self> {
+        let many = removes.saturating_mul(100) > of.saturating_mul(limits::REPLACE_REMOVES_PERCENT);
+        if mode != ImportMode::Replace || !many || removes <= agreed {
+            return None;
+        }
+        let percent = removes.saturating_mul(100).div_ceil(of.max(1));
+        let question = format!(
+            "The list lacks {removes} of the {of} accounts that are there now ({percent} %). \
+             Shall they be removed?"
+        );
+        Some(Self { removes, of, percent, question })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replace_that_removes_more_than_a_fifth_is_asked_about() {
+        let asked = |removes, of, agreed| Confirm::needed(ImportMode::Replace, removes, of, agreed);
+        assert_eq!(asked(20, 100, 0), None);
+        assert_eq!(asked(0, 0, 0), None);
+        assert_eq!(asked(21, 100, 21), None);
+        assert_eq!(Confirm::needed(ImportMode::Merge, 100, 100, 0), None);
+        let question = "The list lacks 21 of the 100 accounts that are there now (21 %). \
+                        Shall they be removed?";
+        let confirm = Confirm { removes: 21, of: 100, percent: 21, question: question.to_owned() };
+        assert_eq!(asked(21, 100, 20), Some(confirm));
+    }
+}

@@ -1,0 +1,117 @@
+//! Cursors of plugins: sealed, so that a guest can neither read nor make one.
+//!
+//! Sealed with the install, the kind and what the cursor belongs to (the query
+//! or the partnership) as associated data: the cursor of another install, query
+//! or partnership does not open. The position inside can name a row that the
+//! rules hide meanwhile; so it is encrypted, not only signed.
+//!
+//! The nonce is a hash of everything sealed, under the key: equal cursors are
+//! equal texts, which keeps runs repeatable.
+use chacha20poly1305::{
+    XChaCha20Poly1305, XNonce,
+    aead::{Aead as _, KeyInit as _, Payload},
+};
+use sha2::{Digest as _, Sha256};
+use venn_domain::id::InstallId;
+
+use crate::StoreError;
+
+/// XChaCha20's nonce.
+const NONCE_BYTES: usize = 24;
+
+/// Longest cursor that is looked at: a position has less than 200 bytes.
+const CURSOR_CHARS_MAX: usize = 1_024;
+
+/// Why a cursor is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// It was not given out for this, or was changed.
+    #[error(
+        "the cursor is not one that was given out for this install and this query; start without a cursor"
+    )]
+    NotOurs,
+}
+
+/// Why a plugin's read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The guest's argument.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// Something of ours.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// What a cursor belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Seal<'a> {
+    /// `find` or `changes`.
+    pub(super) kind: &'static str,
+    /// Whose it is.
+    pub(super) install: &'a InstallId,
+    /// The query or the partnership.
+    pub(super) about: String,
+    /// The server's key for cursors.
+    pub(super) key: &'a [u8; 32],
+}
+
+impl Seal<'_> {
+    fn associated(&self) -> String {
+        format!("venn.cursor.1\n{}\n{}\n{}", self.kind, self.install, self.about)
+    }
+
+    fn nonce(&self, position: &str) -> Vec<u8> {
+        let mut hash = Sha256::new();
+        hash.update(self.key);
+        hash.update(self.associated());
+        hash.update([0]);
+        hash.update(position);
+        hash.finalize().iter().copied().take(NONCE_BYTES).collect()
+    }
+
+    /// A cursor for this position.
+    pub(super) fn close(&self, position: &str) -> Result<String, StoreError> {
+        let failed = |_| StoreError::Secret("sealing a cursor");
+        let cipher = XChaCha20Poly1305::new_from_slice(self.key)
+            .map_err(|_| StoreError::Secret("the key for cursors does not have 32 bytes"))?;
+        let mut bytes = self.nonce(position);
+        let nonce = XNonce::try_from(bytes.as_slice())
+            .map_err(|_| StoreError::Secret("the nonce of a cursor"))?;
+        let associated = self.associated();
+        let payload = Payload { msg: position.as_bytes(), aad: associated.as_bytes() };
+        bytes.extend(cipher.encrypt(&nonce, payload).map_err(failed)?);
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The position in a cursor that was given out for exactly this.
+    pub(super) fn open(&self, cursor: &str) -> Result<String, CursorError> {
+        let bytes = unhex(cursor).ok_or(CursorError::NotOurs)?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES).ok_or(CursorError::NotOurs)?;
+        let nonce = XNonce::try_from(nonce).map_err(|_| CursorError::NotOurs)?;
+        let cipher =
+            XChaCha20Poly1305::new_from_slice(self.key).map_err(|_| CursorError::NotOurs)?;
+        let associated = self.associated();
+        let payload = Payload { msg: sealed, aad: associated.as_bytes() };
+        let position = cipher.decrypt(&nonce, payload).map_err(|_| CursorError::NotOurs)?;
+        String::from_utf8(position).map_err(|_| CursorError::NotOurs)
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() > CURSOR_CHARS_MAX || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    };
+    text.as_bytes().chunks(2).map(pair).collect()
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask bench`: us and the limit, interleaved in one run, as ratios.
+use clap::Args;
+
+use crate::cargo;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// `run` or `mapping`; both by default.
+    benches: Vec<String>,
+    /// One JSON object a line and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let wants =
+        |name: &str| options.benches.is_empty() || options.benches.iter().any(|b| b == name);
+    for name in &options.benches {
+        anyhow::ensure!(
+            ["run", "mapping"].contains(&name.as_str()),
+            "no bench `{name}`: use `run` or `mapping`"
+        );
+    }
+    if wants("mapping") {
+        let data = cargo::root().join("data");
+        let mut command = cargo::cargo(&[
+            "run",
+            "--quiet",
+            "--locked",
+            "--release",
+            "-p",
+            "venn-mapping",
+            "--features",
+            "bench",
+            "--example",
+            "bench_mapping",
+            "--",
+        ]);
+        command
+            .arg(data.join("hubspot-companies-export.csv"))
+            .arg(data.join("salesforce-accounts-export.csv"));
+        cargo::run(json(&mut command, options))?;
+    }
+    if wants("run") {
+        let programs = cargo::build_host(cargo::Profile::Release)?;
+        cargo::build_guests(&programs)?;
+        let mut command = cargo::cargo(&[
+            "run",
+            "--quiet",
+            "--locked",
+            "--release",
+            "-p",
+            "venn-sandbox",
+            "--example",
+            "bench_run",
+            "--",
+        ]);
+        command.arg(cargo::guests().join("bench_overlaps.wasm"));
+        cargo::run(json(&mut command, options))?;
+    }
+    Ok(())
+}
+
+fn json<'c>(
+    command: &'c mut std::process::Command,
+    options: &Options,
+) -> &'c mut std::process::Command {
+    if options.json {
+        command.arg("--json");
+    }
+    command
+}

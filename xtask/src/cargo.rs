@@ -1,0 +1,114 @@
+//! Running cargo and the programs that it builds.
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+
+/// Which build: `Dev` shares everything with the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Unoptimised host, optimised compiler crates.
+    Dev,
+    /// For measuring.
+    Release,
+}
+
+/// The programs that the tasks drive.
+pub(crate) struct Programs {
+    /// The `venn` command.
+    pub venn: PathBuf,
+    /// The simulated third parties.
+    pub sim: PathBuf,
+}
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Where built test guests lie.
+pub(crate) fn guests() -> PathBuf {
+    target().join("guests")
+}
+
+/// A cargo command in the workspace's root.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a command; an exit other than success is an error that names it.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Builds `venn` and the simulators.
+pub(crate) fn build_host(profile: Profile) -> anyhow::Result<Programs> {
+    let mut command =
+        cargo(&["build", "--locked", "-p", "venn-server", "-p", "venn-testkit", "--bins"]);
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
+    };
+    run(&mut command)?;
+    let folder = target().join(folder);
+    Ok(Programs { venn: folder.join("venn"), sim: folder.join("venn-sim") })
+}
+
+/// Builds every test guest to `target/guests/*.wasm`, with the author's own
+/// tool, which also sets up the guest toolchain.
+pub(crate) fn build_guests(programs: &Programs) -> anyhow::Result<()> {
+    run(Command::new(&programs.venn)
+        .args(["build", "--examples", "--out"])
+        .arg(guests())
+        .arg(root().join("tests/guests")))
+}
+
+/// Builds the example plugin; returns its component.
+pub(crate) fn build_example(programs: &Programs, name: &str) -> anyhow::Result<PathBuf> {
+    let out = target().join("plugins");
+    run(Command::new(&programs.venn)
+        .args(["build", "--out"])
+        .arg(&out)
+        .arg(root().join("example-plugins").join(name)))?;
+    Ok(out.join(format!("{name}.wasm")))
+}
+
+/// Builds the same plugin as a newer release with a bug, to show what Venn
+/// makes of one.
+pub(crate) fn build_broken_example(programs: &Programs) -> anyhow::Result<PathBuf> {
+    let out = target().join("plugins-broken");
+    run(Command::new(&programs.venn)
+        .args(["build", "--features", "broken", "--set-version", "0.2.0", "--out"])
+        .arg(&out)
+        .arg(root().join("example-plugins/crm-tasks")))?;
+    Ok(out.join("crm-tasks.wasm"))
+}
+
+/// Whether a program can be started.
+pub(crate) fn has(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

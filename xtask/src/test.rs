@@ -1,0 +1,68 @@
+//! `cargo xtask test`: set up what the tests need, then run all of them.
+//!
+//! What a test needs beyond Rust is named in `VENN_REQUIRE` (comma separated):
+//! what is named there must be present, or the run fails; what is not named is
+//! used where it is found. CI names everything.
+use clap::Args;
+
+use crate::cargo;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only the crates that do not link the WebAssembly engine.
+    #[arg(long)]
+    fast: bool,
+    /// Names of tests to run, passed on to `it`.
+    filter: Vec<String>,
+}
+
+/// Crates without the engine: their tests take seconds.
+const LIGHT: [&str; 5] = ["venn-domain", "venn-mapping", "venn-store", "venn-testkit", "crm-tasks"];
+
+/// Crates that link the engine.
+const HEAVY: [&str; 2] = ["venn-sandbox", "venn-server"];
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    light(options)?;
+    if options.fast {
+        return Ok(());
+    }
+    let programs = cargo::build_host(cargo::Profile::Dev)?;
+    cargo::build_guests(&programs)?;
+    let plugin = cargo::build_example(&programs, "crm-tasks")?;
+    let mut heavy = cargo::cargo(&["test", "--locked"]);
+    for name in HEAVY {
+        heavy.args(["-p", name]);
+    }
+    cargo::run(heavy.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests()))?;
+    let mut it = cargo::cargo(&["test", "--locked", "-p", "venn-tests", "--test", "it", "--"]);
+    it.args(&options.filter);
+    cargo::run(
+        it.env("VENN_BIN", &programs.venn)
+            .env("VENN_SIM_BIN", &programs.sim)
+            .env("VENN_GUESTS", cargo::guests())
+            .env("VENN_PLUGIN", plugin),
+    )
+}
+
+fn light(options: &Options) -> anyhow::Result<()> {
+    if !options.filter.is_empty() {
+        return Ok(());
+    }
+    let nextest = cargo::has("cargo-nextest");
+    let mut command = cargo::cargo(if nextest { &["nextest", "run"] } else { &["test"] });
+    command.arg("--locked");
+    for name in LIGHT {
+        command.args(["-p", name]);
+    }
+    cargo::run(&mut command)?;
+    if nextest {
+        // nextest runs no documentation examples.
+        let mut docs = cargo::cargo(&["test", "--locked", "--doc"]);
+        for name in LIGHT.iter().filter(|name| **name != "crm-tasks") {
+            docs.args(["-p", name]);
+        }
+        cargo::run(&mut docs)?;
+    }
+    Ok(())
+}
