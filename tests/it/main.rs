@@ -1,1 +1,26 @@
-//! (being written)
+//! Venn from outside: real components in the sandbox, a real database file,
+//! real TLS to simulated third parties, the real HTTP API.
+//!
+//! A test reads as sentences: `world.acme.install(..)`, `run.denied(..)`.
+//! Time moves by hand; nothing sleeps to let something happen.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+mod access;
+mod capabilities;
+mod contract;
+mod crash;
+mod faults;
+mod imports;
+mod main_job;
+mod partnerships;
+mod publish;
+mod sandbox;
+mod tidy;

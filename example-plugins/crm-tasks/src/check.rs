@@ -14,10 +14,10 @@ pub(crate) fn check(draft: &Draft) -> Vec<Finding> {
         return vec![Finding::ok("HubSpot accepts the token")];
     };
     vec![match fault.cause() {
-        Cause::CustomerConfig => {
-            Finding::error("HubSpot does not accept the token: make a new one with the scopes of the help page")
-                .field(crm::CONNECTION)
-        }
+        Cause::CustomerConfig => Finding::error(
+            "HubSpot does not accept the token: make a new one with the scopes of the help page",
+        )
+        .field(crm::CONNECTION),
         // Not the customer's to fix, and over soon: no reason to keep them waiting.
         Cause::ThirdParty => Finding::warning(fault.message()),
         _ => Finding::error(fault.message()).field(crm::CONNECTION),

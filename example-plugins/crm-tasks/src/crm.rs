@@ -94,9 +94,8 @@ pub(crate) fn companies(
 
 /// Links tasks to companies, at most 100 pairs of (task, company).
 pub(crate) fn link_companies(pairs: &[(&str, &str)], operation: String) -> Result<(), Fault> {
-    let pair = |(task, company): &(&str, &str)| {
-        json!({ "from": { "id": task }, "to": { "id": company } })
-    };
+    let pair =
+        |(task, company): &(&str, &str)| json!({ "from": { "id": task }, "to": { "id": company } });
     let inputs: Vec<_> = pairs.iter().map(pair).collect();
     let path = "/crm/v4/associations/tasks/companies/batch/associate/default";
     let request = post(path, &json!({ "inputs": inputs }));

@@ -42,3 +42,26 @@ impl Plugin for CrmTasks {
 }
 
 venn_sdk::plugin!(CrmTasks);
+
+#[cfg(test)]
+mod tests {
+    /// What the code does and `venn.toml` must ask for or promise.
+    const MANIFEST: &str = include_str!("../venn.toml");
+
+    #[test]
+    fn the_manifest_asks_for_every_field_that_is_read() {
+        let line = MANIFEST.lines().find(|line| line.starts_with("fields = ")).unwrap_or_default();
+        for field in crate::place::FIELDS {
+            assert!(line.contains(&format!("\"{field}\"")), "{field} is not in: {line}");
+        }
+    }
+
+    #[test]
+    fn every_fault_that_a_customer_may_meet_has_an_answer() {
+        let codes = ["unauthorized", "rate-limited", "unavailable", "rejected"];
+        let codes = codes.map(|code| format!("{}-{code}", crate::crm::CONNECTION));
+        for code in codes.iter().map(String::as_str).chain(["not-allowed"]) {
+            assert!(MANIFEST.contains(&format!("code = \"{code}\"")), "{code} is not declared");
+        }
+    }
+}

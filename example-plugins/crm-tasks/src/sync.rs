@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use venn_sdk::{
-    Error, Event, Fault, Report,
-    config, log,
+    Error, Event, Fault, Report, config, log,
     overlaps::{self, ChangePage},
     state,
     timeline::{self, Entry},
@@ -80,8 +79,7 @@ fn make_tasks(wanted: &[Wanted<'_>], backfill: bool, config: &Config) -> Result<
     let name = |what: &str| task::operation(what, wanted);
     // Only a backfill meets tasks that people may have worked on.
     let ids: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.overlap.id.as_str()).collect();
-    let known =
-        if backfill { crm::known_tasks(&ids, name("known"))? } else { BTreeMap::new() };
+    let known = if backfill { crm::known_tasks(&ids, name("known"))? } else { BTreeMap::new() };
     let input = |wanted: &Wanted<'_>| {
         task::upsert_input(*wanted, known.contains_key(&wanted.overlap.id), config)
     };

@@ -36,7 +36,8 @@ pub(crate) fn wanted<'a>(changes: &'a [Change], config: &Config) -> Vec<Wanted<'
 
 /// Names the batch, the same on every attempt: `tasks/<first>-<last>`.
 pub(crate) fn operation(what: &str, wanted: &[Wanted<'_>]) -> String {
-    let id = |wanted: Option<&Wanted<'_>>| wanted.map_or("", |wanted| &wanted.overlap.id).to_owned();
+    let id =
+        |wanted: Option<&Wanted<'_>>| wanted.map_or("", |wanted| &wanted.overlap.id).to_owned();
     format!("{what}/{}-{}", id(wanted.first()), id(wanted.last()))
 }
 
@@ -53,7 +54,10 @@ pub(crate) fn upsert_input(wanted: Wanted<'_>, known: bool, config: &Config) -> 
         // Due when the two were paired: a repeated run does not move it.
         "hs_timestamp": (overlap.paired_at / MICROS_PER_MILLI).to_string(),
     });
-    if wanted.added && !known && let Some(properties) = properties.as_object_mut() {
+    if wanted.added
+        && !known
+        && let Some(properties) = properties.as_object_mut()
+    {
         properties.insert("hs_task_status".into(), "NOT_STARTED".into());
     }
     json!({ "idProperty": OVERLAP_PROPERTY, "id": overlap.id, "properties": properties })

@@ -14,11 +14,14 @@
 mod artifact;
 mod bindings;
 mod capability;
+mod compile;
 mod egress;
 mod engine;
 mod error;
+pub mod gate;
 mod job;
 mod ports;
+mod replay;
 mod run;
 mod sandbox;
 mod settings;
@@ -26,12 +29,14 @@ mod tape;
 mod ticker;
 
 pub use artifact::digest;
+pub use compile::{Gated, child_main};
 pub use engine::{Role, engine_config};
 pub use error::{LoadError, SandboxError};
 pub use job::{
     CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, RunInfo, RunLimits,
 };
 pub use ports::{ChangeAnswer, OverlapAnswer, PortError, Ports, Secret};
+pub use replay::{ReplayVerdict, Replayed};
 pub use sandbox::{Prepared, Sandbox};
 pub use settings::{EgressSettings, NameOverride, PoolSettings, Settings};
 pub use tape::{Tape, TapeError, transcript};

@@ -32,6 +32,10 @@ pub(crate) struct Inner {
     pub(crate) linker: Linker<RunState>,
     pub(crate) sealer: Sealer,
     pub(crate) settings: Settings,
+    /// One compilation at a time.
+    pub(crate) compiling: tokio::sync::Mutex<()>,
+    /// Tests compile here, without a child.
+    pub(crate) in_process: bool,
     network: Arc<Network>,
 }
 
@@ -79,7 +83,10 @@ impl Sandbox {
         ticker::start(&engine)?;
         let sealer = Sealer::new(settings.artifact_key, &engine);
         let network = Arc::new(Network::new(&settings.egress)?);
-        Ok(Self(Arc::new(Inner { engine, linker, sealer, settings, network })))
+        let compiling = tokio::sync::Mutex::new(());
+        let in_process = role == Role::Test;
+        let inner = Inner { engine, linker, sealer, settings, compiling, in_process, network };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// What artifacts of this host depend on besides the component: engine,
@@ -176,6 +183,9 @@ async fn finish(
         started_at: facts.started_at,
         ending: executed.outcome.ending.clone(),
         effects: executed.outcome.effects.clone(),
+        usage: executed.outcome.usage,
+        log: executed.outcome.log.clone(),
+        log_dropped: executed.outcome.log_dropped,
     };
     let tape = Tape { header, entries: Arc::new(executed.entries) };
     ((executed.outcome, tape), executed.findings)

@@ -1,5 +1,13 @@
 //! Who calls: the bearer token, looked up by its public id and compared by
 //! hash in constant time. Every handler takes a [`Caller`] and states its need.
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use anyhow::Context as _;
 use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
@@ -8,7 +16,12 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use venn_domain::{
     id::{TokenId, UserId},
-    organization::{Need, Principal},
+    organization::{Kinds, Need, Principal, Scope},
+};
+use venn_store::{
+    Store,
+    organization::{NewOrganization, NewPerson},
+    token::NewToken,
 };
 
 use crate::{
@@ -47,6 +60,51 @@ pub fn make_token(id: &TokenId) -> Result<(String, Vec<u8>), getrandom::Error> {
     let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let hash = Sha256::digest(secret.as_bytes()).to_vec();
     Ok((format!("venn_{}_{secret}", id.as_str().trim_start_matches("tok_")), hash))
+}
+
+/// How long the platform's first token lasts: a year, because a platform whose
+/// admins let every token end has no other way in.
+const FIRST_TOKEN_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
+
+/// The first start: makes the platform's organization with an admin whose token
+/// is written to `admin.token` in the data folder, for its owner's eyes only.
+/// Returns the token; none if the platform is there already.
+pub async fn first_token(store: &Store, data: &Path) -> anyhow::Result<Option<String>> {
+    if store.has_platform().await? {
+        return Ok(None);
+    }
+    let id = TokenId::make(store.ids());
+    let (text, hash) = make_token(&id).context("cannot make the first token")?;
+    // Before the organization: a crash in between costs a file that the next
+    // start writes anew, not the only token.
+    let path = data.join("admin.token");
+    write_private(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    let platform = NewOrganization {
+        slug: "platform".to_owned(),
+        name: "Platform".to_owned(),
+        kinds: Kinds { platform: true, ..Kinds::default() },
+        admin: NewPerson { email: "admin@platform.invalid".to_owned(), name: "Platform admin".to_owned() },
+        token: NewToken {
+            id,
+            name: "first start".to_owned(),
+            hash,
+            scopes: Scope::ALL.to_vec(),
+            expires_at: store.now().plus_ms(FIRST_TOKEN_MS),
+        },
+        actor: "host".to_owned(),
+    };
+    Ok(store.bootstrap_platform(platform).await?.map(|_| text))
+}
+
+/// Writes a file that only its owner reads, also where one was before.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
 }
 
 /// Splits a token's text into its id and secret part.
@@ -89,3 +147,6 @@ impl FromRequestParts<App> for Caller {
         Ok(caller)
     }
 }
+
+#[cfg(test)]
+mod tests;

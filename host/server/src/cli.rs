@@ -1,1 +1,145 @@
-//! The `venn` command (being written).
+//! The `venn` command: the command tree, and nothing else.
+//!
+//! - [`client`]: the one place that talks to the server.
+//! - [`session`]: global flags, server, token, organization.
+//! - [`output`]: tables, colour, errors. [`exit`]: what the exit codes mean.
+//! - one file per noun: its arguments, then `run`.
+//!
+//! To add a command: a file with an args struct and `run`, a variant and an
+//! arm here. The binary's `main` does nothing but call [`main`].
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod accounts;
+mod ask;
+mod author;
+mod client;
+mod connections;
+mod credentials;
+mod deliveries;
+mod exit;
+mod import;
+mod inbox;
+mod input;
+mod install;
+mod installs;
+mod keys;
+mod login;
+mod orgs;
+mod output;
+mod partner;
+mod publish;
+mod review;
+mod runs;
+mod serve;
+mod session;
+
+use self::{exit::Exit, output::failure::Failure, session::Session};
+
+/// Venn: partner-built integrations on overlap data, sandboxed
+#[derive(Debug, Parser)]
+#[command(name = "venn", version, after_help = exit::help(), disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: session::Global,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Login(login::LoginArgs),
+    /// Shows who the token stands for
+    Whoami,
+    New(author::NewArgs),
+    Build(author::BuildArgs),
+    Check(author::CheckArgs),
+    Publish(publish::PublishArgs),
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
+    Approve(review::ApproveArgs),
+    Install(install::InstallArgs),
+    #[command(subcommand)]
+    Installs(installs::InstallsCommand),
+    #[command(subcommand)]
+    Connections(connections::ConnectionsCommand),
+    Import(import::ImportArgs),
+    Accounts(accounts::AccountsArgs),
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
+    Runs(runs::RunsArgs),
+    Logs(runs::LogsArgs),
+    Replay(runs::ReplayArgs),
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
+    Inbox(inbox::InboxArgs),
+    Audit(inbox::AuditArgs),
+    #[command(subcommand)]
+    Orgs(orgs::OrgsCommand),
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Compiles one component: `venn serve` starts it
+    #[command(hide = true)]
+    CompileChild,
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    // clap itself ends with 2 where a command makes no sense.
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::CompileChild) {
+        // Before anything else: the child runs with next to nothing allowed.
+        serve::compile_child();
+    }
+    // It fails only if there is a provider already, and then that is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let session = Session::new(cli.global);
+    match dispatch(&session, cli.command) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => report(&session, &failure),
+    }
+}
+
+/// The text on stderr; with `--json` the API's own document on stdout too.
+fn report(session: &Session, failure: &Failure) -> ExitCode {
+    if let (true, Some(document)) = (session.out.json, &failure.document) {
+        // What cannot be written cannot be reported better below.
+        let _ = session.out.print(document);
+    }
+    session.out.note(failure.render(session.out.paint_err).trim_end());
+    failure.exit.into()
+}
+
+fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(session, args),
+        Command::Login(args) => login::login(session, args),
+        Command::Whoami => login::whoami(session),
+        Command::New(args) => author::new(session, &args),
+        Command::Build(args) => author::build(session, &args),
+        Command::Check(args) => author::check(session, &args),
+        Command::Publish(args) => publish::run(session, &args),
+        Command::Review(command) => review::run(session, &command),
+        Command::Approve(args) => review::approve(session, &args),
+        Command::Install(args) => install::run(session, &args),
+        Command::Installs(command) => installs::run(session, &command),
+        Command::Connections(command) => connections::run(session, &command),
+        Command::Import(args) => import::run(session, &args),
+        Command::Accounts(args) => accounts::run(session, &args),
+        Command::Partner(command) => partner::run(session, &command),
+        Command::Runs(args) => runs::run(session, &args),
+        Command::Logs(args) => runs::logs(session, &args),
+        Command::Replay(args) => runs::replay(session, &args),
+        Command::Deliveries(command) => deliveries::run(session, &command),
+        Command::Inbox(args) => inbox::run(session, &args),
+        Command::Audit(args) => inbox::audit(session, &args),
+        Command::Orgs(command) => orgs::run(session, &command),
+        Command::Keys(command) => keys::run(session, &command),
+        Command::CompileChild => serve::compile_child(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -159,8 +159,8 @@ fn after_failure(app: &App, leased: &Leased, verdict: &Verdict) -> Next {
 /// A refused delivery waits for the person who can change it, or is done with.
 pub fn after_refusal(refusal: &Refusal) -> Next {
     if refusal.waits {
-        Next::Parked { reason: refusal.why.clone() }
+        Next::Parked { reason: refusal.why.to_owned() }
     } else {
-        Next::Dead { reason: refusal.why.clone() }
+        Next::Dead { reason: refusal.why.to_owned() }
     }
 }

@@ -1,16 +1,27 @@
 //! `Idempotency-Key` on POST: the first answer is kept for a day and given
-//! again, so that a caller can repeat a request whose answer got lost. The key
-//! belongs to the token; another request under the same key is refused.
-//! Answers with a status of 500 or more are not kept.
+//! again, so that a caller can repeat a request whose answer got lost.
+//!
+//! The key belongs to the token; another request under the same key is refused.
+//! The key is reserved before the request is worked on, so that of two equal
+//! requests at the same time one is; the work goes on when the caller hangs up,
+//! because that is when it comes back with the key. Answers with a status of
+//! 500 or more are not kept. A secret is never kept: [`answer_once`].
 use axum::{
+    Extension, Json,
     body::{Body, to_bytes},
     extract::{FromRequestParts as _, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use venn_domain::limits;
+use tracing::Instrument as _;
+use venn_domain::{id::TokenId, limits};
+use venn_store::{
+    Store,
+    idempotency::{KeptAnswer, Reservation},
+};
 
 use crate::{
     app::App,
@@ -20,6 +31,17 @@ use crate::{
 
 /// Longest key taken; a UUID has 36 characters.
 const KEY_BYTES_MAX: usize = 128;
+
+/// Marks an answer that holds a secret: what is kept in its place.
+#[derive(Clone)]
+struct KeepInstead(String);
+
+/// An answer with a secret that is told this once: a repeat of the request is
+/// answered with `kept`, the same without the secret (`"token": null`).
+pub fn answer_once<T: Serialize>(status: StatusCode, told: &T, kept: &T) -> Result<Response, ApiError> {
+    let kept = serde_json::to_string(kept).map_err(ApiError::internal)?;
+    Ok((status, Extension(KeepInstead(kept)), Json(told)).into_response())
+}
 
 /// The layer around every route.
 pub async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -46,17 +68,52 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
         ApiError::new(Code::TooLarge, "The body is larger than the limit.", "Send less at once.")
     })?;
     let hash = request_hash(&parts, &bytes);
-    if let Some(kept) = app.store.kept_answer(&caller.token, &key).await? {
-        return repeat(&kept, &hash);
+    if let Some(answer) = reserve(&app.store, &caller.token, &key, hash).await? {
+        return Ok(answer);
     }
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let work = async move { keep(&app.store, &caller.token, &key, next.run(request)).await };
+    tokio::spawn(work.in_current_span()).await.map_err(ApiError::internal)?
+}
+
+/// Reserves the key; or the answer that was given before.
+async fn reserve(
+    store: &Store,
+    token: &TokenId,
+    key: &str,
+    hash: Vec<u8>,
+) -> Result<Option<Response>, ApiError> {
+    match store.reserve_answer(token, key, hash.clone()).await? {
+        Reservation::Ours => Ok(None),
+        Reservation::Answered(kept) if kept.request_hash == hash => Ok(Some(repeat(&kept))),
+        Reservation::InProgress { request_hash } if request_hash == hash => Err(in_progress()),
+        Reservation::Answered(_) | Reservation::InProgress { .. } => Err(reused()),
+    }
+}
+
+/// Works on the request whose key is reserved, and keeps the answer.
+async fn keep(
+    store: &Store,
+    token: &TokenId,
+    key: &str,
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Result<Response, ApiError> {
+    // A task of its own, so that a panic does not leave the key reserved.
+    let response = match tokio::spawn(work.in_current_span()).await {
+        Ok(response) => response,
+        Err(panicked) => ApiError::internal(panicked).into_response(),
+    };
     if response.status().is_server_error() {
+        store.release_answer(token, key).await?;
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, most).await.map_err(ApiError::internal)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    app.store.keep_answer(&caller.token, &key, hash, parts.status.as_u16(), text).await?;
+    let bytes = to_bytes(body, usize::MAX).await.map_err(ApiError::internal)?;
+    let text = match parts.extensions.get::<KeepInstead>() {
+        Some(KeepInstead(kept)) => kept.clone(),
+        None => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    store.keep_answer(token, key, parts.status.as_u16(), text).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
@@ -80,18 +137,30 @@ fn request_hash(parts: &axum::http::request::Parts, body: &[u8]) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-fn repeat(kept: &venn_store::idempotency::KeptAnswer, hash: &[u8]) -> Result<Response, ApiError> {
-    if kept.request_hash != hash {
-        return Err(ApiError::new(
-            Code::KeyReused,
-            "This Idempotency-Key was used for another request.",
-            "Send a fresh key per request.",
-        ));
-    }
+fn reused() -> ApiError {
+    ApiError::new(
+        Code::KeyReused,
+        "This Idempotency-Key was used for another request.",
+        "Send a fresh key per request.",
+    )
+}
+
+fn in_progress() -> ApiError {
+    ApiError::new(
+        Code::WrongState,
+        "A request with this Idempotency-Key is still being worked on, or was when Venn stopped.",
+        "Try again with the same key in a moment; if it stays, look whether it took effect and use a fresh key.",
+    )
+}
+
+fn repeat(kept: &KeptAnswer) -> Response {
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
     let kind = if status.is_client_error() { "application/problem+json" } else { "application/json" };
     let mut response = (status, kept.body.clone()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    Ok(response)
+    response
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,242 @@
-//! What a running guest reads, from the store (being written).
+//! What a running guest reads: the sandbox's ports, answered by the store.
+//!
+//! The sandbox has asked the authority before it calls; the statements ask
+//! again, of the live rows. Nothing here takes an organization or an install
+//! from the guest: both are the run's.
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use venn_domain::{
+    authority::{Authority, Control},
+    capability::OverlapFields,
+    id::{InstallId, PartnershipId, RunId},
+    overlap::{OverlapCount, OverlapQuery},
+    sharing::Purpose,
+};
+use venn_mapping::Host;
+use venn_sandbox::{ChangeAnswer, CheckJob, OverlapAnswer, PortError, Ports, RunInfo, Secret};
+use venn_store::{
+    StoreError, crash,
+    install::{CheckFinding, CheckRecord},
+    overlap::{InstallScope, ReadError},
+};
+
+use crate::{app::App, error::ApiError, releases};
+
+/// The ports of one run of one install.
+pub struct InstallPorts {
+    app: App,
+    install: InstallId,
+    /// A draft is checked before it is enabled.
+    for_check: bool,
+}
+
+impl InstallPorts {
+    /// The ports of a run.
+    pub fn new(app: App, install: InstallId) -> Self {
+        Self { app, install, for_check: false }
+    }
+
+    fn scope(&self, authority: &Authority) -> InstallScope {
+        let (readable, _) = authority.readable_partnerships();
+        InstallScope {
+            install: self.install.clone(),
+            organization: authority.organization().clone(),
+            partnerships: readable.into_iter().map(|partnership| partnership.id.clone()).collect(),
+            our_populations: authority.populations().to_vec(),
+            needed: Purpose::needed(authority.has_egress()),
+            cursor_key: self.app.keys.cursor,
+        }
+    }
+
+    async fn control(&self) -> Result<Option<Control>, StoreError> {
+        let found = if self.for_check {
+            self.app.store.control_for_check(&self.install).await?
+        } else {
+            self.app.store.control(&self.install).await?
+        };
+        Ok(found.map(|(control, _)| control))
+    }
+}
+
+fn failed(error: &StoreError) -> PortError {
+    tracing::error!(error = error as &dyn std::error::Error, "ports.read failed");
+    PortError::Failed("the store failed".to_owned())
+}
+
+fn read_failed(error: &ReadError) -> PortError {
+    match error {
+        ReadError::Cursor(cursor) => PortError::Invalid(cursor.to_string()),
+        ReadError::Store(error) => failed(error),
+    }
+}
+
+#[async_trait]
+impl Ports for InstallPorts {
+    fn authority_number(&self) -> u64 {
+        self.app.store.authority_no()
+    }
+
+    async fn authority_changed(&self, seen: u64) {
+        self.app.store.authority_changed(seen).await;
+    }
+
+    async fn authority(&self) -> Result<Arc<Authority>, PortError> {
+        let control = self.control().await.map_err(|error| failed(&error))?;
+        let control = control.ok_or_else(|| PortError::Failed("the install is gone".to_owned()))?;
+        Ok(Arc::new(Authority::new(control)))
+    }
+
+    async fn overlaps_find(
+        &self,
+        authority: &Authority,
+        query: &OverlapQuery,
+    ) -> Result<OverlapAnswer, PortError> {
+        let mut fields = OverlapFields::default();
+        for name in &query.fields {
+            fields.insert(name);
+        }
+        if query.fields.is_empty() {
+            fields = authority.fields().clone();
+        }
+        let scope = self.scope(authority);
+        let page = self.app.store.plugin_overlaps(&scope, query, &fields).await;
+        let mut page = page.map_err(|error| read_failed(&error))?;
+        // Partners that let this install read nothing at all were left out of the scope.
+        let (_, withheld) = authority.readable_partnerships();
+        if query.partnership.is_none() {
+            page.withheld_partners.extend(withheld);
+        }
+        Ok(page.into())
+    }
+
+    async fn overlaps_lookup(
+        &self,
+        authority: &Authority,
+        domain: &str,
+        fields: &OverlapFields,
+    ) -> Result<OverlapAnswer, PortError> {
+        let host = Host::parse(domain);
+        let Some(registrable) = host.ok().and_then(|host| host.registrable) else {
+            return Err(PortError::Invalid(
+                "`domain` has no registrable domain: give a URL, a host or a domain such as `example.com`"
+                    .to_owned(),
+            ));
+        };
+        let scope = self.scope(authority);
+        let page = self.app.store.plugin_lookup(&scope, &registrable, fields, LOOKUP_ITEMS).await;
+        let mut page = page.map_err(|error| read_failed(&error))?;
+        page.withheld_partners.extend(authority.readable_partnerships().1);
+        Ok(page.into())
+    }
+
+    async fn overlaps_counts(
+        &self,
+        authority: &Authority,
+        partnership: Option<&PartnershipId>,
+    ) -> Result<Vec<OverlapCount>, PortError> {
+        let mut scope = self.scope(authority);
+        scope.partnerships.retain(|id| partnership.is_none_or(|only| id == only));
+        self.app.store.plugin_counts(&scope).await.map_err(|error| failed(&error))
+    }
+
+    async fn overlaps_changes(
+        &self,
+        authority: &Authority,
+        partnership: &PartnershipId,
+        cursor: Option<&str>,
+        fields: &OverlapFields,
+        limit: u32,
+    ) -> Result<ChangeAnswer, PortError> {
+        let scope = self.scope(authority);
+        let page = self.app.store.plugin_changes(&scope, partnership, cursor, fields, limit).await;
+        let page = page.map_err(|error| read_failed(&error))?;
+        // Ended between the authority's answer and the read.
+        let gone = || PortError::Unavailable("the partnership has just ended".to_owned());
+        Ok(page.ok_or_else(gone)?.into())
+    }
+
+    async fn state_get(
+        &self,
+        partnership: Option<&PartnershipId>,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, PortError> {
+        let value = self.app.store.state_get(&self.install, partnership, key).await;
+        value.map_err(|error| failed(&error))
+    }
+
+    async fn state_keys(
+        &self,
+        partnership: Option<&PartnershipId>,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, PortError> {
+        let keys = self.app.store.state_keys(&self.install, partnership, prefix, cursor, limit).await;
+        keys.map_err(|error| failed(&error))
+    }
+
+    async fn credential(&self, connection: &str) -> Result<Secret, PortError> {
+        crash::point("deliver.before-call");
+        let keys = &self.app.keys.encryption;
+        let found = self.app.store.install_secret(keys, &self.install, connection).await;
+        let (_, opened) = found.map_err(|error| failed(&error))?.ok_or_else(|| {
+            PortError::Unavailable(format!("the connection `{connection}` is not in place any more"))
+        })?;
+        let text = String::from_utf8(opened.expose().to_vec());
+        text.map(Secret::new).map_err(|_| PortError::Failed("a credential is not text".to_owned()))
+    }
+}
+
+/// Overlaps on one domain handed over at once: far more than any domain has.
+const LOOKUP_ITEMS: u32 = 1_000;
+
+/// Runs the guest's `check` on an install as it stands, with no partner data
+/// and no effects, and returns what it says.
+pub async fn check_install(app: &App, install: &InstallId) -> Result<CheckRecord, ApiError> {
+    let found = app.store.control_for_check(install).await?;
+    let (control, facts) = found.ok_or_else(ApiError::not_found)?;
+    let prepared = releases::prepared(app, &facts.digest).await.map_err(ApiError::internal)?;
+    let started_at = app.store.now();
+    let job = CheckJob {
+        prepared,
+        info: RunInfo {
+            run: RunId::make(app.store.ids()),
+            install: install.clone(),
+            plugin: control.manifest.name.clone(),
+            version: control.manifest.version.to_string(),
+            attempt: 1,
+        },
+        config: facts.config.to_string(),
+        connections: control.connections.clone(),
+        authority: Arc::new(Authority::new(control)),
+        started_at,
+    };
+    let ports = InstallPorts { app: app.clone(), install: install.clone(), for_check: true };
+    let checked = app.sandbox.check(job, Arc::new(ports), app.clock.clone()).await;
+    let ended_well = matches!(checked.outcome.ending, venn_domain::run::Ending::Ok(_));
+    let mut findings: Vec<CheckFinding> = checked
+        .findings
+        .into_iter()
+        .map(|finding| CheckFinding { level: finding.level, field: finding.field, message: finding.message })
+        .collect();
+    if !ended_well {
+        findings.push(CheckFinding {
+            level: "error".to_owned(),
+            field: None,
+            message: ending_text(&checked.outcome.ending),
+        });
+    }
+    let ok = ended_well && findings.iter().all(|finding| finding.level != "error");
+    Ok(CheckRecord { at: started_at, findings, ok })
+}
+
+fn ending_text(ending: &venn_domain::run::Ending) -> String {
+    use venn_domain::run::Ending;
+    match ending {
+        Ending::Fault(claim) => format!("the plugin's check failed: {}", claim.message),
+        Ending::Limit { limit, .. } => format!("the plugin's check was stopped by the limit {limit}"),
+        Ending::HostFailed { .. } => "the check could not be run; try again".to_owned(),
+        _ => "the plugin's check crashed; its publisher has to fix that".to_owned(),
+    }
+}

@@ -19,11 +19,29 @@ pub fn v1() -> Router<App> {
 }
 
 fn people() -> Router<App> {
+    use api::{me, member, organization, token};
     Router::new()
+        .route("/me", get(me::get))
+        .route("/directory", get(organization::directory))
+        .route("/organizations", get(organization::list).post(organization::create))
+        .route("/organizations/{org}", get(organization::get))
+        .route("/organizations/{org}/members", get(member::list).post(member::add))
+        .route("/organizations/{org}/members/{user}", delete(member::remove))
+        .route("/organizations/{org}/tokens", get(token::list).post(token::create))
+        .route("/organizations/{org}/tokens/{token}", delete(token::revoke))
 }
 
 fn accounts() -> Router<App> {
+    use api::{account, import, population};
     Router::new()
+        .route("/organizations/{org}/populations", get(population::list).post(population::create))
+        .route("/organizations/{org}/imports", get(import::list).post(import::create))
+        .route("/organizations/{org}/imports/{import}", get(import::get))
+        .route("/organizations/{org}/imports/{import}/file", put(import::put_file))
+        .route("/organizations/{org}/imports/{import}/confirm", post(import::confirm))
+        .route("/organizations/{org}/imports/{import}/cancel", post(import::cancel))
+        .route("/organizations/{org}/accounts", get(account::list))
+        .route("/organizations/{org}/accounts/{account}", get(account::get))
 }
 
 fn partnerships() -> Router<App> {

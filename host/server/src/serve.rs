@@ -37,6 +37,8 @@ pub struct Settings {
     pub egress: EgressSettings,
     /// The program that compiles components in a child: normally this one.
     pub compile_program: PathBuf,
+    /// Room for runs at once.
+    pub pool: venn_sandbox::PoolSettings,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -70,7 +72,6 @@ impl Server {
             folder: data.clone(),
             clock: clock.clone(),
             ids: settings.ids,
-            keys: keys.encryption.clone(),
         })
         .await
         .with_context(|| format!("cannot open the store in {}", data.display()))?;
@@ -79,7 +80,7 @@ impl Server {
             compile_args: vec!["compile-child".to_owned()],
             artifact_key: keys.artifact,
             egress: settings.egress,
-            pool: venn_sandbox::PoolSettings::default(),
+            pool: settings.pool,
         })
         .context("cannot make the sandbox")?;
         let uploads = data.join("uploads");

@@ -171,6 +171,13 @@ impl Store {
         rows.iter().map(|row| import(&Row::new("import", row))).collect()
     }
 
+    /// Whether an import's file is of no more use: it is over, or unknown.
+    pub async fn import_is_over(&self, id: &ImportId) -> Result<bool, StoreError> {
+        let mut connection = self.read().await?;
+        let found = find(&mut connection, id).await?;
+        Ok(found.is_none_or(|import| import.finished_at.is_some()))
+    }
+
     /// The file is there: reading begins. `place` puts it where the worker looks,
     /// inside of the transaction, so that of two uploads at once only one counts.
     /// None if the import does not wait for a file.

@@ -20,6 +20,8 @@ use crate::StoreError;
 
 mod batch;
 mod decision;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod notify;
 #[cfg(test)]
 mod tests;

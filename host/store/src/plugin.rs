@@ -219,6 +219,22 @@ impl Store {
         Row::new("plugin", &row).parsed("organization_id")
     }
 
+    /// Whether the person is a member of the plugin's organization, with
+    /// whatever token they come.
+    pub async fn is_plugin_insider(&self, id: &PluginId, user: &UserId) -> Result<bool, StoreError> {
+        let mut connection = self.read().await?;
+        let found: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM plugin p
+             JOIN member m ON m.organization_id = p.organization_id
+             WHERE p.id = $1 AND m.user_id = $2",
+        )
+        .bind(id.to_string())
+        .bind(user.to_string())
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(found > 0)
+    }
+
     /// An organization's plugins, oldest first.
     pub async fn plugins_page(
         &self,

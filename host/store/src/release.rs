@@ -185,14 +185,15 @@ impl Store {
         self.page("r.plugin_id = $1", plugin.to_string(), before, limit).await
     }
 
-    /// Releases of all publishers in one state, newest first.
+    /// Releases of all publishers, of one state or all, newest first.
     pub async fn releases_in_state(
         &self,
-        state: ReleaseState,
+        state: Option<ReleaseState>,
         before: Option<&ReleaseId>,
         limit: u32,
     ) -> Result<Page<Release>, StoreError> {
-        self.page("r.state = $1", state.name().to_owned(), before, limit).await
+        let state = state.map_or("", ReleaseState::name).to_owned();
+        self.page("($1 = '' OR r.state = $1)", state, before, limit).await
     }
 
     async fn page(

@@ -6,11 +6,7 @@ use std::{marker::PhantomData, panic, sync::Once};
 
 use serde::de::DeserializeOwned;
 
-use crate::{
-    Error, Event, Fault, Report,
-    bindings::exports::venn::plugin::entry as raw,
-    log,
-};
+use crate::{Error, Event, Fault, Report, bindings::exports::venn::plugin::entry as raw, log};
 
 /// A plugin. There is no `self`: every run is a fresh instance, and what must
 /// last goes to [`crate::state`].

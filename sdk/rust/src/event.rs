@@ -146,6 +146,9 @@ mod tests {
     #[test]
     fn a_payload_of_another_shape_says_what_is_wrong() {
         let error = event("overlaps-changed", "{}").payload::<OverlapsChanged>().unwrap_err();
-        assert_eq!(error.to_string(), "the payload cannot be read: missing field `reason` at line 1 column 2");
+        assert_eq!(
+            error.to_string(),
+            "the payload cannot be read: missing field `reason` at line 1 column 2"
+        );
     }
 }

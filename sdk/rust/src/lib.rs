@@ -6,23 +6,18 @@
 //! stands at the head of its module.
 //!
 //! ```
-//! use venn_sdk::{Event, EventKind, Fault, Plugin, Report, http::Request, overlaps::Query};
+//! use venn_sdk::{Event, Fault, Plugin, Report, overlaps::Query};
 //!
-//! struct Hello;
+//! struct Count;
 //!
-//! impl Plugin for Hello {
+//! impl Plugin for Count {
 //!     fn handle(event: Event) -> Result<Report, Fault> {
-//!         if event.kind() != EventKind::OverlapsChanged {
-//!             return Ok(Report::default());
-//!         }
-//!         let page = Query::new().partnership(&event.subject).fields(["their-name"]).send()?;
-//!         let text = format!("{} overlaps to talk about", page.items.len());
-//!         Request::post("https://chat.example.com/notify").json(&text).send()?;
-//!         Ok(Report::new(text))
+//!         let page = Query::new().partnership(&event.subject).send()?;
+//!         Ok(Report::new(format!("{} overlaps", page.items.len())))
 //!     }
 //! }
 //!
-//! venn_sdk::plugin!(Hello);
+//! venn_sdk::plugin!(Count);
 //! ```
 //!
 //! # What happens around a run
@@ -35,7 +30,7 @@
 //!
 //! # Targets
 //! `wasm32-unknown-unknown` is the default of `venn build`: the component
-//! imports this contract and nothing else, and is a tenth of the size. Choose
+//! imports this contract and nothing else, and is a fifth smaller. Choose
 //! `wasm32-wasip2` for a library that needs a clock or randomness from `std`.
 //! Built natively (for unit tests) host calls panic: keep logic apart from them.
 //!
@@ -43,6 +38,11 @@
 //! A file named like it, with the same parts as its siblings: a head that says
 //! which capability it needs, thin functions that return [`Error`], no policy.
 #![warn(missing_docs)]
+
+/// The plugin in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod accounts;
 #[doc(hidden)]
@@ -60,9 +60,9 @@ mod report;
 pub mod state;
 pub mod timeline;
 
+pub use entry::{Draft, Finding, Plugin};
 #[doc(hidden)]
 pub use entry::{Entry, assert_plugin};
-pub use entry::{Draft, Finding, Plugin};
 pub use error::{Denial, Error};
 pub use event::{BACKFILL, Event, EventKind, OverlapsChanged};
 pub use fault::{Cause, Fault};
@@ -78,7 +78,7 @@ macro_rules! plugin {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Exported = $crate::Entry<$plugin>;
-            $crate::bindings::export_entry!(Exported with_types_in $crate::bindings);
+    $crate::bindings::export_entry!(Exported with_types_in $crate::bindings);
         };
         #[cfg(not(target_arch = "wasm32"))]
         const _: fn() = $crate::assert_plugin::<$plugin>;

@@ -77,10 +77,7 @@ impl Query {
 }
 
 /// The overlaps on one domain: a URL, a host or a registrable domain.
-pub fn lookup<'a>(
-    domain: &str,
-    fields: impl IntoIterator<Item = &'a str>,
-) -> Result<Page, Error> {
+pub fn lookup<'a>(domain: &str, fields: impl IntoIterator<Item = &'a str>) -> Result<Page, Error> {
     Ok(raw::lookup(domain, &owned(fields))?)
 }
 

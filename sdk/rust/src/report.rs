@@ -58,8 +58,7 @@ impl Report {
 
 impl From<Report> for raw::Report {
     fn from(report: Report) -> Self {
-        let answer =
-            report.answer.map(|(content_type, body)| raw::Answer { content_type, body });
+        let answer = report.answer.map(|(content_type, body)| raw::Answer { content_type, body });
         let Report { summary, again, done, total, .. } = report;
         Self { summary, again, done, total, answer }
     }

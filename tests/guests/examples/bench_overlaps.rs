@@ -6,7 +6,10 @@
 //! nothing. Summary: the number of overlaps, a space, the bytes of their texts.
 use serde::Deserialize;
 use venn_guests::payload;
-use venn_sdk::{Event, Fault, Plugin, Report, overlaps::{Overlap, Query}};
+use venn_sdk::{
+    Event, Fault, Plugin, Report,
+    overlaps::{Overlap, Query},
+};
 
 struct Bench;
 
@@ -30,8 +33,9 @@ impl Plugin for Bench {
 }
 
 fn text_bytes(overlap: &Overlap) -> usize {
-    let Overlap { our_name, our_website, our_owner, their_name, their_website, their_owner, .. } =
-        overlap;
+    let Overlap {
+        our_name, our_website, our_owner, their_name, their_website, their_owner, ..
+    } = overlap;
     [our_name, our_website, our_owner, their_name, their_website, their_owner]
         .into_iter()
         .map(String::len)

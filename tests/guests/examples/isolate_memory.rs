@@ -19,11 +19,14 @@ impl Plugin for Isolate {
         let before = LEFT.swap(SECRET, Ordering::SeqCst);
         let mut block: Vec<u64> = Vec::with_capacity(BLOCK_WORDS);
         let spare = block.spare_capacity_mut();
-        #[expect(unsafe_code, reason = "reads memory that no safe code can see: all bits are a u64")]
-        let dirty = spare.iter().any(|word| unsafe { word.assume_init_read() } == SECRET);
+        // Volatile: the compiler may otherwise think what it likes of memory
+        // that nobody wrote to.
+        #[expect(unsafe_code, reason = "safe code cannot look at fresh memory; all bits are a u64")]
+        let dirty = spare.iter().any(|word| unsafe { word.as_ptr().read_volatile() } == SECRET);
         for word in spare.iter_mut() {
             word.write(SECRET);
         }
+        // So that the writes are not left out, though nothing reads them here.
         std::hint::black_box(&mut block);
         let fresh = before == 0 && !dirty;
         Ok(Report::new(if fresh { "fresh" } else { "someone was here before" }))

@@ -28,7 +28,11 @@ enum Step {
     #[serde(rename = "overlaps.find")]
     Find(Find),
     #[serde(rename = "overlaps.lookup")]
-    Lookup { domain: String, #[serde(default)] fields: Vec<String> },
+    Lookup {
+        domain: String,
+        #[serde(default)]
+        fields: Vec<String>,
+    },
     #[serde(rename = "overlaps.counts")]
     Counts { partnership: Option<String> },
     #[serde(rename = "overlaps.changes")]
@@ -47,7 +51,12 @@ enum Step {
     #[serde(rename = "state.remove")]
     StateRemove { partnership: Option<String>, key: String },
     #[serde(rename = "state.keys")]
-    StateKeys { partnership: Option<String>, #[serde(default)] prefix: String, cursor: Option<String> },
+    StateKeys {
+        partnership: Option<String>,
+        #[serde(default)]
+        prefix: String,
+        cursor: Option<String>,
+    },
     #[serde(rename = "timeline.append")]
     Timeline { entries: Vec<Entry> },
     #[serde(rename = "accounts.upsert")]
@@ -136,7 +145,8 @@ impl Plugin for Script {
         }
         let report = report(&Value::Array(results));
         let Some(times) = again else { return Ok(report) };
-        let done = event.continuation.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0) + 1;
+        let done =
+            event.continuation.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0) + 1;
         let report = report.progress(done, times);
         Ok(if done < times { report.again(done.to_string()) } else { report })
     }
@@ -145,7 +155,8 @@ impl Plugin for Script {
 fn run(step: &Step, event: &Event) -> Result<Value, Fault> {
     Ok(match step {
         Step::Times { times, steps } => {
-            let round = |_| steps.iter().map(|step| run(step, event)).collect::<Result<Vec<_>, _>>();
+            let round =
+                |_| steps.iter().map(|step| run(step, event)).collect::<Result<Vec<_>, _>>();
             json!((0..*times).map(round).collect::<Result<Vec<_>, _>>()?)
         }
         Step::Fault { code, cause, field, message, retry_after } => {
@@ -186,7 +197,9 @@ fn call(step: &Step) -> Value {
         Step::StateSet { partnership, key, value } => {
             answer(partition(partnership.as_ref()).set(key, value.as_bytes()))
         }
-        Step::StateRemove { partnership, key } => answer(partition(partnership.as_ref()).remove(key)),
+        Step::StateRemove { partnership, key } => {
+            answer(partition(partnership.as_ref()).remove(key))
+        }
         Step::StateKeys { partnership, prefix, cursor } => {
             answer(partition(partnership.as_ref()).keys(prefix, cursor.as_deref()))
         }

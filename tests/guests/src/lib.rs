@@ -48,7 +48,8 @@ pub fn report(value: &Value) -> Report {
 fn wire_names(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let rename = |(name, value): (String, Value)| (name.replace('_', "-"), wire_names(value));
+            let rename =
+                |(name, value): (String, Value)| (name.replace('_', "-"), wire_names(value));
             Value::Object(members.into_iter().map(rename).collect::<Map<_, _>>())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(wire_names).collect()),

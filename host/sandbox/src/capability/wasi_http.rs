@@ -20,7 +20,7 @@ use crate::{
     egress::{RunEgress, may_be_set},
     engine::to_usize,
     run::{
-        core::{Core, Facts, Side},
+        core::{Core, Facts, Side, shown_url},
         state::RunState,
         stop::Stop,
     },
@@ -66,12 +66,12 @@ impl WasiHttpHooks for Core {
         options: Option<RequestOptions>,
         _written: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        match self.start(&request) {
+        match self.start() {
             Ok(Started::Live(egress, exchange)) => {
                 Box::new(live(egress, exchange, request, options))
             }
-            Ok(Started::Replay(exchange)) => {
-                Box::new(replay(Arc::clone(&self.facts), exchange, request, options))
+            Ok(Started::Replay(exchange, at_call)) => {
+                Box::new(replay(Arc::clone(&self.facts), exchange, at_call, request, options))
             }
             Err(stop) => {
                 // Seen by the next host call, and at the end of the run.
@@ -84,18 +84,19 @@ impl WasiHttpHooks for Core {
 
 enum Started {
     Live(Arc<RunEgress>, Exchange),
-    Replay(Exchange),
+    Replay(Exchange, usize),
 }
 
 impl Core {
     /// Gives the call its place on the tape.
-    fn start(&mut self, _request: &http::Request<WasiBody>) -> Result<Started, Stop> {
+    fn start(&mut self) -> Result<Started, Stop> {
         self.begin(&Request::WasiHttp)?;
         if let Side::Replay(playback) = &mut self.side {
+            let at_call = playback.position();
             let answer = playback.answer(&Request::WasiHttp)?;
             self.finish(Request::WasiHttp, &answer)?;
             return match answer {
-                Answer::Exchange(exchange) => Ok(Started::Replay(exchange)),
+                Answer::Exchange(exchange) => Ok(Started::Replay(exchange, at_call)),
                 _ => Err(Stop::HostFailed("the tape holds another kind of answer".to_owned())),
             };
         }
@@ -138,6 +139,7 @@ async fn live(
 async fn replay(
     facts: Arc<Facts>,
     exchange: Exchange,
+    at_call: usize,
     request: http::Request<WasiBody>,
     options: Option<RequestOptions>,
 ) -> Sent {
@@ -145,9 +147,11 @@ async fn replay(
     match exchange.0.get() {
         Some((taped, answer)) if *taped == request => response(answer),
         Some((taped, _)) => {
-            let shown = |http: &HttpRequest| format!("wasi:http {} {}", http.method, http.url);
+            let shown = |http: &HttpRequest| {
+                format!("wasi:http {} {}", http.method, shown_url(&http.url))
+            };
             let _ = facts.stop.set(Stop::Diverged {
-                at_call: 0,
+                at_call,
                 expected: shown(taped),
                 got: shown(&request),
             });

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     event::Event,
-    run::{CallSummary, Effects, Ending, Outcome},
+    run::{CallSummary, Effects, Ending, LogLine, Outcome, Usage},
     time::Timestamp,
 };
 
@@ -21,6 +21,7 @@ use crate::job::{RunInfo, RunLimits};
 
 pub(crate) mod entry;
 pub(crate) mod playback;
+mod redact;
 mod summary;
 mod transcript;
 
@@ -55,6 +56,9 @@ pub(crate) struct Header {
     pub(crate) started_at: Timestamp,
     pub(crate) ending: Ending,
     pub(crate) effects: Effects,
+    pub(crate) usage: Usage,
+    pub(crate) log: Vec<LogLine>,
+    pub(crate) log_dropped: u64,
 }
 
 /// The export that was called, with its argument.
@@ -119,19 +123,32 @@ impl Tape {
         &self.header.ending
     }
 
-    /// The host calls without any value: names, targets without query,
-    /// verdicts and timings. This is what a publisher's bundle holds.
+    /// The taped run's outcome.
+    pub fn outcome(&self) -> Outcome {
+        let header = &self.header;
+        Outcome {
+            ending: header.ending.clone(),
+            effects: header.effects.clone(),
+            usage: header.usage,
+            log: header.log.clone(),
+            log_dropped: header.log_dropped,
+            calls: summaries(&self.entries),
+        }
+    }
+
+    /// The run as text for people and for snapshots.
+    pub fn transcript(&self) -> String {
+        transcript(&self.outcome())
+    }
+
+    /// The host calls without values: names, hosts, the fixed parts of paths,
+    /// codes and timings. This is what a publisher's bundle holds.
     pub fn redacted_calls(&self) -> Vec<CallSummary> {
-        summaries(&self.entries)
+        summaries(&self.entries).into_iter().map(redact::call).collect()
     }
 }
 
 impl Header {
-    /// The header of a run that has ended.
-    pub(crate) fn ended(self, outcome: &Outcome) -> Self {
-        Self { ending: outcome.ending.clone(), effects: outcome.effects.clone(), ..self }
-    }
-
     pub(crate) const fn format() -> u32 {
         FORMAT
     }

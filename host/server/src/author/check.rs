@@ -96,7 +96,12 @@ fn component(
 ) -> Result<()> {
     if changed_since(dir, &built.component_path) {
         let message = String::from("the source is newer than the component");
-        findings.push(Finding::new("component.built", Level::Warning, message, "Type `venn build`"));
+        findings.push(Finding::new(
+            "component.built",
+            Level::Warning,
+            message,
+            "Type `venn build`",
+        ));
     }
     let (bytes, most) = (built.bytes, limits::COMPONENT_BYTES);
     findings.push(if bytes > most {
@@ -141,7 +146,10 @@ mod tests {
         let findings = check(folder.path(), None).unwrap();
         assert!(!passes(&findings));
         assert_eq!(findings[0].id, "manifest.there");
-        assert_eq!(findings[0].next_step, "Go to a plugin's folder, or make one with `venn new NAME`");
+        assert_eq!(
+            findings[0].next_step,
+            "Go to a plugin's folder, or make one with `venn new NAME`"
+        );
     }
 
     #[test]
@@ -150,7 +158,8 @@ mod tests {
         let dir = crate::author::new::new("fresh", Some(&folder.path().join("fresh"))).unwrap();
         let findings = check(&dir, None).unwrap();
         assert!(!passes(&findings));
-        let ids: Vec<_> = findings.iter().map(|finding| (finding.id.as_str(), finding.level)).collect();
+        let ids: Vec<_> =
+            findings.iter().map(|finding| (finding.id.as_str(), finding.level)).collect();
         assert_eq!(ids, [("manifest.valid", Level::Ok), ("component.built", Level::Error)]);
     }
 }

@@ -37,10 +37,8 @@ pub fn new(name: &str, dir: Option<&Path>) -> Result<PathBuf> {
     check(name, &files)?;
     for (path, text) in files {
         let path = dir.join(path);
-        let written = path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&path, text));
+        let written =
+            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(dir)

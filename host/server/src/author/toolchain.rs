@@ -20,7 +20,7 @@ pub const FORCE: &str = "VENN_TOOLCHAIN";
 /// What a plugin is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Target {
-    /// Imports the contract and nothing else; a tenth of the size. The default.
+    /// Imports the contract and nothing else; a fifth smaller. The default.
     #[default]
     Unknown,
     /// For libraries that need clocks or randomness from `std`.
@@ -67,7 +67,9 @@ impl Way {
         };
         let way = Self::ALL.into_iter().find(|way| way.name() == name);
         let way = way.with_context(|| {
-            format!("{FORCE}={name} is not known. Set it to installed, rustup or debian, or unset it")
+            format!(
+                "{FORCE}={name} is not known. Set it to installed, rustup or debian, or unset it"
+            )
         })?;
         Ok(vec![way])
     }
@@ -135,7 +137,9 @@ fn installed(dir: &Path, target: Target) -> Result<Env> {
 }
 
 fn has_library(folder: &Path) -> bool {
-    let is_std = |name: &str| name.starts_with("libstd-") && Path::new(name).extension().is_some_and(|end| end == "rlib");
+    let is_std = |name: &str| {
+        name.starts_with("libstd-") && Path::new(name).extension().is_some_and(|end| end == "rlib")
+    };
     let entries = folder.read_dir().into_iter().flatten().flatten();
     entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(is_std))
 }
@@ -195,7 +199,8 @@ fn linker(dir: &Path) -> Result<PathBuf> {
         return Ok(ours);
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join("wasm-ld")).find(|file| file.exists());
+    let found =
+        env::split_paths(&path).map(|folder| folder.join("wasm-ld")).find(|file| file.exists());
     found.context("there is no linker for wasm: type `sudo apt-get install -y lld`")
 }
 

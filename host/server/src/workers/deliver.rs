@@ -91,14 +91,13 @@ async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
     let started_at = app.store.now();
     let read = app.store.control(&leased.install).await?;
     let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
-    let admission = Admission::of(&control, &leased.event, leased.attempt);
-    if let Err(refusal) = admission::admit(&admission) {
+    if let Err(refusal) = admission::admit(&admission_of(&control, &facts, &leased, started_at)) {
         return refuse(app, leased, &control, refusal, started_at).await;
     }
     let prepared = releases::prepared(app, &facts.digest).await?;
     let run = RunId::make(app.store.ids());
     let authority = Arc::new(Authority::new(control.clone()));
-    let ports = InstallPorts::new(app.clone(), &control, &facts);
+    let ports = InstallPorts::new(app.clone(), leased.install.clone());
     let job = Job {
         prepared,
         info: RunInfo {
@@ -124,6 +123,27 @@ async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
     bound_state(app, &leased, &mut outcome).await?;
     let done = Done { run, control, facts, authority, outcome, tape, started_at };
     record(app, leased, done).await
+}
+
+fn admission_of<'a>(
+    control: &Control,
+    facts: &InstallFacts,
+    leased: &'a Leased,
+    now: Timestamp,
+) -> Admission<'a> {
+    let subject = &leased.event.subject;
+    let partnership = control.partnerships.iter().find(|one| one.id.as_str() == subject.as_str());
+    Admission {
+        now,
+        kind: &leased.event.kind,
+        install_state: facts.state,
+        plugin_suspended: facts.plugin_suspended,
+        release_live: facts.release_live,
+        wants_kind: control.manifest.wants(&leased.event.kind),
+        partnership_active: partnership.map(|one| one.active),
+        attempt: leased.attempt,
+        expires_at: None,
+    }
 }
 
 /// Everything that a finished run brings to its record.
@@ -196,7 +216,7 @@ async fn refuse(
         authority_no: control.number,
         purpose: Purpose::View,
         outcome: None,
-        refused: Some(refusal.why),
+        refused: Some(refusal.why.to_owned()),
         verdict: None,
         routes: Vec::new(),
         tape: Vec::new(),

@@ -90,7 +90,8 @@ async fn apply(
     audit::append(store, connection, &entry).await
 }
 
-/// Leaves the touched domains to the pairing of each active partnership.
+/// Leaves the touched domains to the pairing of each active partnership. The
+/// empty one too: it makes pairing look at pairs that people made across domains.
 async fn queue_pairing(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
@@ -104,7 +105,7 @@ async fn queue_pairing(
     let sql = format!(
         "INSERT INTO pairing_work (partnership_id, domain)
          SELECT p.id, t.domain FROM partnership p CROSS JOIN ({TOUCHED} {removed}) t
-         WHERE p.state = 'active' AND (p.left_id = $1 OR p.right_id = $1) AND t.domain <> ''
+         WHERE p.state = 'active' AND (p.left_id = $1 OR p.right_id = $1)
          ON CONFLICT (partnership_id, domain) DO NOTHING"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))

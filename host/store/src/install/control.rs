@@ -36,6 +36,10 @@ pub struct InstallFacts {
     pub digest: String,
     /// When it was first enabled.
     pub enabled_at: Option<Timestamp>,
+    /// The platform stopped the plugin.
+    pub plugin_suspended: bool,
+    /// The release is approved and not withdrawn.
+    pub release_live: bool,
 }
 
 /// What a control is read for.
@@ -137,6 +141,8 @@ async fn read(
         version: row.text("version")?,
         digest: row.text("digest")?,
         enabled_at: row.time_or_none("enabled_at")?,
+        plugin_suspended: row.text("plugin_state")? == "suspended",
+        release_live: row.text("release_state")? == "approved",
     };
     Ok(Some((control, facts)))
 }

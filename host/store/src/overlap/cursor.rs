@@ -16,7 +16,7 @@ use venn_domain::id::InstallId;
 
 use crate::StoreError;
 
-/// XChaCha20's nonce.
+/// The length of the nonce.
 const NONCE_BYTES: usize = 24;
 
 /// Longest cursor that is looked at: a position has less than 200 bytes.
@@ -87,7 +87,7 @@ impl Seal<'_> {
         let associated = self.associated();
         let payload = Payload { msg: position.as_bytes(), aad: associated.as_bytes() };
         bytes.extend(cipher.encrypt(&nonce, payload).map_err(failed)?);
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&bytes))
     }
 
     /// The position in a cursor that was given out for exactly this.
@@ -102,6 +102,16 @@ impl Seal<'_> {
         let position = cipher.decrypt(&nonce, payload).map_err(|_| CursorError::NotOurs)?;
         String::from_utf8(position).map_err(|_| CursorError::NotOurs)
     }
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+        text
+    })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

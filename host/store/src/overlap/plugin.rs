@@ -17,7 +17,7 @@ use venn_domain::{
 use super::{
     columns::{Asked, Reading, select},
     counts::counts,
-    cursor::{CursorError, ReadError, Seal},
+    cursor::{CursorError, ReadError, Seal, hex},
     sql::Sql,
     view::{self, Needs, Reader, View},
 };
@@ -236,5 +236,5 @@ fn fingerprint(query: &OverlapQuery) -> String {
         &query.fields,
     );
     let text = crate::row::json(&parts);
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes()))
 }

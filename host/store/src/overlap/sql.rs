@@ -24,7 +24,7 @@ impl Sql {
     }
 
     /// Adds a placeholder for a text.
-    pub(super) fn text(&mut self, value: impl ToString) -> &mut Self {
+    pub(super) fn text(&mut self, value: &(impl ToString + ?Sized)) -> &mut Self {
         self.bind(Value::Text(value.to_string()))
     }
 

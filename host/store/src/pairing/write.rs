@@ -101,7 +101,8 @@ async fn write(
         return Ok(Written::default());
     }
     write_unpaired(connection, id, &found.unpaired).await?;
-    let changes = compare(batch, found, &stored(connection, id).await?);
+    let stored = stored(connection, id).await?;
+    let changes = compare(batch, found, &stored);
     // Only now: what was taken says above which rows are looked at.
     sqlx::query("DELETE FROM pairing_taken WHERE partnership_id = $1")
         .bind(id.to_string())
@@ -123,10 +124,13 @@ async fn write(
     }
     let deliveries = notify_installs(store, connection, id, number, None).await?;
     crash::point("pairing.before-commit");
-    let removed = changes.removed.len() as u64;
     let added = changes.upserts.iter().filter(|upsert| upsert.is_new).count() as u64;
-    let changed = changes.upserts.len() as u64 - added;
-    Ok(Written { added, changed, removed, deliveries })
+    Ok(Written {
+        added,
+        changed: changes.upserts.len() as u64 - added,
+        removed: changes.removed.len() as u64,
+        deliveries,
+    })
 }
 
 /// The partnership stands, and nobody else wrote what was taken.

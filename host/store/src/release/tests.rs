@@ -93,7 +93,7 @@ async fn the_queue_of_a_reviewer_has_what_is_submitted_newest_first() {
         let manifest = manifest("crm-tasks", version, &[]);
         upload(&test, &owned.0, &owned.1, manifest, version.as_bytes()).await;
     }
-    let state = ReleaseState::Submitted;
+    let state = Some(ReleaseState::Submitted);
     let first = test.releases_in_state(state, None, 2).await.unwrap();
     let after = first.next.as_ref().unwrap().parse().unwrap();
     let second = test.releases_in_state(state, Some(&after), 2).await.unwrap();
@@ -101,5 +101,6 @@ async fn the_queue_of_a_reviewer_has_what_is_submitted_newest_first() {
         first.items.iter().chain(&second.items).map(|release| release.version.as_str()).collect();
     assert_eq!(versions, ["1.3.0", "1.2.0", "1.1.0"]);
     assert_eq!(second.next, None);
+    assert_eq!(test.releases_in_state(None, None, 10).await.unwrap().items.len(), 4);
     assert_eq!(test.releases_page(&owned.0.id, None, 10).await.unwrap().items.len(), 4);
 }

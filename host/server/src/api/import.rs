@@ -1,0 +1,197 @@
+//! Imports of account lists: made, given a file, confirmed or cancelled. The
+//! worker (`workers/import.rs`) reads and applies them; its progress is here.
+//!
+//! The upload itself is in `import/upload.rs`.
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use venn_domain::{
+    id::{ImportId, OrganizationId},
+    organization::Need,
+    time::Timestamp,
+};
+use venn_mapping::list::ColumnMap;
+use venn_store::import::{
+    Confirm, Import, ImportMode, ImportOptions, ImportProblem, ImportState, NewImport, UnknownStage,
+};
+
+use crate::{
+    api::{check, organization::resolve},
+    app::App,
+    auth::Caller,
+    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    error::{ApiError, Code},
+    workers::import::forget_file,
+};
+
+mod upload;
+
+pub use upload::put_file;
+
+/// An import, its progress and what it found.
+#[derive(Debug, Serialize)]
+pub struct ImportView {
+    id: ImportId,
+    mode: ImportMode,
+    state: ImportState,
+    file_name: String,
+    file_bytes: u64,
+    bytes_read: u64,
+    rows_read: u64,
+    rows_rejected: u64,
+    added: u64,
+    changed: u64,
+    removed: u64,
+    unchanged: u64,
+    problems: Vec<ImportProblem>,
+    problems_total: u64,
+    ignored_columns: Vec<String>,
+    unknown_stages: Vec<UnknownStage>,
+    confirm: Option<Confirm>,
+    error: Option<ImportProblem>,
+    created_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+/// `POST …/imports`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportBody {
+    mode: ImportMode,
+    file_name: String,
+    columns: Option<ColumnMap>,
+    stages: Option<BTreeMap<String, String>>,
+}
+
+/// Most entries of a stage map: a CRM has some dozens of stages.
+const STAGES_MAX: usize = 500;
+
+/// `POST …/imports`.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    JsonBody(body): JsonBody<ImportBody>,
+) -> Result<(StatusCode, Json<ImportView>), ApiError> {
+    let org = resolve(&app, &caller, &org, Need::user).await?;
+    let stages = body.stages.unwrap_or_default();
+    let mut problems = check::Problems::default();
+    problems.note("file_name", check::title(&body.file_name));
+    if stages.len() > STAGES_MAX {
+        problems.add("stages", format!("it has more than {STAGES_MAX} entries"), "Map fewer stages");
+    }
+    let keys: Vec<String> = stages.values().cloned().collect();
+    for key in app.store.unknown_populations(&org.id, &keys).await? {
+        let place = stages.iter().find(|(_, population)| **population == key);
+        let place = place.map_or("stages".to_owned(), |(stage, _)| format!("stages.{stage}"));
+        let reason = format!("there is no population `{}`", key.chars().take(80).collect::<String>());
+        problems.add(&place, reason, "Make the population first, or name one that is there");
+    }
+    problems.into_result()?;
+    let columns = body.columns.map(serde_json::to_value).transpose().map_err(ApiError::internal)?;
+    let new = NewImport {
+        organization: org.id,
+        mode: body.mode,
+        file_name: body.file_name,
+        options: ImportOptions { columns, stages },
+        created_by: caller.user().clone(),
+    };
+    Ok((StatusCode::CREATED, Json(view(app.store.create_import(new).await?))))
+}
+
+/// `GET …/imports`: newest first.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    QueryOf(page): QueryOf<PageQuery>,
+) -> Result<Json<PageView<ImportView>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let before = cursor(page.cursor.as_deref())?;
+    let page = app.store.imports(&org.id, before.as_ref(), limit(page.limit)?).await?;
+    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+}
+
+/// `GET …/imports/{import}`.
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, import)): Path<(String, String)>,
+) -> Result<Json<ImportView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    Ok(Json(view(find(&app, &org.id, &import).await?)))
+}
+
+/// `POST …/imports/{import}/confirm`.
+pub async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, import)): Path<(String, String)>,
+) -> Result<Json<ImportView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::user).await?;
+    let import = find(&app, &org.id, &import).await?;
+    let confirmed = app.store.confirm_import(&import.id).await?;
+    let confirmed = confirmed
+        .ok_or_else(|| wrong_state("This import does not wait for a confirmation.", &import))?;
+    app.wake.imports.notify_one();
+    Ok(Json(view(confirmed)))
+}
+
+/// `POST …/imports/{import}/cancel`.
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, import)): Path<(String, String)>,
+) -> Result<Json<ImportView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::user).await?;
+    let import = find(&app, &org.id, &import).await?;
+    let cancelled = app.store.cancel_import(&import.id).await?;
+    let cancelled = cancelled.ok_or_else(|| {
+        wrong_state("This import cannot be cancelled: it is being applied, or over.", &import)
+    })?;
+    forget_file(&app, &cancelled.id).await;
+    Ok(Json(view(cancelled)))
+}
+
+/// An import of this organization.
+async fn find(app: &App, org: &OrganizationId, id: &str) -> Result<Import, ApiError> {
+    app.store.import(org, &id.parse()?).await?.ok_or_else(ApiError::not_found)
+}
+
+fn wrong_state(detail: &str, import: &Import) -> ApiError {
+    ApiError::new(
+        Code::WrongState,
+        detail,
+        format!("Look at the import: when you asked, its state was `{}`.", import.state.name()),
+    )
+}
+
+fn view(import: Import) -> ImportView {
+    ImportView {
+        id: import.id,
+        mode: import.mode,
+        state: import.state,
+        file_name: import.file_name,
+        file_bytes: import.file_bytes,
+        bytes_read: import.bytes_read,
+        rows_read: import.rows_read,
+        rows_rejected: import.rows_rejected,
+        added: import.added,
+        changed: import.changed,
+        removed: import.removed,
+        unchanged: import.unchanged,
+        problems: import.report.problems,
+        problems_total: import.report.problems_total,
+        ignored_columns: import.report.ignored_columns,
+        unknown_stages: import.report.unknown_stages,
+        confirm: import.report.confirm,
+        error: import.report.error,
+        created_at: import.created_at,
+        finished_at: import.finished_at,
+    }
+}

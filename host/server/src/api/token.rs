@@ -1,0 +1,165 @@
+//! API tokens. The text of a token is told once, in the answer that makes it.
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
+use venn_domain::{
+    id::{TokenId, UserId},
+    organization::{Need, Scope},
+    time::Timestamp,
+};
+use venn_store::{
+    Store,
+    token::{NewToken, Token},
+};
+
+use crate::{
+    api::{
+        check,
+        member::{UserView, user_view},
+        organization::resolve,
+    },
+    app::App,
+    auth::{Caller, make_token},
+    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    error::{ApiError, Code},
+    idempotency::answer_once,
+};
+
+/// How long a token lasts if the caller does not say: a quarter of a year.
+const EXPIRES_IN_DAYS: u32 = 90;
+/// How long it may last: whoever needs one longer looks at it once a year.
+const EXPIRES_IN_DAYS_MAX: u32 = 365;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// A token; its text is there only in the answer that made it.
+#[derive(Debug, Serialize)]
+pub struct TokenView {
+    id: TokenId,
+    name: String,
+    scopes: Vec<Scope>,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+    user: UserView,
+    token: Option<String>,
+}
+
+/// `POST …/tokens`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenBody {
+    name: String,
+    scopes: Vec<Scope>,
+    expires_in_days: Option<u32>,
+    user: Option<UserId>,
+}
+
+/// `GET …/tokens`.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    QueryOf(page): QueryOf<PageQuery>,
+) -> Result<Json<PageView<TokenView>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let after = cursor(page.cursor.as_deref())?;
+    let page = app.store.tokens(&org.id, after.as_ref(), limit(page.limit)?).await?;
+    let items = page.items.into_iter().map(|token| view(token, None)).collect();
+    Ok(Json(PageView { items, next: page.next }))
+}
+
+/// `POST …/tokens`.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    JsonBody(body): JsonBody<TokenBody>,
+) -> Result<Response, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let days = body.expires_in_days.unwrap_or(EXPIRES_IN_DAYS);
+    check_body(&body, days)?;
+    if let Some(wider) = body.scopes.iter().find(|scope| !caller.principal.scopes.contains(scope)) {
+        return Err(ApiError::new(
+            Code::ScopeTooSmall,
+            format!("Your token lacks the scope `{wider}`, so it cannot give it to another one."),
+            "Leave the scope out, or use a token that has it.",
+        ));
+    }
+    let user = body.user.unwrap_or_else(|| caller.user().clone());
+    let (text, new) = new_token(&app.store, body.name, body.scopes, days)?;
+    let made = app.store.create_token(&org.id, &user, new, caller.user()).await?;
+    let made = made.ok_or_else(|| {
+        ApiError::new(
+            Code::Invalid,
+            "user: this is not a member of the organization.",
+            "Add the person as a member first, or leave `user` out for yourself.",
+        )
+    })?;
+    answer_once(StatusCode::CREATED, &view(made.clone(), Some(text)), &view(made, None))
+}
+
+/// `DELETE …/tokens/{token}`: revokes it.
+pub async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, token)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let token: TokenId = token.parse()?;
+    match app.store.revoke_token(&org.id, &token, caller.user()).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::not_found()),
+    }
+}
+
+/// The token that a new organization's admin starts with: all scopes.
+pub fn admin_token(store: &Store) -> Result<(String, NewToken), ApiError> {
+    new_token(store, "first token".to_owned(), Scope::ALL.to_vec(), EXPIRES_IN_DAYS)
+}
+
+fn new_token(
+    store: &Store,
+    name: String,
+    scopes: Vec<Scope>,
+    days: u32,
+) -> Result<(String, NewToken), ApiError> {
+    let id = TokenId::make(store.ids());
+    let (text, hash) = make_token(&id).map_err(ApiError::internal)?;
+    let expires_at = store.now().plus_ms(DAY_MS.saturating_mul(i64::from(days)));
+    Ok((text, NewToken { id, name, hash, scopes, expires_at }))
+}
+
+fn check_body(body: &TokenBody, days: u32) -> Result<(), ApiError> {
+    let mut problems = check::Problems::default();
+    problems.note("name", check::title(&body.name));
+    if body.scopes.is_empty() {
+        problems.add("scopes", "there is none", "Name what the token may do: read, write, publish, admin");
+    }
+    let repeated = |(at, scope)| body.scopes.iter().take(at).any(|before| before == scope);
+    if body.scopes.iter().enumerate().any(repeated) {
+        problems.add("scopes", "one is there twice", "Name each scope once");
+    }
+    if !(1..=EXPIRES_IN_DAYS_MAX).contains(&days) {
+        let reason = format!("{days} is not between 1 and {EXPIRES_IN_DAYS_MAX}");
+        problems.add("expires_in_days", reason, "Make a new token when this one ends");
+    }
+    problems.into_result()
+}
+
+fn view(token: Token, text: Option<String>) -> TokenView {
+    TokenView {
+        id: token.id,
+        name: token.name,
+        scopes: token.scopes,
+        expires_at: token.expires_at,
+        created_at: token.created_at,
+        revoked_at: token.revoked_at,
+        user: user_view(token.user),
+        token: text,
+    }
+}

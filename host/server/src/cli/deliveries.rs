@@ -1,0 +1,89 @@
+//! `venn deliveries`: events on their way to installs, and sending one again
+//! that was given up.
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::json;
+
+use super::{
+    client::Call,
+    input,
+    output::{
+        failure::Failure,
+        table::{Column, Field},
+        value::text,
+    },
+    session::{Page, Session},
+};
+
+/// Events on their way to installs
+#[derive(Debug, Subcommand)]
+pub enum DeliveriesCommand {
+    /// Lists deliveries
+    List {
+        /// Only to this install, by id or name
+        #[arg(long, value_name = "INSTALL")]
+        install: Option<String>,
+        /// Only those in this state
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Shows one delivery, with its progress and its runs
+    Show {
+        /// The delivery's id
+        delivery: String,
+    },
+    /// Sends a parked or dead one again
+    Redeliver {
+        /// The delivery's id
+        delivery: String,
+    },
+}
+
+const DELIVERIES: &[Column] = &[
+    Column::whole("DELIVERY", "id"),
+    Column::state("STATE", "state"),
+    Column::text("EVENT", "event.kind"),
+    Column::whole("INSTALL", "install"),
+    Column::number("ATTEMPT", "attempt"),
+    Column::text("REASON", "state_reason"),
+];
+
+const DELIVERY: &[Field] = &[
+    Field::whole("Id", "id"),
+    Field::state("State", "state"),
+    Field::text("Reason", "state_reason"),
+    Field::text("Event", "event.kind"),
+    Field::text("Subject", "event.subject"),
+    Field::moment("Occurred", "event.occurred_at"),
+    Field::whole("Install", "install"),
+    Field::number("Step", "step"),
+    Field::number("Attempt", "attempt"),
+    Field::number("Done", "progress.done"),
+    Field::number("Of", "progress.total"),
+    Field::moment("Not before", "not_before"),
+    Field::moment("Finished", "finished_at"),
+    Field::whole("Runs", "runs"),
+];
+
+/// `venn deliveries`
+pub fn run(session: &Session, command: &DeliveriesCommand) -> Result<(), Failure> {
+    let org = session.org()?;
+    match command {
+        DeliveriesCommand::List { install, state, page } => {
+            let install = install.as_ref().map(|name| input::install(session, name)).transpose()?;
+            let segments = ["organizations", org, "deliveries"];
+            let call = Call::new(Method::GET, &segments).with("install", install).with("state", state.as_ref());
+            session.listing(&call, page, DELIVERIES, "No deliveries.")
+        }
+        DeliveriesCommand::Show { delivery } => {
+            let reply = session.get(&["organizations", org, "deliveries", delivery])?;
+            session.show(&reply, |it| session.out.fields(it, DELIVERY))
+        }
+        DeliveriesCommand::Redeliver { delivery } => {
+            let reply = session.post(&["organizations", org, "deliveries", delivery, "redeliver"], &json!({}))?;
+            session.show(&reply, |it| format!("{delivery} is {}.", text(it, "state")))
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `venn installs`: what is installed, and taking it in hand.
+//!
+//! An install is named by its id or its name.
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::{
+    ask,
+    client::{Call, Reply, Send},
+    exit::Exit,
+    input, install,
+    output::{
+        failure::Failure,
+        table::{Column, Field},
+        value::{is_true, list, text},
+    },
+    session::{Page, Session},
+};
+
+/// The organization's installs
+#[derive(Debug, Subcommand)]
+pub enum InstallsCommand {
+    /// Lists installs
+    List {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Shows one install: state, grant, configuration, check
+    Show(Which),
+    /// Runs the plugin's check
+    Check(Which),
+    /// Enables it, if its check passes
+    Enable(Which),
+    /// Pauses it; events wait
+    Pause(Which),
+    /// Goes on after a pause
+    Resume(Which),
+    /// Replaces the grant
+    Grant {
+        #[command(flatten)]
+        which: Which,
+        /// The whole grant
+        #[arg(long, value_name = "JSON|@FILE")]
+        set: String,
+    },
+    /// Replaces the configuration
+    Config {
+        #[command(flatten)]
+        which: Which,
+        /// The whole configuration
+        #[arg(long, value_name = "JSON|@FILE")]
+        set: String,
+    },
+    /// Replaces the connections
+    Connections {
+        #[command(flatten)]
+        which: Which,
+        /// Which connection for which purpose (repeatable)
+        #[arg(long, value_name = "NAME=CONNECTION", required = true, value_parser = input::pair)]
+        set: Vec<(String, String)>,
+    },
+    /// Moves it to another approved release
+    Upgrade {
+        #[command(flatten)]
+        which: Which,
+        /// The release's id
+        #[arg(long, value_name = "RELEASE")]
+        release: String,
+    },
+    /// Removes it, with what it kept
+    Uninstall(Which),
+    /// Hands the overlaps that there are to the plugin, as if they were new
+    Backfill {
+        #[command(flatten)]
+        which: Which,
+        /// The partner's slug, or the partnership's id
+        #[arg(long, value_name = "SLUG")]
+        partner: String,
+    },
+}
+
+/// Which install.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// The install's id or name
+    install: String,
+}
+
+const INSTALLS: &[Column] = &[
+    Column::whole("INSTALL", "id"),
+    Column::text("NAME", "name"),
+    Column::text("PLUGIN", "plugin_name"),
+    Column::text("VERSION", "version"),
+    Column::state("STATE", "state"),
+    Column::moment("SINCE", "created_at"),
+];
+
+const INSTALL: &[Field] = &[
+    Field::whole("Id", "id"),
+    Field::text("Name", "name"),
+    Field::text("Plugin", "plugin_name"),
+    Field::text("Version", "version"),
+    Field::state("State", "state"),
+    Field::text("Capabilities", "grant.capabilities"),
+    Field::text("Partnerships", "grant.partnerships"),
+    Field::text("Populations", "grant.populations"),
+    Field::text("Fields", "grant.fields"),
+    Field::text("Hosts", "grant.egress_hosts"),
+    Field::text("Configuration", "config"),
+    Field::text("Connections", "connections"),
+    Field::number("Authority", "authority.number"),
+    Field::moment("Enabled", "enabled_at"),
+];
+
+const FINDINGS: &[Column] =
+    &[Column::state("LEVEL", "level"), Column::text("FIELD", "field"), Column::text("MESSAGE", "message")];
+
+/// `venn installs`
+pub fn run(session: &Session, command: &InstallsCommand) -> Result<(), Failure> {
+    let org = session.org()?;
+    let id = |which: &Which| input::install(session, &which.install);
+    match command {
+        InstallsCommand::List { page } => {
+            let segments = ["organizations", org, "installs"];
+            let empty = "Nothing is installed. `venn install PLUGIN --name NAME` installs a plugin.";
+            session.listing(&Call::new(Method::GET, &segments), page, INSTALLS, empty)
+        }
+        InstallsCommand::Show(which) => show(session, &session.get(&["organizations", org, "installs", &id(which)?])?),
+        InstallsCommand::Check(which) => check(session, &act(session, org, &id(which)?, "check", &json!({}))?),
+        InstallsCommand::Enable(which) => show(session, &install::enable(session, org, &id(which)?)?),
+        InstallsCommand::Pause(which) => show(session, &act(session, org, &id(which)?, "pause", &json!({}))?),
+        InstallsCommand::Resume(which) => show(session, &act(session, org, &id(which)?, "resume", &json!({}))?),
+        InstallsCommand::Grant { which, set } => replace(session, org, &id(which)?, "grant", &input::json(set, "--set")?),
+        InstallsCommand::Config { which, set } => replace(session, org, &id(which)?, "config", &input::json(set, "--set")?),
+        InstallsCommand::Connections { which, set } => {
+            let mut connections = Map::new();
+            for (name, connection) in set {
+                connections.insert(name.clone(), input::connection(session, connection)?.into());
+            }
+            replace(session, org, &id(which)?, "connections", &Value::Object(connections))
+        }
+        InstallsCommand::Upgrade { which, release } => {
+            show(session, &act(session, org, &id(which)?, "upgrade", &json!({ "release": release }))?)
+        }
+        InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
+        InstallsCommand::Backfill { which, partner } => backfill(session, org, &id(which)?, partner),
+    }
+}
+
+fn act(session: &Session, org: &str, id: &str, verb: &str, body: &Value) -> Result<Reply, Failure> {
+    session.post(&["organizations", org, "installs", id, verb], body)
+}
+
+fn replace(session: &Session, org: &str, id: &str, what: &str, value: &Value) -> Result<(), Failure> {
+    show(session, &session.put(&["organizations", org, "installs", id, what], value)?)
+}
+
+fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
+    session.show(reply, |install| session.out.fields(install, INSTALL) + &findings(session, install))
+}
+
+fn findings(session: &Session, install: &Value) -> String {
+    let found = list(install, "check.findings");
+    match (install.get("check"), found) {
+        (None | Some(Value::Null), _) => String::new(),
+        (_, []) => format!("Check          passed: {}\n", text(install, "check.ok")),
+        _ => format!("\n{}", session.out.table(found, FINDINGS)),
+    }
+}
+
+fn check(session: &Session, reply: &Reply) -> Result<(), Failure> {
+    session.show(reply, |install| findings(session, install))?;
+    if is_true(&reply.value, "check.ok") {
+        return Ok(());
+    }
+    let next = "Correct what the findings name, then check again.";
+    Err(Failure::new(Exit::Differs, "The plugin's check did not pass.", next).at(text(&reply.value, "id")))
+}
+
+fn uninstall(session: &Session, org: &str, id: &str, name: &str) -> Result<(), Failure> {
+    let question = format!("Remove {name} ({id}) with everything it kept? This cannot be undone.");
+    ask::confirm(session, &question, "It was not removed.")?;
+    let reply = session.delete(&["organizations", org, "installs", id])?;
+    session.show(&reply, |_| format!("{name} is removed."))
+}
+
+fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(), Failure> {
+    let partnership = input::partnership(session, partner)?;
+    let segments = ["organizations", org, "installs", id, "backfill"];
+    let call = Call::new(Method::GET, &segments).with("partnership", Some(&partnership));
+    let asked = session.call(&call, &Send::Nothing)?;
+    let question = format!("Hand {} overlaps with {partner} to the plugin?", text(&asked.value, "overlaps"));
+    ask::confirm(session, &question, "Nothing was handed over.")?;
+    let reply = act(session, org, id, "backfill", &json!({ "partnership": partnership }))?;
+    session.show(&reply, |value| {
+        let delivery = [text(value, "delivery"), text(value, "delivery.id")];
+        let delivery = delivery.into_iter().rfind(|id| id != "-").unwrap_or_default();
+        format!("It has begun: `venn deliveries show {delivery}` shows how far it is.")
+    })
+}

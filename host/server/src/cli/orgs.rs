@@ -1,0 +1,187 @@
+//! `venn orgs`: organizations, their members and tokens. A token is shown once,
+//! when it is made; the server keeps only its hash.
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    ask,
+    client::Call,
+    output::{failure::Failure, table::Column, value::text},
+    session::{Page, Session},
+};
+
+/// Organizations, members and tokens
+#[derive(Debug, Subcommand)]
+pub enum OrgsCommand {
+    /// Makes an organization with its first admin (platform admins)
+    Create(CreateArgs),
+    /// Lists organizations: the directory where partners find each other
+    List {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Lists members, or changes who is one
+    Members(MembersArgs),
+    /// Lists tokens, or makes and revokes them
+    Tokens(TokensArgs),
+}
+
+/// Makes an organization
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Its slug, as it stands in addresses
+    slug: String,
+    /// Its name; else the slug
+    #[arg(long)]
+    name: Option<String>,
+    /// It maps accounts and enables plugins
+    #[arg(long)]
+    customer: bool,
+    /// It publishes plugins
+    #[arg(long)]
+    publisher: bool,
+    /// E-mail address of its first admin
+    #[arg(long, value_name = "E-MAIL")]
+    admin_email: String,
+    /// Name of its first admin; else the address
+    #[arg(long, value_name = "NAME")]
+    admin_name: Option<String>,
+}
+
+/// Members
+#[derive(Debug, Args)]
+pub struct MembersArgs {
+    /// Adds a member with this address
+    #[arg(long, value_name = "E-MAIL", requires = "role", conflicts_with = "remove")]
+    add: Option<String>,
+    /// Their name; else the address
+    #[arg(long, requires = "add")]
+    name: Option<String>,
+    /// admin, developer, user or support
+    #[arg(long, requires = "add")]
+    role: Option<String>,
+    /// Removes a member, by the user's id
+    #[arg(long, value_name = "USER")]
+    remove: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+/// Tokens
+#[derive(Debug, Args)]
+pub struct TokensArgs {
+    /// Makes a token of this name
+    #[arg(long, value_name = "NAME", requires = "scope", conflicts_with = "revoke")]
+    create: Option<String>,
+    /// read, write, publish or admin (repeatable)
+    #[arg(long, requires = "create")]
+    scope: Vec<String>,
+    /// Days until it expires, 1 to 365
+    #[arg(long, value_name = "DAYS", default_value = "90")]
+    days: u32,
+    /// For this user instead of yourself
+    #[arg(long, value_name = "USER", requires = "create")]
+    user: Option<String>,
+    /// Revokes a token, by its id
+    #[arg(long, value_name = "TOKEN")]
+    revoke: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+const ORGS: &[Column] = &[
+    Column::whole("SLUG", "slug"),
+    Column::text("NAME", "name"),
+    Column::text("CUSTOMER", "customer"),
+    Column::text("PUBLISHER", "publisher"),
+];
+
+const MEMBERS: &[Column] = &[
+    Column::whole("USER", "user.id"),
+    Column::text("NAME", "user.name"),
+    Column::text("E-MAIL", "user.email"),
+    Column::text("ROLE", "role"),
+];
+
+const TOKENS: &[Column] = &[
+    Column::whole("TOKEN", "id"),
+    Column::text("NAME", "name"),
+    Column::text("SCOPES", "scopes"),
+    Column::moment("EXPIRES", "expires_at"),
+    Column::moment("REVOKED", "revoked_at"),
+];
+
+/// `venn orgs`
+pub fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
+    match command {
+        OrgsCommand::Create(args) => create(session, args),
+        OrgsCommand::List { page } => {
+            session.listing(&Call::new(Method::GET, &["directory"]), page, ORGS, "There are no organizations.")
+        }
+        OrgsCommand::Members(args) => members(session, args),
+        OrgsCommand::Tokens(args) => tokens(session, args),
+    }
+}
+
+fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
+    if !args.customer && !args.publisher {
+        return Err(Failure::usage("The organization would be neither customer nor publisher.", "Add --customer, --publisher or both."));
+    }
+    let body = json!({
+        "slug": args.slug, "name": args.name.as_ref().unwrap_or(&args.slug),
+        "customer": args.customer, "publisher": args.publisher,
+        "admin_email": args.admin_email, "admin_name": args.admin_name.as_ref().unwrap_or(&args.admin_email),
+    });
+    let reply = session.post(&["organizations"], &body)?;
+    session.show(&reply, |it| {
+        format!("{} ({}) is there.\n{}", args.slug, text(it, "organization.id"), once(it, &args.admin_email))
+    })
+}
+
+/// A token on its only appearance.
+fn once(reply: &Value, whose: &str) -> String {
+    let token = text(reply, "token");
+    if token == "-" {
+        return "Its token is not shown again.".to_owned();
+    }
+    format!("The token of {whose}, shown only this once:\n  {token}\n")
+}
+
+fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
+    let org = session.org()?;
+    let segments = ["organizations", org, "members"];
+    if let Some(email) = &args.add {
+        let name = args.name.as_ref().unwrap_or(email);
+        let reply = session.post(&segments, &json!({ "email": email, "name": name, "role": args.role }))?;
+        return session.show(&reply, |it| {
+            let user = text(it, "user.id");
+            format!("{email} ({user}) is a member. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
+        });
+    }
+    if let Some(user) = &args.remove {
+        ask::confirm(session, &format!("Remove {user} from {org}? Their tokens end."), "Nobody was removed.")?;
+        let reply = session.delete(&["organizations", org, "members", user])?;
+        return session.show(&reply, |_| format!("{user} is no member any more."));
+    }
+    session.listing(&Call::new(Method::GET, &segments), &args.page, MEMBERS, "There are no members.")
+}
+
+fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
+    let org = session.org()?;
+    let segments = ["organizations", org, "tokens"];
+    if let Some(name) = &args.create {
+        let mut body = json!({ "name": name, "scopes": args.scope, "expires_in_days": args.days });
+        if let (Some(user), Some(body)) = (&args.user, body.as_object_mut()) {
+            body.insert("user".to_owned(), user.clone().into());
+        }
+        let reply = session.post(&segments, &body)?;
+        return session.show(&reply, |it| once(it, name));
+    }
+    if let Some(token) = &args.revoke {
+        ask::confirm(session, &format!("Revoke {token}? Who uses it is locked out at once."), "Nothing was revoked.")?;
+        let reply = session.delete(&["organizations", org, "tokens", token])?;
+        return session.show(&reply, |_| format!("{token} is revoked."));
+    }
+    session.listing(&Call::new(Method::GET, &segments), &args.page, TOKENS, "There are no tokens.")
+}

@@ -1,0 +1,172 @@
+//! `venn partner`: partnerships, what each side shows the other, and what the
+//! account mapping found.
+//!
+//! A partner is named by slug or by the partnership's id.
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{
+    ask,
+    client::Reply,
+    input,
+    output::{failure::Failure, table::Column, value::text},
+    session::{Page, Session},
+};
+
+mod mapping;
+mod rules;
+
+pub use mapping::OverlapsArgs;
+pub use rules::RulesArgs;
+
+/// Partnerships, sharing rules and the account mapping
+#[derive(Debug, Subcommand)]
+pub enum PartnerCommand {
+    /// Proposes a partnership to an organization
+    Propose {
+        /// The organization's slug
+        slug: String,
+    },
+    /// Accepts what a partner proposed
+    Accept {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+    },
+    /// Ends a partnership; plugins lose its data at once
+    End {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+    },
+    /// Lists partnerships
+    List {
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Shows one partnership, with how much is still to be paired
+    Show {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+    },
+    /// Shows the sharing rules of both sides, or replaces ours
+    Rules(RulesArgs),
+    /// Counts overlaps by population
+    Matrix {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+    },
+    /// Lists overlaps
+    Overlaps(OverlapsArgs),
+    /// Lists accounts that share a domain with the partner but are not paired
+    Unpaired {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Says why an account is paired with nothing, or with what
+    WhyNot {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+        /// The account's id
+        account: String,
+    },
+    /// Confirms, rejects or links a pair by hand; this is remembered
+    Pair {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+        /// Our account's id
+        ours: String,
+        /// The partner's account's id
+        theirs: String,
+        /// What is so
+        #[arg(long, value_enum)]
+        decision: Decision,
+    },
+}
+
+/// What a person says about a pair.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Decision {
+    /// These two are the same company
+    Confirm,
+    /// These two are never the same company
+    Reject,
+    /// These two belong together, whatever their domains
+    Link,
+}
+
+const PARTNERSHIPS: &[Column] = &[
+    Column::whole("PARTNERSHIP", "id"),
+    Column::whole("PARTNER", "partner.slug"),
+    Column::text("NAME", "partner.name"),
+    Column::state("STATE", "state"),
+    Column::text("PROPOSED BY", "proposed_by"),
+    Column::moment("SINCE", "created_at"),
+];
+
+const PARTNERSHIP: &[Column] = &[
+    Column::whole("Id", "id"),
+    Column::whole("Partner", "partner.slug"),
+    Column::text("Name", "partner.name"),
+    Column::state("State", "state"),
+    Column::text("Proposed by", "proposed_by"),
+    Column::moment("Proposed", "created_at"),
+    Column::moment("Accepted", "accepted_at"),
+    Column::moment("Ended", "ended_at"),
+    Column::number("Domains to pair", "pairing.pending_domains"),
+];
+
+/// `venn partner`
+pub fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
+    let org = session.org()?;
+    match command {
+        PartnerCommand::Propose { slug } => {
+            let reply = session.post(&["organizations", org, "partnerships"], &json!({ "partner": slug }))?;
+            session.show(&reply, |it| format!("Proposed to {slug} ({}). They accept with `venn partner accept {org}`.", text(it, "id")))
+        }
+        PartnerCommand::Accept { partner } => {
+            let reply = act(session, org, partner, "accept")?;
+            session.show(&reply, |it| {
+                let name = text(it, "partner.name");
+                format!("You and {name} are partners. They see nothing of yours until you set rules: `venn partner rules {partner} --set …`")
+            })
+        }
+        PartnerCommand::End { partner } => {
+            let question = format!("End the partnership with {partner}? Plugins lose its data at once.");
+            ask::confirm(session, &question, "The partnership goes on.")?;
+            let reply = act(session, org, partner, "end")?;
+            session.show(&reply, |_| format!("The partnership with {partner} has ended."))
+        }
+        PartnerCommand::List { page } => {
+            let segments = ["organizations", org, "partnerships"];
+            let call = super::client::Call::new(reqwest::Method::GET, &segments);
+            session.listing(&call, page, PARTNERSHIPS, "No partnerships. `venn partner propose SLUG` begins one.")
+        }
+        PartnerCommand::Show { partner } => {
+            let id = input::partnership(session, partner)?;
+            let reply = session.get(&["organizations", org, "partnerships", &id])?;
+            session.show(&reply, |it| session.out.fields(it, PARTNERSHIP))
+        }
+        PartnerCommand::Rules(args) => rules::run(session, org, args),
+        PartnerCommand::Matrix { partner } => mapping::matrix(session, org, partner),
+        PartnerCommand::Overlaps(args) => mapping::overlaps(session, org, args),
+        PartnerCommand::Unpaired { partner, page } => mapping::unpaired(session, org, partner, page),
+        PartnerCommand::WhyNot { partner, account } => mapping::why_not(session, org, partner, account),
+        PartnerCommand::Pair { partner, ours, theirs, decision } => {
+            let id = input::partnership(session, partner)?;
+            let word = match decision {
+                Decision::Confirm => "confirm",
+                Decision::Reject => "reject",
+                Decision::Link => "link",
+            };
+            let body = json!({ "our_account": ours, "their_account": theirs, "decision": word });
+            let reply = session.post(&["organizations", org, "partnerships", &id, "pairings"], &body)?;
+            session.show(&reply, |_: &Value| "It is remembered; the accounts are paired anew.".to_owned())
+        }
+    }
+}
+
+fn act(session: &Session, org: &str, partner: &str, verb: &str) -> Result<Reply, Failure> {
+    let id = input::partnership(session, partner)?;
+    session.post(&["organizations", org, "partnerships", &id, verb], &json!({}))
+}

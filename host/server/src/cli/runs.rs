@@ -1,0 +1,229 @@
+//! `venn runs`, `venn logs`, `venn replay`: what a plugin did, in what order,
+//! and whether it does the same again.
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    client::Call,
+    exit::Exit,
+    input,
+    output::{
+        Paint,
+        failure::Failure,
+        table::{Column, Field},
+        value::{clean, is_true, list, moment, raw, text},
+    },
+    session::{Page, Session},
+};
+
+/// Runs of plugins
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// Lists runs
+    List(ListArgs),
+    /// Shows one run: how it ended, whose fault it was, what it called
+    Show {
+        /// The run's id
+        run: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only of this install, by id or name
+    #[arg(long, value_name = "INSTALL")]
+    install: Option<String>,
+    /// Only those that ended so: ok, fault, trap, limit, host-failed
+    #[arg(long, value_name = "ENDING")]
+    ending: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+/// Shows what a run logged
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The run's id
+    run: String,
+    /// The whole transcript: host calls, effects and usage too
+    #[arg(long)]
+    transcript: bool,
+}
+
+/// Runs a recorded run again, without network, and compares
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The run's id
+    run: String,
+}
+
+const RUNS: &[Column] = &[
+    Column::whole("RUN", "id"),
+    Column::state("ENDING", "ending"),
+    Column::text("EVENT", "event_kind"),
+    Column::text("VERDICT", "verdict.class"),
+    Column::text("SUMMARY", "summary"),
+    Column::moment("STARTED", "started_at"),
+];
+
+const RUN: &[Field] = &[
+    Field::whole("Id", "id"),
+    Field::state("Ending", "ending"),
+    Field::text("Summary", "summary"),
+    Field::text("Event", "event_kind"),
+    Field::text("Subject", "subject"),
+    Field::whole("Install", "install"),
+    Field::text("Version", "version"),
+    Field::whole("Delivery", "delivery"),
+    Field::number("Step", "step"),
+    Field::number("Attempt", "attempt"),
+    Field::number("Denials", "denials"),
+    Field::number("Effects dropped", "effects_dropped"),
+    Field::number("CPU, µs", "usage.cpu_us"),
+    Field::number("Wall, µs", "usage.wall_us"),
+    Field::number("Memory, bytes", "usage.memory_bytes"),
+    Field::moment("Started", "started_at"),
+    Field::moment("Ended", "ended_at"),
+];
+
+const VERDICT: &[Field] = &[
+    Field::text("Where it lies", "class"),
+    Field::text("What sort", "kind"),
+    Field::text("Owner", "owner"),
+    Field::text("To fix", "field"),
+    Field::text("The plugin says", "claimed_class"),
+    Field::text("Tried again", "retryable"),
+];
+
+const CALLS: &[Column] = &[
+    Column::text("CALL", "call"),
+    Column::text("TARGET", "target"),
+    Column::state("RESULT", "result.result"),
+    Column::text("STATUS", "result.status"),
+];
+
+/// `venn runs`
+pub fn run(session: &Session, args: &RunsArgs) -> Result<(), Failure> {
+    match &args.command {
+        None => list_runs(session, &args.list),
+        Some(RunsCommand::List(args)) => list_runs(session, args),
+        Some(RunsCommand::Show { run }) => {
+            let reply = session.get(&["organizations", session.org()?, "runs", run])?;
+            session.show(&reply, |run| render(session, run))
+        }
+    }
+}
+
+fn list_runs(session: &Session, args: &ListArgs) -> Result<(), Failure> {
+    let install = args.install.as_ref().map(|name| input::install(session, name)).transpose()?;
+    let segments = ["organizations", session.org()?, "runs"];
+    let call = Call::new(Method::GET, &segments).with("install", install).with("ending", args.ending.as_ref());
+    session.listing(&call, &args.page, RUNS, "No runs.")
+}
+
+fn render(session: &Session, run: &Value) -> String {
+    let mut out = session.out.fields(run, RUN);
+    if let Some(verdict) = run.get("verdict").filter(|verdict| !verdict.is_null()) {
+        out.push_str(&format!("\n{}\n{}", session.out.paint.bold("Verdict"), session.out.fields(verdict, VERDICT)));
+        for evidence in list(verdict, "evidence") {
+            let line = evidence.as_str().map_or_else(|| text(evidence, ""), clean);
+            out.push_str(&format!("  - {line}\n"));
+        }
+    }
+    let calls = list(run, "calls");
+    if !calls.is_empty() {
+        out.push_str(&format!("\n{}", session.out.table(calls, CALLS)));
+    }
+    let id = text(run, "id");
+    out.push_str(&format!("\nNext: `venn logs {id}` or `venn replay {id}`\n"));
+    out
+}
+
+/// `venn logs`
+pub fn logs(session: &Session, args: &LogsArgs) -> Result<(), Failure> {
+    let what = if args.transcript { "transcript" } else { "log" };
+    let reply = session.get(&["organizations", session.org()?, "runs", &args.run, what])?;
+    if args.transcript {
+        // A transcript is text: as JSON it is one string.
+        let text = if session.out.json { json!(reply.text).to_string() } else { clean(&reply.text) };
+        return session.out.print(&text);
+    }
+    session.show(&reply, |log| {
+        let lines = list(log, "items");
+        if lines.is_empty() { "The run logged nothing.".to_owned() } else { render_log(lines, session.out.paint) }
+    })
+}
+
+fn render_log(lines: &[Value], paint: Paint) -> String {
+    let mut out = String::new();
+    for line in lines {
+        let level = format!("{:<5}", text(line, "level"));
+        let level = match level.trim_end() {
+            "error" | "panic" => paint.red(&level),
+            "warn" => paint.yellow(&level),
+            _ => paint.dim(&level),
+        };
+        out.push_str(&format!("{}  {level}  {}\n", moment(line, "at"), text(line, "message")));
+    }
+    out
+}
+
+/// `venn replay`: a difference is an exit of its own.
+pub fn replay(session: &Session, args: &ReplayArgs) -> Result<(), Failure> {
+    let reply = session.post(&["organizations", session.org()?, "runs", &args.run, "replay"], &json!({}))?;
+    session.show(&reply, |replay| render_replay(replay, session.out.paint))?;
+    if raw(&reply.value, "result") == "same" || is_true(&reply.value, "same") {
+        return Ok(());
+    }
+    let next = format!("`venn logs {} --transcript` shows what was recorded.", args.run);
+    Err(Failure::new(Exit::Differs, "The replay differs from the recorded run.", next).at(args.run.clone()))
+}
+
+fn render_replay(replay: &Value, paint: Paint) -> String {
+    let mut out = match raw(replay, "result") {
+        "same" => paint.green("The replay ended as the recorded run did."),
+        "diverged" => paint.red(&format!("The replay took another way at host call {}.", text(replay, "at_call"))),
+        _ => paint.red("The replay made the same calls, but ended otherwise."),
+    };
+    if !raw(replay, "text").is_empty() {
+        out.push_str(&format!("\n{}", clean(raw(replay, "text"))));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_one_line_a_record_whatever_the_plugin_wrote() {
+        let lines = [
+            json!({"at": "2025-11-24T16:00:00.123456Z", "level": "info", "message": "made 3 tasks"}),
+            json!({"at": "2025-11-24T16:00:01.000000Z", "level": "panic", "message": "a\nb\u{1b}[31m"}),
+        ];
+        assert_eq!(
+            render_log(&lines, Paint(false)),
+            "2025-11-24 16:00:00  info   made 3 tasks\n\
+             2025-11-24 16:00:01  panic  a b\\u{1b}[31m\n"
+        );
+    }
+
+    #[test]
+    fn a_replay_says_where_it_went_another_way() {
+        let diverged = json!({"result": "diverged", "at_call": 4, "text": "recorded GET, now POST", "ending": null});
+        assert_eq!(
+            render_replay(&diverged, Paint(false)),
+            "The replay took another way at host call 4.\nrecorded GET, now POST"
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! The command tree: what can be typed, what cannot.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+
+use super::*;
+
+fn refused(line: &str) -> ErrorKind {
+    Cli::try_parse_from(line.split(' ')).unwrap_err().kind()
+}
+
+#[test]
+fn the_command_tree_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn what_the_handbook_types_can_be_typed() {
+    for line in [
+        "venn serve --listen 127.0.0.1:0 --data d --override api.hubapi.com=127.0.0.1:9 --override-ca ca.pem --log json",
+        "venn login --server http://127.0.0.1:8080 --token-file .venn/admin.token --profile platform",
+        "venn login --server http://127.0.0.1:8080 --token venn_x_y",
+        "venn whoami --json",
+        "venn new deal-notes",
+        "venn build . --features broken,other --out dist --set-version 0.1.1",
+        "venn build tests/guests --examples --out dist",
+        "venn check example-plugins/crm-tasks",
+        "venn publish example-plugins/crm-tasks",
+        "venn publish --manifest m.json --component c.wasm",
+        "venn review list",
+        "venn review refuse rel_1 --reason no",
+        "venn approve crm-tasks@0.1.0 --deny timeline:write --deny their-owner --reason fine",
+        "venn install crm-tasks --name eu --partner globex --population customers --field our-name --host api.hubapi.com --config {} --connection crm=hubspot --enable --yes",
+        "venn install crm-tasks --name eu --grant grant.json",
+        "venn import list.csv --mode replace --stages VIP=key-accounts --columns @map.json --org acme --yes",
+        "venn accounts --population customers",
+        "venn accounts list --q acme --limit 5",
+        "venn accounts show acc_1",
+        "venn partner propose globex",
+        "venn partner accept acme",
+        "venn partner rules globex --set customers:overlaps:egress:name --set prospects:counts",
+        "venn partner matrix globex",
+        "venn partner overlaps globex --our-population customers --all",
+        "venn partner unpaired globex",
+        "venn partner why-not globex acc_1",
+        "venn partner pair globex acc_1 acc_2 --decision confirm",
+        "venn installs check eu",
+        "venn installs grant eu --set @grant.json",
+        "venn installs backfill eu --partner globex",
+        "venn connections add hubspot --host api.hubapi.com --secret-file key",
+        "venn connections rotate hubspot",
+        "venn runs",
+        "venn runs --ending trap",
+        "venn runs show run_1",
+        "venn deliveries redeliver dlv_1",
+        "venn logs run_1 --transcript",
+        "venn replay run_1",
+        "venn inbox --incidents",
+        "venn audit --action grant",
+        "venn orgs create acme --customer --admin-email a@acme.example",
+        "venn orgs tokens --create ci --scope read --scope publish --days 30",
+        "venn keys rotate --data .venn",
+        "venn compile-child",
+    ] {
+        Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    assert_eq!(refused("venn import list.csv"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("venn import list.csv --mode overwrite"), ErrorKind::InvalidValue);
+    assert_eq!(refused("venn publish --manifest m.json"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("venn login --token a --token-file b"), ErrorKind::ArgumentConflict);
+    assert_eq!(refused("venn partner rules globex --set customers"), ErrorKind::ValueValidation);
+    assert_eq!(refused("venn serve --override api.hubapi.com"), ErrorKind::ValueValidation);
+    assert_eq!(refused("venn accounts --all --cursor x"), ErrorKind::ArgumentConflict);
+    assert_eq!(refused("venn connections add hubspot --host h --secret s"), ErrorKind::UnknownArgument);
+    assert_eq!(refused("venn frobnicate"), ErrorKind::InvalidSubcommand);
+}
+
+#[test]
+fn help_has_the_exit_codes_and_hides_the_child() {
+    let help = Cli::command().render_help().to_string();
+    assert!(help.contains("  8  the run, check or replay failed, or differs"), "{help}");
+    assert!(!help.contains("compile-child"), "{help}");
+}

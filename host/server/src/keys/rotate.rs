@@ -1,0 +1,69 @@
+//! Rotation: a new key-encryption key, all data keys wrapped anew, and only
+//! then the old keys away.
+//!
+//! The order bears a crash anywhere: the file has both keys before the first
+//! row changes, all rows change in one transaction, and the old keys go once
+//! no row needs them. A crash leaves a key too many, which the next rotation
+//! removes. It does not run beside a server, which would go on using old keys.
+use std::{path::Path, sync::Arc};
+
+use venn_domain::{
+    id::IdSource,
+    time::{Clock, Timestamp},
+};
+use venn_store::Store;
+
+use super::{KeysError, Source, failed, open_lock, read_or_make};
+
+/// What a rotation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotated {
+    /// Secrets that are under the new key now.
+    pub secrets: u64,
+}
+
+/// Rotates the keys of a data folder. The server there must not run.
+pub fn rotate(folder: &Path) -> Result<Rotated, KeysError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed("starting a runtime", folder))?;
+    runtime.block_on(rotate_from(folder, Source::of_environment(folder)))
+}
+
+pub(super) async fn rotate_from(folder: &Path, source: Source) -> Result<Rotated, KeysError> {
+    let Source::File(path) = source else { return Err(KeysError::NotRotatable) };
+    let lock = open_lock(folder)?;
+    lock.try_lock().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
+    let mut file = read_or_make(&path)?;
+    file.add_key()?;
+    file.write(&path)?;
+
+    let keys = Arc::new(file.encryption(&path)?);
+    let settings = venn_store::Settings {
+        folder: folder.to_owned(),
+        clock: Arc::new(Unneeded),
+        ids: Arc::new(Unneeded),
+    };
+    let secrets = Store::open(settings).await?.rotate_keys(keys).await?;
+
+    let current = file.current.clone();
+    file.keys.retain(|id, _| *id == current);
+    file.write(&path)?;
+    Ok(Rotated { secrets })
+}
+
+/// Rotation writes no time and makes no id.
+struct Unneeded;
+
+impl Clock for Unneeded {
+    fn now(&self) -> Timestamp {
+        Timestamp::default()
+    }
+}
+
+impl IdSource for Unneeded {
+    fn next(&self) -> (u64, u128) {
+        (0, 0)
+    }
+}

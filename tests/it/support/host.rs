@@ -1,0 +1,133 @@
+//! A server in this process: the same wiring as `venn serve`, with a clock
+//! that is moved by hand and ids that are counted.
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use venn_domain::{
+    id::IdSource,
+    time::{Clock, Timestamp},
+};
+use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
+use venn_server::{
+    app::App,
+    serve::{Server, Settings},
+};
+use venn_testkit::Simulator;
+
+use super::{Actor, venn};
+
+/// A clock that stands still until it is moved.
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// 2026-01-01T00:00:00Z.
+    const START_US: i64 = 1_767_225_600_000_000;
+
+    /// Moves the time.
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms * 1_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Ids in order of making, for ever different.
+struct CountedIds(AtomicU64);
+
+impl IdSource for CountedIds {
+    fn next(&self) -> (u64, u128) {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        (1_767_225_600_000 + number, u128::from(number))
+    }
+}
+
+/// A running server.
+pub struct Host {
+    /// Where it answers.
+    pub url: String,
+    /// What its handlers share.
+    pub app: App,
+    /// Its clock.
+    pub clock: Arc<TestClock>,
+    /// Its data folder.
+    pub data: TempDir,
+    /// The platform's first admin.
+    pub platform: Actor,
+    stop: CancellationToken,
+    served: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Room for few runs: many tests reserve address space at once.
+const POOL: PoolSettings = PoolSettings { runs: 16 };
+
+impl Host {
+    /// A server whose plugins reach the given simulators by these names.
+    pub async fn start(simulators: &[(&str, &Simulator)]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START_US)));
+        let overrides = simulators
+            .iter()
+            .map(|(host, simulator)| NameOverride { host: (*host).to_owned(), address: simulator.addr });
+        let egress = EgressSettings {
+            overrides: overrides.collect(),
+            extra_ca_pem: simulators.first().map(|(_, simulator)| simulator.ca_pem.clone().into_bytes()),
+        };
+        let settings = Settings {
+            data: data.path().to_owned(),
+            egress,
+            compile_program: venn(),
+            pool: POOL,
+            clock: clock.clone(),
+            ids: Arc::new(CountedIds(AtomicU64::new(1))),
+        };
+        let server = Server::open(settings).await.unwrap();
+        let token = server.first_token.clone().expect("a first start makes a token");
+        let app = server.app.clone();
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(server.run(listener, stop.clone()));
+        let platform = Actor::new(&url, "platform", &token);
+        Self { url, app, clock, data, platform, stop, served }
+    }
+
+    /// A new organization with its first admin.
+    pub async fn organization(&self, slug: &str, customer: bool, publisher: bool) -> Actor {
+        let body = serde_json::json!({
+            "slug": slug, "name": capitalised(slug), "customer": customer, "publisher": publisher,
+            "admin_email": format!("admin@{slug}.example"), "admin_name": format!("{slug} admin"),
+        });
+        let made = self.platform.post("/v1/organizations", &body).await.good();
+        Actor::new(&self.url, slug, made["token"].as_str().unwrap())
+    }
+
+    /// Moves the time, and lets the workers see it.
+    pub fn advance_ms(&self, ms: i64) {
+        self.clock.advance_ms(ms);
+        self.app.wake.deliveries.notify_one();
+    }
+
+    /// Stops the server and waits until it has drained.
+    pub async fn stop(self) -> TempDir {
+        self.stop.cancel();
+        self.served.await.unwrap().unwrap();
+        self.data
+    }
+}
+
+fn capitalised(slug: &str) -> String {
+    let (first, rest) = slug.split_at(1);
+    first.to_uppercase() + rest
+}

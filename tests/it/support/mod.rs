@@ -1,0 +1,50 @@
+//! What the tests share: a server in this process, people who call it, and
+//! where the built guests are.
+mod actor;
+mod host;
+pub mod world;
+
+use std::path::PathBuf;
+
+pub use actor::{Actor, Answer};
+pub use host::{Host, TestClock};
+pub use world::World;
+
+/// The component of a test guest, built by `cargo xtask guests`.
+pub fn guest(name: &str) -> Vec<u8> {
+    read(&folder("VENN_GUESTS", "guests").join(format!("{name}.wasm")))
+}
+
+/// The `venn` program.
+pub fn venn() -> PathBuf {
+    folder("VENN_BIN", "debug/venn")
+}
+
+/// The example plugin's component.
+pub fn crm_tasks() -> Vec<u8> {
+    read(&folder("VENN_PLUGIN", "plugins/crm-tasks.wasm"))
+}
+
+/// The example plugin's manifest, as it is sent.
+pub fn crm_tasks_manifest() -> serde_json::Value {
+    let path = folder("VENN_PLUGIN", "plugins/crm-tasks.wasm").with_extension("manifest.json");
+    serde_json::from_slice(&read(&path)).unwrap()
+}
+
+/// One of the two company lists.
+pub fn list(name: &str) -> Vec<u8> {
+    read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data").join(name))
+}
+
+fn folder(variable: &str, below_target: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target").join(below_target),
+        PathBuf::from,
+    )
+}
+
+fn read(path: &std::path::Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| {
+        panic!("{}: {error}; `cargo xtask test` builds what the tests need", path.display())
+    })
+}

@@ -1,0 +1,176 @@
+//! Two customers in a partnership, a publisher, and a simulated HubSpot: where
+//! most tests begin.
+use serde_json::{Value, json};
+use venn_testkit::{Options, Simulator, hubspot::HubSpot};
+
+use super::{Actor, Host};
+
+/// The token that the simulated HubSpot accepts.
+pub const CRM_TOKEN: &str = "pat-canary-7c41";
+
+/// The beginning of most tests.
+pub struct World {
+    pub host: Host,
+    pub sim: Simulator,
+    pub acme: Actor,
+    pub globex: Actor,
+    pub publisher: Actor,
+    /// The partnership of Acme and Globex, active.
+    pub partnership: String,
+}
+
+/// Columns of the small lists.
+const HEADER: &str = "Id,Name,Website,Type,Owner.Name,Open_Opportunity_Amount\n";
+
+impl World {
+    /// Two customers without accounts, in a partnership without rules.
+    pub async fn start() -> Self {
+        let sim = Simulator::start(Options::new(HubSpot::new(CRM_TOKEN))).await.unwrap();
+        let host = Host::start(&[("api.hubapi.com", &sim)]).await;
+        let acme = host.organization("acme", true, false).await;
+        let globex = host.organization("globex", true, false).await;
+        let publisher = host.organization("taskworks", false, true).await;
+        let made = acme.post(&acme.own("partnerships"), &json!({ "partner": "globex" })).await.good();
+        let partnership = made["id"].as_str().unwrap().to_owned();
+        let accept = globex.own(&format!("partnerships/{partnership}/accept"));
+        globex.post(&accept, &json!({})).await.good();
+        Self { host, sim, acme, globex, publisher, partnership }
+    }
+
+    /// The same with `shared` companies in both lists, and rules that let
+    /// plugins with egress read names and owners of Globex's customers.
+    pub async fn with_overlaps(shared: usize) -> Self {
+        let world = Self::start().await;
+        world.acme.import("replace", rows(0..shared, "A")).await;
+        world.globex.import("replace", rows(0..shared, "G")).await;
+        world.share(&world.globex, "overlaps", &["name", "owner"], "egress").await;
+        world.paired().await;
+        world
+    }
+
+    /// Sets one side's rule for its customers.
+    pub async fn share(&self, owner: &Actor, level: &str, fields: &[&str], purpose: &str) {
+        let rule = json!({ "population": "customers", "level": level, "fields": fields, "purpose": purpose });
+        let path = owner.own(&format!("partnerships/{}/sharing-rules", self.partnership));
+        owner.put(&path, &json!({ "rules": [rule] })).await.good();
+    }
+
+    /// Waits until nothing is left to pair.
+    pub async fn paired(&self) {
+        let path = self.acme.own(&format!("partnerships/{}", self.partnership));
+        self.acme.until(&path, |answer| answer["pairing"]["pending_domains"] == 0).await;
+    }
+
+    /// Publishes and approves a guest as the plugin of this manifest.
+    pub async fn listed(&self, manifest: &Value, component: Vec<u8>) -> Value {
+        let release = self.publisher.publish(manifest, component).await.good();
+        let name = manifest["name"].as_str().unwrap();
+        let ceiling = json!({
+            "capabilities": names(&manifest["capabilities"]),
+            "fields": manifest["fields"].as_array().cloned().unwrap_or_default(),
+            "egress": rules(&manifest["egress"]),
+        });
+        self.approve(name, &release, &ceiling).await;
+        release
+    }
+
+    /// Approves a release under a ceiling.
+    pub async fn approve(&self, name: &str, release: &Value, ceiling: &Value) {
+        let platform = &self.host.platform;
+        platform.put(&format!("/v1/review/plugins/{name}/approval"), ceiling).await.good();
+        let path = format!("/v1/review/releases/{}/decision", release["id"].as_str().unwrap());
+        platform.post(&path, &json!({ "go": true, "reason": "looked at" })).await.good();
+    }
+
+    /// A manifest for a guest, with everything that can be asked for.
+    pub fn manifest(name: &str) -> Value {
+        json!({
+            "name": name, "version": "0.1.0", "title": name, "summary": "A test guest.",
+            "category": "other",
+            "capabilities": ["overlaps:read", "timeline:write", "state", "http:egress", "accounts:write"]
+                .map(|name| json!({ "name": name, "reason": "To be tested." })),
+            "fields": ["our-name", "our-owner", "their-name", "their-owner", "their-amount"],
+            "egress": [{ "host": "api.hubapi.com", "methods": ["GET", "POST"], "paths": ["/crm"],
+                         "reason": "To be tested.", "data": "Test data.", "retention": "None." }],
+            "connections": [{ "name": "crm", "title": "HubSpot token", "kind": "api-key",
+                              "host": "api.hubapi.com" }],
+            "config_schema": { "type": "object" },
+            "events": ["installed", "overlaps-changed", "configured", "grant-changed"],
+            "faults": [], "support": { "contact": "support@taskworks.example" },
+        })
+    }
+
+    /// The whole grant for such a manifest.
+    pub fn grant(&self) -> Value {
+        json!({
+            "capabilities": ["overlaps:read", "timeline:write", "state", "http:egress"],
+            "partnerships": [self.partnership], "populations": ["customers", "prospects"],
+            "fields": ["our-name", "their-name", "their-owner"], "egress_hosts": ["api.hubapi.com"],
+        })
+    }
+
+    /// A connection of Acme to the simulated HubSpot.
+    pub async fn connection(&self) -> String {
+        let body = json!({ "name": "hubspot", "kind": "api-key", "host": "api.hubapi.com", "secret": CRM_TOKEN });
+        let made = self.acme.post(&self.acme.own("connections"), &body).await.good();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Installs and enables a listed plugin at Acme; returns the install's id.
+    pub async fn enabled(&self, plugin: &str, grant: &Value, config: &Value) -> String {
+        let connection = self.connection().await;
+        let body = json!({
+            "plugin": plugin, "name": "main", "grant": grant, "config": config,
+            "connections": { "crm": connection },
+        });
+        let made = self.acme.post(&self.acme.own("installs"), &body).await.good();
+        let install = made["id"].as_str().unwrap().to_owned();
+        self.acme.post(&self.acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
+        install
+    }
+
+    /// Waits until every delivery of the install rests (done, parked, dead, or
+    /// waiting for a retry), and returns its runs, newest first.
+    pub async fn runs(&self, install: &str) -> Vec<Value> {
+        let path = self.acme.own(&format!("deliveries?install={install}&limit=200"));
+        let now = self.host.app.clock.now().to_string();
+        let rests = |delivery: &Value| match delivery["state"].as_str().unwrap() {
+            "leased" => false,
+            "ready" => delivery["not_before"].as_str().unwrap() > now.as_str(),
+            _ => true,
+        };
+        self.acme.until(&path, |page| page["items"].as_array().unwrap().iter().all(rests)).await;
+        self.acme.all(&format!("runs?install={install}")).await
+    }
+
+    /// Starts a backfill and returns its newest run once it rests.
+    pub async fn backfilled(&self, install: &str) -> Value {
+        let path = self.acme.own(&format!("installs/{install}/backfill"));
+        self.acme.post(&path, &json!({ "partnership": self.partnership })).await.good();
+        self.runs(install).await.into_iter().next().expect("a run")
+    }
+
+    /// Changes one install's grant.
+    pub async fn regrant(&self, install: &str, grant: &Value) {
+        let path = self.acme.own(&format!("installs/{install}/grant"));
+        self.acme.put(&path, &json!({ "grant": grant })).await.good();
+    }
+}
+
+/// Rows of companies that pair by number: `company-7.com`.
+pub fn rows(numbers: std::ops::Range<usize>, prefix: &str) -> String {
+    let row = |n: usize| format!("{prefix}{n:05},Company {n},https://company-{n}.com/,Customer,{prefix} owner {n},100\n");
+    HEADER.to_owned() + &numbers.map(row).collect::<String>()
+}
+
+fn names(requests: &Value) -> Vec<Value> {
+    requests.as_array().into_iter().flatten().map(|request| request["name"].clone()).collect()
+}
+
+fn rules(requests: &Value) -> Vec<Value> {
+    let rule = |request: &Value| {
+        json!({ "host": request["host"], "port": request["port"].as_u64().unwrap_or(443),
+                "methods": request["methods"], "paths": request["paths"] })
+    };
+    requests.as_array().into_iter().flatten().map(rule).collect()
+}
