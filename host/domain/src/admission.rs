@@ -18,22 +18,22 @@ use crate::{
 pub enum InstallState {
     /// Being set up.
     Draft,
-    /// Runs.
-    Enabled,
+    /// Gets events.
+    Active,
     /// Stopped by the customer; what arrives waits.
     Paused,
     /// Says goodbye: only `uninstalling` and `erase` still run.
     Uninstalling,
-    /// Gone.
-    Removed,
+    /// Gone; kept for the history.
+    Uninstalled,
 }
 
 crate::verdict::names!(InstallState {
     Draft = "draft",
-    Enabled = "enabled",
+    Active = "active",
     Paused = "paused",
     Uninstalling = "uninstalling",
-    Removed = "removed"
+    Uninstalled = "uninstalled"
 });
 
 /// What the store knows when a delivery is leased.
@@ -81,8 +81,8 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
     let farewell = matches!(admission.kind, UNINSTALLING | ERASE);
 
     match admission.install_state {
-        InstallState::Removed => {
-            return settled("install.removed", "the installation was removed", CustomerAdmin);
+        InstallState::Uninstalled => {
+            return settled("install.uninstalled", "the installation was removed", CustomerAdmin);
         }
         InstallState::Uninstalling if !farewell => {
             return settled("install.uninstalling", "it is being uninstalled", CustomerAdmin);
@@ -130,7 +130,7 @@ mod tests {
     const GOOD: Admission<'static> = Admission {
         now: Timestamp(1_000),
         kind: "overlaps-changed",
-        install_state: InstallState::Enabled,
+        install_state: InstallState::Active,
         plugin_suspended: false,
         release_live: true,
         wants_kind: true,
@@ -150,8 +150,8 @@ mod tests {
         let state = |install_state| Admission { install_state, ..GOOD };
         let cases = [
             (
-                state(InstallState::Removed),
-                ("install.removed", "the installation was removed", "customer-admin", false),
+                state(InstallState::Uninstalled),
+                ("install.uninstalled", "the installation was removed", "customer-admin", false),
             ),
             (
                 state(InstallState::Uninstalling),
@@ -221,8 +221,8 @@ mod tests {
         for kind in [UNINSTALLING, ERASE] {
             assert_eq!(admit(&farewell(kind, InstallState::Uninstalling)), Ok(()));
             assert_eq!(admit(&farewell(kind, InstallState::Paused)), Ok(()));
-            let gone = admit(&farewell(kind, InstallState::Removed));
-            assert_eq!(gone.map_err(|r| r.code), Err("install.removed"));
+            let gone = admit(&farewell(kind, InstallState::Uninstalled));
+            assert_eq!(gone.map_err(|r| r.code), Err("install.uninstalled"));
             let suspended =
                 Admission { plugin_suspended: true, ..farewell(kind, InstallState::Uninstalling) };
             assert_eq!(admit(&suspended).map_err(|r| r.code), Err("plugin.suspended"));

@@ -118,17 +118,17 @@ mod tests {
     fn one_changed_bit_or_another_component_is_not_loaded() {
         let engine = engine(Role::Test).unwrap();
         let sealer = Sealer::new([1; 32], &engine);
-        let sealed = sealer.seal("aa", b"native code");
-        assert_eq!(sealer.open("aa", &sealed).unwrap(), b"native code");
-        assert_eq!(sealer.open("ab", &sealed), Err(LoadError::NotOurs));
-        assert_eq!(Sealer::new([2; 32], &engine).open("aa", &sealed), Err(LoadError::NotOurs));
-        for at in 0..sealed.len() {
-            let mut changed = sealed.clone();
+        let kept = sealer.seal("aa", b"native code");
+        assert_eq!(sealer.open("aa", &kept).unwrap(), b"native code");
+        assert_eq!(sealer.open("ab", &kept), Err(LoadError::NotOurs));
+        assert_eq!(Sealer::new([2; 32], &engine).open("aa", &kept), Err(LoadError::NotOurs));
+        for at in 0..kept.len() {
+            let mut changed = kept.clone();
             changed[at] ^= 1;
             assert_eq!(sealer.open("aa", &changed), Err(LoadError::NotOurs), "byte {at}");
         }
-        for length in 0..sealed.len() {
-            assert_eq!(sealer.open("aa", &sealed[..length]), Err(LoadError::NotOurs));
+        for length in 0..kept.len() {
+            assert_eq!(sealer.open("aa", &kept[..length]), Err(LoadError::NotOurs));
         }
     }
 }

@@ -7,13 +7,19 @@
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The engine could not be made; the process must not serve.
-    #[error("the sandbox's engine could not be started: {0}. Check the address-space limit (`ulimit -v`) and the pool's size in the settings")]
+    #[error(
+        "the sandbox's engine could not be started: {0}. Check the address-space limit (`ulimit -v`) and the pool's size in the settings"
+    )]
     Engine(String),
     /// A certificate in the settings cannot be read.
-    #[error("the extra certificate authority for overridden hosts cannot be used: {0}. It must be PEM with at least one certificate")]
+    #[error(
+        "the extra certificate authority for overridden hosts cannot be used: {0}. It must be PEM with at least one certificate"
+    )]
     ExtraCa(String),
     /// The compile child could not be started or talked to.
-    #[error("the compile child could not be run: {0}. Check that `compile_program` is the venn binary and may be executed")]
+    #[error(
+        "the compile child could not be run: {0}. Check that `compile_program` is the venn binary and may be executed"
+    )]
     Child(String),
 }
 
@@ -22,7 +28,9 @@ pub enum SandboxError {
 pub enum LoadError {
     /// The bytes are not what this host sealed for this component, engine and
     /// CPU: compile the component again, and find out who changed them.
-    #[error("the artifact was not sealed by this host for this component, engine and processor; compile the component again")]
+    #[error(
+        "the artifact was not sealed by this host for this component, engine and processor; compile the component again"
+    )]
     NotOurs,
     /// The engine refused what it had made.
     #[error("the engine refuses the artifact: {0}; compile the component again")]

@@ -93,6 +93,8 @@ pub struct Idempotency {
     pub key: [u8; 32],
     /// The delivery: the same for every attempt at it.
     pub delivery: DeliveryId,
+    /// Which run of an `again` chain: tells calls without an operation apart.
+    pub step: u32,
 }
 
 /// What one run may use.

@@ -32,9 +32,7 @@ pub use artifact::digest;
 pub use compile::{Gated, child_main};
 pub use engine::{Role, engine_config};
 pub use error::{LoadError, SandboxError};
-pub use job::{
-    CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, RunInfo, RunLimits,
-};
+pub use job::{CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, RunInfo, RunLimits};
 pub use ports::{ChangeAnswer, OverlapAnswer, PortError, Ports, Secret};
 pub use replay::{ReplayVerdict, Replayed};
 pub use sandbox::{Prepared, Sandbox};

@@ -115,8 +115,8 @@ fn was_cut_off(ending: &Ending) -> bool {
 /// limit's names what it waited in.
 fn same_ending(left: &Ending, right: &Ending) -> bool {
     match (left, right) {
-        (Ending::Trap { code: left, .. }, Ending::Trap { code: right, .. }) => left == right,
-        (Ending::Limit { limit: left, .. }, Ending::Limit { limit: right, .. }) => left == right,
+        (Ending::Trap { code: left, .. }, Ending::Trap { code: right, .. })
+        | (Ending::Limit { limit: left, .. }, Ending::Limit { limit: right, .. }) => left == right,
         (left, right) => left == right,
     }
 }

@@ -2,7 +2,10 @@
 use std::sync::Arc;
 
 use venn_domain::{run::Outcome, time::Clock};
-use wasmtime::{Engine, component::{Component, Linker}};
+use wasmtime::{
+    Engine,
+    component::{Component, Linker},
+};
 
 use crate::{
     artifact::{self, Sealer},
@@ -118,7 +121,12 @@ impl Sandbox {
     }
 
     /// Runs a delivery. Never an error: how it went is the outcome's ending.
-    pub async fn run(&self, job: Job, ports: Arc<dyn Ports>, clock: Arc<dyn Clock>) -> (Outcome, Tape) {
+    pub async fn run(
+        &self,
+        job: Job,
+        ports: Arc<dyn Ports>,
+        clock: Arc<dyn Clock>,
+    ) -> (Outcome, Tape) {
         let Job { prepared, info, event, config, authority, limits, idempotency, started_at } = job;
         let number = authority.number();
         let live = Live { ports, authority, network: Arc::clone(&self.0.network) };

@@ -4,12 +4,24 @@
 //! [`crate::auth::Caller`] and states in its first line what it needs.
 pub mod account;
 pub mod check;
+pub mod connection;
 pub mod delivery;
 pub mod import;
 pub mod inbox;
+pub mod install;
+pub mod install_change;
+pub mod marketplace;
 pub mod me;
 pub mod member;
 pub mod organization;
+pub mod overlap;
+pub mod pairing;
+pub mod partnership;
+pub mod plugin;
 pub mod population;
+pub mod release;
+pub mod review;
 pub mod run;
+pub mod sharing_rule;
 pub mod token;
+pub mod why_not;

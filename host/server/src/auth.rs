@@ -54,9 +54,9 @@ impl Caller {
 const SECRET_BYTES: usize = 32;
 
 /// A new token's text and the hash that is stored.
-pub fn make_token(id: &TokenId) -> Result<(String, Vec<u8>), getrandom::Error> {
+pub fn make_token(id: &TokenId) -> std::io::Result<(String, Vec<u8>)> {
     let mut secret = [0_u8; SECRET_BYTES];
-    getrandom::fill(&mut secret)?;
+    getrandom::fill(&mut secret).map_err(|error| std::io::Error::other(error.to_string()))?;
     let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let hash = Sha256::digest(secret.as_bytes()).to_vec();
     Ok((format!("venn_{}_{secret}", id.as_str().trim_start_matches("tok_")), hash))

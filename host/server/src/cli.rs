@@ -91,7 +91,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if matches!(cli.command, Command::CompileChild) {
         // Before anything else: the child runs with next to nothing allowed.
-        serve::compile_child();
+        return serve::compile_child();
     }
     // It fails only if there is a provider already, and then that is this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
 
 /// The text on stderr; with `--json` the API's own document on stdout too.
 fn report(session: &Session, failure: &Failure) -> ExitCode {
-    if let (true, Some(document)) = (session.out.json, &failure.document) {
+    if let (true, Some(document)) = (session.out.json, failure.document()) {
         // What cannot be written cannot be reported better below.
         let _ = session.out.print(document);
     }
@@ -137,7 +137,8 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Audit(args) => inbox::audit(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),
         Command::Keys(command) => keys::run(session, &command),
-        Command::CompileChild => serve::compile_child(),
+        // Taken above, before there is a session.
+        Command::CompileChild => Ok(()),
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn conclude(
 ) -> Result<Conclusion, StoreError> {
     let seen = Facts {
         plugin: &control.manifest.name,
-        version: control.manifest.version.to_string(),
+        version: &control.manifest.version,
         manifest: &control.manifest,
         config: &facts.config,
     };
@@ -53,7 +53,7 @@ pub async fn conclude(
     let plan = verdict::route(&verdict, &control.manifest, claim);
     let parties = Parties {
         customer: leased.organization.clone(),
-        publisher: app.store.plugin_owner(&control.plugin).await?,
+        publisher: facts.publisher.clone(),
         platform: app.store.platform().await?,
     };
     let case = bundle::Case { control, facts, run, event_kind: &leased.event.kind, outcome, verdict: &verdict };
@@ -151,8 +151,8 @@ fn after_failure(app: &App, leased: &Leased, verdict: &Verdict) -> Next {
     let jitter_permille = u16::try_from(random % 1_000).unwrap_or(0);
     match retry::next_attempt(leased.attempt, app.store.now(), verdict, jitter_permille) {
         retry::Next::At(at) => Next::Retry { at },
-        retry::Next::Parked { until } => Next::Parked { reason: until },
-        retry::Next::Dead { why } => Next::Dead { reason: why },
+        retry::Next::Parked { until } => Next::Parked { reason: format!("waits until {until}") },
+        retry::Next::Dead { why } => Next::Dead { reason: why.to_owned() },
     }
 }
 

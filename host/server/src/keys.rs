@@ -285,7 +285,7 @@ fn random() -> Result<Zeroizing<[u8; 32]>, KeysError> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {

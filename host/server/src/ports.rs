@@ -77,10 +77,6 @@ impl Ports for InstallPorts {
         self.app.store.authority_no()
     }
 
-    async fn authority_changed(&self, seen: u64) {
-        self.app.store.authority_changed(seen).await;
-    }
-
     async fn authority(&self) -> Result<Arc<Authority>, PortError> {
         let control = self.control().await.map_err(|error| failed(&error))?;
         let control = control.ok_or_else(|| PortError::Failed("the install is gone".to_owned()))?;
@@ -117,14 +113,14 @@ impl Ports for InstallPorts {
         fields: &OverlapFields,
     ) -> Result<OverlapAnswer, PortError> {
         let host = Host::parse(domain);
-        let Some(registrable) = host.ok().and_then(|host| host.registrable) else {
+        let Ok(registrable) = host.as_ref().map_err(|_| ()).and_then(|host| host.registrable().map_err(|_| ())) else {
             return Err(PortError::Invalid(
                 "`domain` has no registrable domain: give a URL, a host or a domain such as `example.com`"
                     .to_owned(),
             ));
         };
         let scope = self.scope(authority);
-        let page = self.app.store.plugin_lookup(&scope, &registrable, fields, LOOKUP_ITEMS).await;
+        let page = self.app.store.plugin_lookup(&scope, registrable, fields, LOOKUP_ITEMS).await;
         let mut page = page.map_err(|error| read_failed(&error))?;
         page.withheld_partners.extend(authority.readable_partnerships().1);
         Ok(page.into())

@@ -2,6 +2,7 @@
 //! organization itself; every route stands in the access test.
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{delete, get, post, put},
 };
 
@@ -45,15 +46,75 @@ fn accounts() -> Router<App> {
 }
 
 fn partnerships() -> Router<App> {
+    use api::{overlap, pairing, partnership, sharing_rule, why_not};
     Router::new()
+        .route("/organizations/{org}/partnerships", get(partnership::list).post(partnership::propose))
+        .route("/organizations/{org}/partnerships/{partnership}", get(partnership::get))
+        .route("/organizations/{org}/partnerships/{partnership}/accept", post(partnership::accept))
+        .route("/organizations/{org}/partnerships/{partnership}/end", post(partnership::end))
+        .route(
+            "/organizations/{org}/partnerships/{partnership}/sharing-rules",
+            get(sharing_rule::list).put(sharing_rule::replace),
+        )
+        .route("/organizations/{org}/partnerships/{partnership}/matrix", get(overlap::matrix))
+        .route("/organizations/{org}/partnerships/{partnership}/overlaps", get(overlap::list))
+        .route("/organizations/{org}/partnerships/{partnership}/unpaired", get(overlap::unpaired))
+        .route("/organizations/{org}/partnerships/{partnership}/pairings", post(pairing::decide))
+        .route("/organizations/{org}/accounts/{account}/why-not", get(why_not::get))
 }
 
 fn plugins() -> Router<App> {
+    use api::{connection, marketplace, plugin, release, review};
+    // Uploads have a limit of their own, above that of other bodies.
+    let most = usize::try_from(release::UPLOAD_BYTES_MAX).unwrap_or(usize::MAX);
+    let upload = post(release::create).layer(DefaultBodyLimit::max(most));
     Router::new()
+        .route("/organizations/{org}/plugins", get(plugin::list).post(plugin::create))
+        .route("/organizations/{org}/plugins/{plugin}", get(plugin::get))
+        .route("/organizations/{org}/plugins/{plugin}/releases", upload.get(release::list))
+        .route("/organizations/{org}/plugins/{plugin}/releases/{release}", get(release::get))
+        .route("/review/releases", get(review::list))
+        .route("/review/releases/{release}", get(review::get))
+        .route("/review/releases/{release}/decision", post(review::decide))
+        .route("/review/plugins/{plugin}/approval", put(review::approve))
+        .route("/review/plugins/{plugin}/suspend", post(review::suspend))
+        .route("/review/plugins/{plugin}/resume", post(review::resume))
+        .route("/marketplace/plugins", get(marketplace::list))
+        .route("/marketplace/plugins/{name}", get(marketplace::get))
+        .route("/organizations/{org}/connections", get(connection::list).post(connection::create))
+        .route(
+            "/organizations/{org}/connections/{connection}",
+            get(connection::get).delete(connection::delete),
+        )
+        .route(
+            "/organizations/{org}/connections/{connection}/secret",
+            put(connection::replace_secret),
+        )
 }
 
 fn installs() -> Router<App> {
+    use api::{install, install_change};
     Router::new()
+        .route("/organizations/{org}/installs", get(install::list).post(install::create))
+        .route(
+            "/organizations/{org}/installs/{install}",
+            get(install::get).delete(install_change::uninstall),
+        )
+        .route("/organizations/{org}/installs/{install}/check", post(install::check))
+        .route("/organizations/{org}/installs/{install}/enable", post(install::enable))
+        .route("/organizations/{org}/installs/{install}/grant", put(install_change::grant))
+        .route("/organizations/{org}/installs/{install}/config", put(install_change::config))
+        .route(
+            "/organizations/{org}/installs/{install}/connections",
+            put(install_change::connections),
+        )
+        .route("/organizations/{org}/installs/{install}/pause", post(install_change::pause))
+        .route("/organizations/{org}/installs/{install}/resume", post(install_change::resume))
+        .route("/organizations/{org}/installs/{install}/upgrade", post(install_change::upgrade))
+        .route(
+            "/organizations/{org}/installs/{install}/backfill",
+            get(install_change::backfill).post(install_change::start_backfill),
+        )
 }
 
 fn runs() -> Router<App> {

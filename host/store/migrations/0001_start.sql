@@ -142,8 +142,8 @@ CREATE TABLE partnership (
     -- the side that proposed it
     left_id text NOT NULL REFERENCES organization (id),
     right_id text NOT NULL REFERENCES organization (id),
-    -- both ids in byte order: one that stands per pair, whoever proposed it
-    pair_key text NOT NULL,
+    -- both ids in byte order, so that one stands per pair, whoever proposed it
+    pair_key text,
     -- proposed, active, ended
     state text NOT NULL,
     -- raised inside the transaction that writes a change

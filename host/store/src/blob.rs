@@ -11,6 +11,7 @@
 //! behind these few methods once several processes share an S3-compatible
 //! store. Nothing else in the workspace knows where the bytes lie.
 use std::{
+    fmt::Write as _,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -26,7 +27,11 @@ const ARTIFACTS: &str = "artifacts";
 
 /// The SHA-256 of bytes as lower-case hex: the name of a blob.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl Store {
@@ -81,7 +86,7 @@ fn checked(name: &str) -> Result<String, StoreError> {
     Err(StoreError::BadRow {
         table: BLOBS,
         column: "name",
-        row: name.chars().filter(|c| c.is_ascii_graphic()).take(64).collect(),
+        row: name.chars().filter(char::is_ascii_graphic).take(64).collect(),
         reason: "not a name that this store gives".to_owned(),
     })
 }

@@ -22,7 +22,7 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
-    plugin::{Change, states},
+    plugin::Change,
     row::{Row, json},
 };
 
@@ -30,23 +30,10 @@ pub mod change;
 pub mod control;
 pub mod facts;
 pub use control::InstallFacts;
+pub use venn_domain::admission::InstallState;
 pub(crate) use control::control_on;
 #[cfg(test)]
 pub(crate) mod tests;
-
-states! {
-    /// Where an install stands.
-    InstallState {
-        /// Not enabled yet.
-        Draft = "draft",
-        /// Gets events.
-        Active = "active",
-        /// Keeps everything, gets nothing.
-        Paused = "paused",
-        /// Gone; kept for the history.
-        Uninstalled = "uninstalled",
-    }
-}
 
 /// What the plugin's check said about a draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

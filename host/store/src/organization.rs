@@ -118,6 +118,15 @@ impl Store {
         Ok(there > 0)
     }
 
+    /// The platform's organization: there is one from the first start on.
+    pub async fn platform(&self) -> Result<OrganizationId, StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT id FROM organization WHERE is_platform = 1")
+            .fetch_one(&mut *connection)
+            .await?;
+        Row::new("organization", &row).parsed("id")
+    }
+
     /// An organization by id or slug; the two cannot be mixed up, because a slug has no `_`.
     pub async fn organization(&self, id_or_slug: &str) -> Result<Option<Organization>, StoreError> {
         let mut connection = self.read().await?;

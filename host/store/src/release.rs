@@ -175,6 +175,16 @@ impl Store {
         find(&mut connection, BY_ID, [id.to_string(), id.to_string()]).await
     }
 
+    /// The digest of a release's component: its blob's name.
+    pub async fn release_digest(&self, id: &ReleaseId) -> Result<Option<String>, StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT id, digest FROM release WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| Row::new("release", &row).text("digest")).transpose()
+    }
+
     /// A plugin's releases, newest first.
     pub async fn releases_page(
         &self,

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::{Store, StoreError, row::Row};
 
-/// XChaCha20's nonce: long enough to be drawn at random for ever.
+/// The nonce of `XChaCha20`: long enough to be drawn at random for ever.
 const NONCE_BYTES: usize = 24;
 
 /// Key-encryption keys by id. No `Debug`, no `Serialize`; wiped when dropped.

@@ -104,3 +104,6 @@ async fn commit(
     }
     group_tx.commit().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,16 @@
 //! Does what the payload says: the guest for everything that is told by host
 //! calls alone. Used by the suites on authority, egress, state, effects, faults.
 //!
-//! Payload: `{"steps": [STEP, …]}`. Each step is one call and gives one result
-//! ([`venn_guests::answer`]); the report's answer is the list of results.
+//! Payload: `{"steps": [STEP, …]}`. An event that has none takes them from the
+//! configuration, by its kind: `{"steps": {"overlaps-changed": [STEP, …]}}`, with
+//! `$subject` for the event's subject, so that a test can drive it through the
+//! server. Each step is one call and gives one result ([`venn_guests::answer`]);
+//! the report's answer is the list of results.
 //! Steps: `{"call": "overlaps.find", …}` with the arguments of the contract,
 //! names as in [`Step`]. `times` runs inner steps over and over, so that a test
 //! can revoke something in between; `fault`, `panic` and `again` end the run.
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use venn_guests::{answer, payload, report};
@@ -19,6 +24,12 @@ struct Script;
 #[derive(Default, Deserialize)]
 struct Payload {
     steps: Vec<Step>,
+}
+
+/// What a test puts into the install's configuration.
+#[derive(Default, Deserialize)]
+struct Config {
+    steps: BTreeMap<String, Vec<Step>>,
 }
 
 /// One host call, or a way to end the run.
@@ -136,7 +147,7 @@ impl Plugin for Script {
     fn handle(event: Event) -> Result<Report, Fault> {
         let mut results = Vec::new();
         let mut again = None;
-        for step in &payload::<Payload>(&event).steps {
+        for step in &steps(&event) {
             if let Step::Again { times } = step {
                 again = Some(*times);
             } else {
@@ -150,6 +161,17 @@ impl Plugin for Script {
         let report = report.progress(done, times);
         Ok(if done < times { report.again(done.to_string()) } else { report })
     }
+}
+
+/// The payload's steps, or the configuration's for this kind of event.
+fn steps(event: &Event) -> Vec<Step> {
+    let steps = payload::<Payload>(event).steps;
+    if !steps.is_empty() {
+        return steps;
+    }
+    let text = config::text().replace("$subject", &event.subject);
+    let mut config: Config = serde_json::from_str(&text).unwrap_or_default();
+    config.steps.remove(&event.kind).unwrap_or_default()
 }
 
 fn run(step: &Step, event: &Event) -> Result<Value, Fault> {

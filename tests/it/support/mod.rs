@@ -2,6 +2,7 @@
 //! where the built guests are.
 mod actor;
 mod host;
+pub mod script;
 pub mod world;
 
 use std::path::PathBuf;
@@ -34,6 +35,24 @@ pub fn crm_tasks_manifest() -> serde_json::Value {
 /// One of the two company lists.
 pub fn list(name: &str) -> Vec<u8> {
     read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data").join(name))
+}
+
+/// The files below a folder that hold these bytes anywhere: to look for what
+/// must not be on the disk.
+pub fn files_with(folder: &std::path::Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if memchr::memmem::find(&std::fs::read(&path).unwrap(), bytes).is_some() {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 fn folder(variable: &str, below_target: &str) -> PathBuf {

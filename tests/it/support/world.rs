@@ -1,7 +1,7 @@
 //! Two customers in a partnership, a publisher, and a simulated HubSpot: where
 //! most tests begin.
 use serde_json::{Value, json};
-use venn_testkit::{Options, Simulator, hubspot::HubSpot};
+use venn_testkit::{Authority, Echo, Options, Simulator, hubspot::HubSpot};
 
 use super::{Actor, Host};
 
@@ -12,6 +12,8 @@ pub const CRM_TOKEN: &str = "pat-canary-7c41";
 pub struct World {
     pub host: Host,
     pub sim: Simulator,
+    /// Another third party, `echo.example`: it says what it was sent.
+    pub echo: Simulator,
     pub acme: Actor,
     pub globex: Actor,
     pub publisher: Actor,
@@ -25,8 +27,11 @@ const HEADER: &str = "Id,Name,Website,Type,Owner.Name,Open_Opportunity_Amount\n"
 impl World {
     /// Two customers without accounts, in a partnership without rules.
     pub async fn start() -> Self {
-        let sim = Simulator::start(Options::new(HubSpot::new(CRM_TOKEN))).await.unwrap();
-        let host = Host::start(&[("api.hubapi.com", &sim)]).await;
+        let ca = Authority::new().unwrap();
+        let hubspot = Options::new(HubSpot::new(CRM_TOKEN)).authority(&ca);
+        let sim = Simulator::start(hubspot).await.unwrap();
+        let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
+        let host = Host::start(&[("api.hubapi.com", &sim), ("echo.example", &echo)]).await;
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;
         let publisher = host.organization("taskworks", false, true).await;
@@ -34,7 +39,7 @@ impl World {
         let partnership = made["id"].as_str().unwrap().to_owned();
         let accept = globex.own(&format!("partnerships/{partnership}/accept"));
         globex.post(&accept, &json!({})).await.good();
-        Self { host, sim, acme, globex, publisher, partnership }
+        Self { host, sim, echo, acme, globex, publisher, partnership }
     }
 
     /// The same with `shared` companies in both lists, and rules that let
@@ -153,7 +158,7 @@ impl World {
     /// Changes one install's grant.
     pub async fn regrant(&self, install: &str, grant: &Value) {
         let path = self.acme.own(&format!("installs/{install}/grant"));
-        self.acme.put(&path, &json!({ "grant": grant })).await.good();
+        self.acme.put(&path, grant).await.good();
     }
 }
 

@@ -23,7 +23,9 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
             match perform(cx, request).await? {
                 Answer::Http(answer) => Ok((response(&answer),)),
                 Answer::Refused(refusal) => Ok((Err(http_error(refusal)),)),
-                _ => Err(Stop::HostFailed("the tape holds another kind of answer".to_owned()).into()),
+                _ => {
+                    Err(Stop::HostFailed("the tape holds another kind of answer".to_owned()).into())
+                }
             }
         })
     })

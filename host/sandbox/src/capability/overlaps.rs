@@ -252,11 +252,7 @@ fn overlap(row: Overlap) -> types::Overlap {
         their_stage: row.their_stage,
         their_amount: row.their_amount,
         their_created_on: row.their_created_on,
-        extra: row
-            .extra
-            .into_iter()
-            .map(|(name, value)| types::Field { name, value })
-            .collect(),
+        extra: row.extra.into_iter().map(|(name, value)| types::Field { name, value }).collect(),
     }
 }
 

@@ -66,7 +66,9 @@ async fn wait(
 ) -> wasmtime::Result<()> {
     match pollable {
         Some(pollable) => table.block(Resource::new_borrow(pollable.rep())).await,
-        None => Err(Stop::HostFailed("the tape names a pollable that is not there".to_owned()).into()),
+        None => {
+            Err(Stop::HostFailed("the tape names a pollable that is not there".to_owned()).into())
+        }
     }
 }
 

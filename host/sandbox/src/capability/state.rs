@@ -118,7 +118,9 @@ pub(super) fn set(
     }
     if effects.state_bytes() + bytes > limits::STATE_BYTES {
         let limit = limits::STATE_BYTES;
-        return Err(Declined::limit(format!("state.bytes: an install keeps at most {limit} bytes")));
+        return Err(Declined::limit(format!(
+            "state.bytes: an install keeps at most {limit} bytes"
+        )));
     }
     if effects.state_keys() as u64 >= limits::STATE_KEYS {
         let limit = limits::STATE_KEYS;

@@ -35,10 +35,14 @@ pub(super) fn append(
     live.authority.allows(Capability::TimelineWrite)?;
     if entries.len() as u64 > limits::TIMELINE_BATCH {
         let limit = limits::TIMELINE_BATCH;
-        return Err(Declined::limit(format!("timeline.batch: at most {limit} entries in one call")));
+        return Err(Declined::limit(format!(
+            "timeline.batch: at most {limit} entries in one call"
+        )));
     }
     if effects.timeline_len() + entries.len() > TIMELINE_RUN {
-        return Err(Declined::limit(format!("timeline.run: at most {TIMELINE_RUN} entries in one run")));
+        return Err(Declined::limit(format!(
+            "timeline.run: at most {TIMELINE_RUN} entries in one run"
+        )));
     }
     for entry in entries {
         check_text(entry)?;

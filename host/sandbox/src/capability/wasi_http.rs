@@ -24,9 +24,7 @@ use crate::{
         state::RunState,
         stop::Stop,
     },
-    tape::entry::{
-        Answer, Blob, Exchange, HttpAnswer, HttpRequest, HttpResult, Refusal, Request,
-    },
+    tape::entry::{Answer, Blob, Exchange, HttpAnswer, HttpRequest, HttpResult, Refusal, Request},
 };
 
 /// Adds the functions to the linker.
@@ -147,9 +145,8 @@ async fn replay(
     match exchange.0.get() {
         Some((taped, answer)) if *taped == request => response(answer),
         Some((taped, _)) => {
-            let shown = |http: &HttpRequest| {
-                format!("wasi:http {} {}", http.method, shown_url(&http.url))
-            };
+            let shown =
+                |http: &HttpRequest| format!("wasi:http {} {}", http.method, shown_url(&http.url));
             let _ = facts.stop.set(Stop::Diverged {
                 at_call,
                 expected: shown(taped),
@@ -204,8 +201,8 @@ fn response(answer: &HttpAnswer) -> Sent {
         HttpResult::Response { status, headers, body } => {
             let whole = Full::new(body.0.clone()).map_err(|never| match never {}).boxed_unsync();
             let mut response = http::Response::new(whole);
-            *response.status_mut() = http::StatusCode::from_u16(*status)
-                .map_err(|_| WasiError::HttpProtocolError)?;
+            *response.status_mut() =
+                http::StatusCode::from_u16(*status).map_err(|_| WasiError::HttpProtocolError)?;
             for (name, value) in headers {
                 let name = http::HeaderName::from_bytes(name.as_bytes());
                 let value = http::HeaderValue::from_bytes(&value.0);

@@ -55,17 +55,18 @@ impl Sandbox {
         };
         inspection.pass("compile.failed");
         inspection.pass("compile.died");
-        let loaded = match artifact::load(&self.0.engine, &code) {
-            Ok(loaded) => loaded,
-            Err(error) => return Err(SandboxError::Child(error.to_string())),
-        };
+        let sealed = self.0.sealer.seal(&inspection.digest, &code);
+        drop(code);
+        let opened = self.0.sealer.open(&inspection.digest, &sealed);
+        let loaded = opened
+            .and_then(|code| artifact::load(&self.0.engine, code))
+            .map_err(|error| SandboxError::Child(error.to_string()))?;
         if let Some(finding) = contract_types::refusal(&self.0, &loaded) {
             inspection.fail(finding);
             return Ok(Gated { inspection, artifact: None });
         }
         inspection.pass("contract.types");
-        let artifact = self.0.sealer.seal(&inspection.digest, &code);
-        Ok(Gated { inspection, artifact: Some(artifact) })
+        Ok(Gated { inspection, artifact: Some(sealed) })
     }
 
     /// Compiles again what passed the gate before: after an engine update, or
@@ -78,11 +79,18 @@ impl Sandbox {
         Ok(code.map(|code| self.0.sealer.seal(&artifact::digest(component), &code)))
     }
 
-    async fn compile(&self, component: &[u8]) -> Result<Result<Vec<u8>, GateFinding>, SandboxError> {
+    async fn compile(
+        &self,
+        component: &[u8],
+    ) -> Result<Result<Vec<u8>, GateFinding>, SandboxError> {
         // One at a time: a publisher's slow uploads queue, and runs keep a core.
         let _turn = self.0.compiling.lock().await;
         if self.0.in_process {
-            return Ok(self.0.engine.precompile_component(component).map_err(|e| failed(&text(&e))));
+            return Ok(self
+                .0
+                .engine
+                .precompile_component(component)
+                .map_err(|e| failed(&text(&e))));
         }
         run_child(&self.0, component).await
     }
@@ -122,14 +130,12 @@ async fn run_child(
         child.wait().await
     };
     let wall = Duration::from_millis(limits::COMPILE_WALL_MS);
-    let status = match tokio::time::timeout(wall, talk).await {
-        Ok(status) => status.map_err(ours)?,
-        Err(_) => {
-            // `kill_on_drop` ends it.
-            let limit = limits::COMPILE_WALL_MS / 1_000;
-            return Ok(Err(died(&format!("it took more than {limit} s"))));
-        }
+    let Ok(status) = tokio::time::timeout(wall, talk).await else {
+        // `kill_on_drop` ends it.
+        let limit = limits::COMPILE_WALL_MS / 1_000;
+        return Ok(Err(died(&format!("it took more than {limit} s"))));
     };
+    let status = status.map_err(ours)?;
     if status.success() {
         return Ok(Ok(code));
     }

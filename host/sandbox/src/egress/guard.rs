@@ -117,9 +117,9 @@ pub(super) fn headers(
             let why = format!("the header `{shown}` is set by the host where it adds a credential");
             return Err(Declined::invalid(why));
         }
-        let bad = |_| Declined::invalid(format!("the header `{shown}` is malformed"));
-        let field = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad(()))?;
-        let value = HeaderValue::from_bytes(&value.0).map_err(|_| bad(()))?;
+        let bad = || Declined::invalid(format!("the header `{shown}` is malformed"));
+        let field = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let value = HeaderValue::from_bytes(&value.0).map_err(|_| bad())?;
         headers.append(field, value);
     }
     add_own(&mut headers, target, connection.is_some())?;

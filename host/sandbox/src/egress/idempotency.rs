@@ -19,7 +19,8 @@ pub(super) fn of_call(
     fingerprint: &[u8; 32],
     occurrence: u32,
 ) -> String {
-    key(idempotency, install, b"call", &[fingerprint, &occurrence.to_be_bytes()])
+    let step = idempotency.step.to_be_bytes();
+    key(idempotency, install, b"call", &[fingerprint, &step, &occurrence.to_be_bytes()])
 }
 
 /// What makes two calls equal.
@@ -55,7 +56,7 @@ mod tests {
     fn a_key_depends_on_delivery_install_and_operation_and_on_nothing_else() {
         let of = |delivery: &str, install: &str, operation: &str| {
             let delivery = format!("dlv_0000000000000000000000000{delivery}").parse().unwrap();
-            of_operation(&Idempotency { key: [7; 32], delivery }, install, operation)
+            of_operation(&Idempotency { key: [7; 32], delivery, step: 0 }, install, operation)
         };
         assert_eq!(of("1", "ins_a", "task/1"), of("1", "ins_a", "task/1"));
         assert_ne!(of("1", "ins_a", "task/1"), of("2", "ins_a", "task/1"));

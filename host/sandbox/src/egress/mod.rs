@@ -147,7 +147,9 @@ impl RunEgress {
     ) -> Result<HttpResult, Declined> {
         if self.asked.fetch_add(1, Ordering::Relaxed) >= limits::RUN_HTTP_CALLS {
             let limit = limits::RUN_HTTP_CALLS;
-            return Err(Declined::limit(format!("run.http.calls: at most {limit} calls in one run")));
+            return Err(Declined::limit(format!(
+                "run.http.calls: at most {limit} calls in one run"
+            )));
         }
         let method = guard::method(&request.method, self.mode)?;
         let target = target.map_err(Declined::invalid)?;
@@ -249,7 +251,10 @@ impl RunEgress {
             None => None,
         };
         if self.facts.is_over() {
-            return Ok(failed("protocol", "the run ended before the request was complete".to_owned()));
+            return Ok(failed(
+                "protocol",
+                "the run ended before the request was complete".to_owned(),
+            ));
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.sent_bytes.fetch_add(passage.request.body.0.len() as u64, Ordering::Relaxed);
@@ -288,18 +293,18 @@ impl RunEgress {
             return;
         }
         let install = self.facts.info.install.as_str();
-        let key = match operation {
-            Some(operation) => idempotency::of_operation(idempotency, install, operation),
-            None => {
-                let call = idempotency::fingerprint(passage.method, passage.target, &passage.request.body.0);
-                let occurrence = {
-                    let mut seen = self.occurrences.lock().unwrap_or_else(PoisonError::into_inner);
-                    let count = seen.entry(call).or_insert(0);
-                    *count += 1;
-                    *count
-                };
-                idempotency::of_call(idempotency, install, &call, occurrence)
-            }
+        let key = if let Some(operation) = operation {
+            idempotency::of_operation(idempotency, install, operation)
+        } else {
+            let body = &passage.request.body.0;
+            let call = idempotency::fingerprint(passage.method, passage.target, body);
+            let occurrence = {
+                let mut seen = self.occurrences.lock().unwrap_or_else(PoisonError::into_inner);
+                let count = seen.entry(call).or_insert(0);
+                *count += 1;
+                *count
+            };
+            idempotency::of_call(idempotency, install, &call, occurrence)
         };
         if let Ok(value) = http::HeaderValue::from_str(&key) {
             passage.headers.insert("idempotency-key", value);
@@ -320,3 +325,6 @@ fn denial(what: String, why: &str, who: &'static str) -> Denial {
         who_can_change_it: who.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

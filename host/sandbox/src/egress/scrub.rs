@@ -1,5 +1,7 @@
 //! An injected credential never comes back: an echo of it in an answer's
 //! headers or body is replaced before the guest, the tape or the log sees it.
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
@@ -39,14 +41,16 @@ pub(super) fn answer(result: HttpResult, secret: Option<&Secret>) -> HttpResult 
 /// The forms in which an echo is recognised: as it is, as JSON text writes it,
 /// and as a URL writes it.
 fn forms(secret: &str) -> Vec<Zeroizing<String>> {
-    let mut json = serde_json::to_string(secret).unwrap_or_default();
-    json = json.trim_matches('"').to_owned();
+    let quoted = Zeroizing::new(serde_json::to_string(secret).unwrap_or_default());
+    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let json = inner.unwrap_or_default().to_owned();
     let mut url = String::new();
     for byte in secret.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(url, "%{byte:02X}");
         }
     }
     let mut forms: Vec<_> = [secret.to_owned(), json, url]

@@ -58,9 +58,8 @@ pub(super) async fn exchange(
 
 async fn buffer(response: Response<Incoming>) -> HttpResult {
     let (parts, body) = response.into_parts();
-    let headers = match kept(&parts.headers) {
-        Some(headers) => headers,
-        None => return failed("protocol", "the answer's header fields are too long".to_owned()),
+    let Some(headers) = kept(&parts.headers) else {
+        return failed("protocol", "the answer's header fields are too long".to_owned());
     };
     let limited = Limited::new(body, to_usize(limits::HTTP_BODY_BYTES));
     let body: Bytes = match limited.collect().await {

@@ -73,8 +73,9 @@ fn export_refusal(inner: &Inner, component: &Component) -> Option<GateFinding> {
             return Some(failed(CHECK, message, hint));
         };
         let checked = match function {
-            "handle" => func
-                .typecheck::<(&guest::Event,), (Result<guest::Report, guest::Fault>,)>(&cx),
+            "handle" => {
+                func.typecheck::<(&guest::Event,), (Result<guest::Report, guest::Fault>,)>(&cx)
+            }
             "check" => func
                 .typecheck::<(&guest::Draft,), (Result<Vec<guest::Finding>, guest::Fault>,)>(&cx),
             _ => func.typecheck::<(&str,), (Result<(), guest::Fault>,)>(&cx),

@@ -136,22 +136,24 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
     for (check, _) in CHECKS.iter().take_while(|(check, _)| !check.starts_with("compile.")) {
         inspection.pass(check);
     }
-    for name in &found.imports {
-        if let contract::Import::Foreign { why } = contract::classify(name) {
-            inspection.findings.retain(|finding| finding.ok || finding.message != why);
-            let ours = name.starts_with(contract::PACKAGE);
-            let (check, hint) = if ours {
-                ("import.version", "build with the SDK of this host's version of the contract")
-            } else {
-                ("import.foreign", "a plugin may import the contract and WASI 0.2 only; leave out what needs more")
-            };
-            fail_once_more(&mut inspection, failed(check, why, hint));
-        }
-    }
     if !found.exports.iter().any(|name| is_entry(name)) {
         let message = format!("it does not export `{}`", entry_name());
         let hint = "build with the SDK, which exports it; a library or a command is not a plugin";
         inspection.fail(failed("export.missing", message, hint));
+    }
+    for name in &found.imports {
+        if let contract::Import::Foreign { why } = contract::classify(name) {
+            let ours = name.starts_with(contract::PACKAGE);
+            let (check, hint) = if ours {
+                ("import.version", "build with the SDK of this host's version of the contract")
+            } else {
+                (
+                    "import.foreign",
+                    "a plugin may import the contract and WASI 0.2 only; leave out what needs more",
+                )
+            };
+            fail_once_more(&mut inspection, failed(check, why, hint));
+        }
     }
     inspection
 }
@@ -165,7 +167,7 @@ fn fail_once_more(inspection: &mut Inspection, finding: GateFinding) {
 fn import(name: &str) -> ImportFinding {
     let (class, capability) = match contract::classify(name) {
         contract::Import::Contract { capability, .. } => {
-            ("contract", capability.map(|capability| capability.name()))
+            ("contract", capability.map(venn_domain::capability::Capability::name))
         }
         contract::Import::Ambient => ("ambient", None),
         contract::Import::Foreign { .. } => ("foreign", None),

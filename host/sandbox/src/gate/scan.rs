@@ -166,7 +166,11 @@ fn within(shape: &Shape, count: u64) -> Result<(), GateFinding> {
 fn malformed(error: &wasmparser::BinaryReaderError) -> GateFinding {
     failed(
         "component.malformed",
-        format!("it cannot be read at byte {}: {}", error.offset(), crate::run::log::plain(error.message(), 200)),
+        format!(
+            "it cannot be read at byte {}: {}",
+            error.offset(),
+            crate::run::log::plain(error.message(), 200)
+        ),
         "build it again; if it was copied or downloaded, compare its SHA-256",
     )
 }

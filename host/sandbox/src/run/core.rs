@@ -103,7 +103,9 @@ impl Mode {
             (Self::Check, Capability::HttpEgress) | (Self::Migrate, Capability::State) => {
                 return Ok(());
             }
-            (Self::Check, _) => "check() runs before the install is enabled: it has no data and no effects",
+            (Self::Check, _) => {
+                "check() runs before the install is enabled: it has no data and no effects"
+            }
             _ => "migrate() may use state only",
         };
         Err(Denial {

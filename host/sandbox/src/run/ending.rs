@@ -34,9 +34,7 @@ pub(crate) fn report(report: guest::Report) -> Ending {
         again: report.again,
         done: report.done,
         total: report.total,
-        answer: report
-            .answer
-            .map(|answer| (plain(&answer.content_type, NAME_BYTES), answer.body)),
+        answer: report.answer.map(|answer| (plain(&answer.content_type, NAME_BYTES), answer.body)),
     })
 }
 

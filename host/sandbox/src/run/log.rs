@@ -136,9 +136,11 @@ mod tests {
             log.stream("info", b"x\n");
         }
         assert_eq!(log.take().1, 744);
-        let long = RunLog::new(Arc::new(Still));
-        long.stream("info", "ü".repeat(5_000).as_bytes());
-        let (lines, _) = long.take();
-        assert!(lines.iter().all(|line| line.message.len() <= 4_096 && line.message.ends_with('…')));
+        let cut = RunLog::new(Arc::new(Still));
+        cut.stream("info", "ü".repeat(5_000).as_bytes());
+        let (lines, _) = cut.take();
+        assert!(
+            lines.iter().all(|line| line.message.len() <= 4_096 && line.message.ends_with('…'))
+        );
     }
 }

@@ -4,7 +4,11 @@
 //! - [`core`]: what host calls work on · [`state`]: the store's data
 //! - [`meter`], [`limiter`]: CPU and memory · [`log`], [`log_stream`]: the log
 //! - [`effects`]: what it would change · [`ending`], [`stop`]: how it ended
-use std::{pin::pin, sync::Arc, time::{Duration, Instant}};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use venn_domain::{
     limits,
@@ -101,7 +105,12 @@ fn into_parts(store: Store<RunState>) -> RunState {
 }
 
 /// A store with every limit set: the defaults of the engine are none.
-fn store(prepared: &Prepared, core: Core, limits: RunLimits, meter: &Arc<Meter>) -> Store<RunState> {
+fn store(
+    prepared: &Prepared,
+    core: Core,
+    limits: RunLimits,
+    meter: &Arc<Meter>,
+) -> Store<RunState> {
     let mut store = Store::new(prepared.engine(), RunState::new(core, limits.memory_bytes));
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(to_usize(limits::RUN_HOSTCALL_BYTES + limits::HTTP_BODY_BYTES));
@@ -140,8 +149,7 @@ async fn call_guest(
             entry.call_handle(store, &event).await.map(Returned::Report)
         }
         Call::Check { config, connections } => {
-            let draft =
-                guest::Draft { config: config.clone(), connections: connections.clone() };
+            let draft = guest::Draft { config: config.clone(), connections: connections.clone() };
             entry.call_check(store, &draft).await.map(Returned::Findings)
         }
         Call::Migrate { old_version } => {

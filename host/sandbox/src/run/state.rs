@@ -39,8 +39,14 @@ impl RunState {
         table.set_max_capacity(to_usize(limits::RUN_HANDLES));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(to_usize(limits::HTTP_FIELDS_BYTES));
-        let _over = Over(std::sync::Arc::clone(&core.facts));
-        Self { _over, core, table, limiter: Limiter::new(memory_bytes), wasi: None, http }
+        Self {
+            _over: Over(std::sync::Arc::clone(&core.facts)),
+            core,
+            table,
+            limiter: Limiter::new(memory_bytes),
+            wasi: None,
+            http,
+        }
     }
 }
 

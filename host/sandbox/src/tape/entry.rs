@@ -48,24 +48,58 @@ impl<'de> Deserialize<'de> for Blob {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Request {
     OverlapsFind(OverlapQuery),
-    OverlapsLookup { domain: String, fields: Vec<String> },
-    OverlapsCounts { partnership: Option<String> },
-    OverlapsChanges { partnership: String, cursor: Option<String>, fields: Vec<String>, limit: u32 },
-    AccountsUpsert { rows: u64 },
-    AccountsRemove { external_ids: Vec<String> },
-    TimelineAppend { entries: Vec<timeline::Entry> },
-    StateGet { partnership: Option<String>, key: String },
-    StateSet { partnership: Option<String>, key: String, value: Blob },
-    StateRemove { partnership: Option<String>, key: String },
-    StateKeys { partnership: Option<String>, prefix: String, cursor: Option<String> },
+    OverlapsLookup {
+        domain: String,
+        fields: Vec<String>,
+    },
+    OverlapsCounts {
+        partnership: Option<String>,
+    },
+    OverlapsChanges {
+        partnership: String,
+        cursor: Option<String>,
+        fields: Vec<String>,
+        limit: u32,
+    },
+    AccountsUpsert {
+        rows: u64,
+    },
+    AccountsRemove {
+        external_ids: Vec<String>,
+    },
+    TimelineAppend {
+        entries: Vec<timeline::Entry>,
+    },
+    StateGet {
+        partnership: Option<String>,
+        key: String,
+    },
+    StateSet {
+        partnership: Option<String>,
+        key: String,
+        value: Blob,
+    },
+    StateRemove {
+        partnership: Option<String>,
+        key: String,
+    },
+    StateKeys {
+        partnership: Option<String>,
+        prefix: String,
+        cursor: Option<String>,
+    },
     HttpSend(Arc<HttpRequest>),
     /// Through `wasi:http`. The request itself stands in the answer: it is
     /// complete only when its body is.
     WasiHttp,
     WallClock,
     MonotonicClock,
-    Random { bytes: u64 },
-    Poll { pollables: u32 },
+    Random {
+        bytes: u64,
+    },
+    Poll {
+        pollables: u32,
+    },
     PollReady,
 }
 

@@ -74,7 +74,9 @@ pub(crate) enum Call {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TapeError {
     /// A newer or older program wrote it.
-    #[error("the tape has format {0}, and this program reads format {FORMAT}; use the version of venn that recorded it")]
+    #[error(
+        "the tape has format {0}, and this program reads format {FORMAT}; use the version of venn that recorded it"
+    )]
     Format(u32),
     /// It is damaged.
     #[error("the tape cannot be read: {0}")]

@@ -27,13 +27,13 @@ fn summary(entry: &Entry) -> CallSummary {
             };
             http(base, method, answer)
         }
-        Answer::Exchange(exchange) => match exchange.0.get() {
-            Some((request, answer)) => http(base, &request.method, answer),
-            None => {
-                let message = "the run ended before it was answered".to_owned();
-                CallSummary { result: error("unanswered", &message), ..base }
+        Answer::Exchange(exchange) => {
+            if let Some((request, answer)) = exchange.0.get() {
+                return http(base, &request.method, answer);
             }
-        },
+            let result = error("unanswered", "the run ended before it was answered");
+            CallSummary { result, ..base }
+        }
         _ => base,
     }
 }

@@ -36,7 +36,11 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
         writeln!(out, "  state {partition} {} = {value}", write.key)?;
     }
     for entry in &outcome.effects.timeline {
-        writeln!(out, "  timeline {} {} `{}`: {}", entry.account, entry.kind, entry.key, entry.text)?;
+        writeln!(
+            out,
+            "  timeline {} {} `{}`: {}",
+            entry.account, entry.kind, entry.key, entry.text
+        )?;
     }
     writeln!(out, "log:")?;
     for line in &outcome.log {

@@ -51,8 +51,14 @@ pub struct SecretBody {
 
 /// Wiped when dropped.
 #[derive(Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 struct SecretText(Zeroizing<String>);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
 
 /// A connection, without its secret.
 #[derive(Debug, Serialize)]

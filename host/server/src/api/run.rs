@@ -14,7 +14,7 @@ use venn_domain::{
     time::Timestamp,
     verdict::Verdict,
 };
-use venn_sandbox::{Replayed, Tape};
+use venn_sandbox::{ReplayVerdict, Tape};
 use venn_store::run::{Run, RunFilter};
 
 use crate::{
@@ -131,18 +131,18 @@ pub async fn replay(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
     let tape = tape(&app, &run).await?;
-    let digest = app.store.release_digest(&run.release).await?.ok_or_else(ApiError::not_found)?;
-    let prepared = releases::prepared(&app, &digest).await.map_err(ApiError::internal)?;
-    let (replayed, outcome) = app.sandbox.replay(prepared, &tape).await;
-    let ending = serde_json::to_value(&outcome.ending).map_err(ApiError::internal)?;
-    let (result, at_call, text) = match replayed {
-        Replayed::Same => ("same", None, "The replay ended as the run did.".to_owned()),
-        Replayed::OutcomeDiffers { before_call } => (
+    let release = app.store.release(&run.release).await?.ok_or_else(ApiError::not_found)?;
+    let prepared = releases::prepared(&app, &release.digest).await.map_err(ApiError::internal)?;
+    let replayed = app.sandbox.replay(&prepared, &tape).await;
+    let ending = serde_json::to_value(&replayed.outcome.ending).map_err(ApiError::internal)?;
+    let (result, at_call, text) = match replayed.verdict {
+        ReplayVerdict::Same => ("same", None, "The replay ended as the run did.".to_owned()),
+        ReplayVerdict::OutcomeDiffers { before_call } => (
             "outcome-differs",
             Some(before_call),
             format!("The replay ended otherwise before host call {before_call}."),
         ),
-        Replayed::Diverged { at_call, expected, got } => (
+        ReplayVerdict::Diverged { at_call, expected, got } => (
             "diverged",
             Some(at_call),
             format!("Host call {at_call} differs: the tape has {expected}, the replay asks {got}."),

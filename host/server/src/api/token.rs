@@ -111,10 +111,10 @@ pub async fn revoke(
 ) -> Result<StatusCode, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let token: TokenId = token.parse()?;
-    match app.store.revoke_token(&org.id, &token, caller.user()).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(ApiError::not_found()),
+    if !app.store.revoke_token(&org.id, &token, caller.user()).await? {
+        return Err(ApiError::not_found());
     }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The token that a new organization's admin starts with: all scopes.

@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use super::toolchain::Toolchain;
 
-/// The release profile of a plugin, whatever its workspace says: small code,
-/// no unwinding tables, nothing that tells where it was built. On two cores
-/// one codegen unit costs a second and saves a tenth of the size.
+/// The release profile of a plugin, whatever its workspace says: small code, no
+/// unwinding tables, no debug information. One codegen unit costs a second of
+/// compiling and makes the code smaller once more. Panic texts keep the paths
+/// of source files, those of dependencies with their folder on this machine.
 const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),

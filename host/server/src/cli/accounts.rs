@@ -16,7 +16,7 @@ use super::{
 /// The organization's accounts
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct AccountsArgs {
+pub(crate) struct AccountsArgs {
     #[command(subcommand)]
     command: Option<AccountsCommand>,
     #[command(flatten)]
@@ -93,11 +93,14 @@ const TIMELINE: &[Column] = &[
     Column::text("TEXT", "text"),
 ];
 
-const POPULATIONS: &[Column] =
-    &[Column::whole("KEY", "key"), Column::text("TITLE", "title"), Column::number("ACCOUNTS", "accounts")];
+const POPULATIONS: &[Column] = &[
+    Column::whole("KEY", "key"),
+    Column::text("TITLE", "title"),
+    Column::number("ACCOUNTS", "accounts"),
+];
 
 /// `venn accounts`
-pub fn run(session: &Session, args: &AccountsArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &AccountsArgs) -> Result<(), Failure> {
     let org = session.org()?;
     match &args.command {
         None => list(session, org, &args.list),
@@ -109,7 +112,12 @@ pub fn run(session: &Session, args: &AccountsArgs) -> Result<(), Failure> {
         Some(AccountsCommand::Timeline { account }) => {
             let segments = ["organizations", org, "accounts", account, "timeline"];
             let call = Call::new(Method::GET, &segments);
-            session.listing(&call, &Page::default(), TIMELINE, "Nothing happened on this account yet.")
+            session.listing(
+                &call,
+                &Page::default(),
+                TIMELINE,
+                "Nothing happened on this account yet.",
+            )
         }
         Some(AccountsCommand::Populations { add: Some(key), title }) => {
             let body = json!({ "key": key, "title": title });
@@ -130,5 +138,10 @@ fn list(session: &Session, org: &str, args: &ListArgs) -> Result<(), Failure> {
         .with("population", args.population.as_ref())
         .with("domain", args.domain.as_ref())
         .with("q", args.q.as_ref());
-    session.listing(&call, &args.page, ACCOUNTS, "No accounts. `venn import FILE --mode replace` brings a list in.")
+    session.listing(
+        &call,
+        &args.page,
+        ACCOUNTS,
+        "No accounts. `venn import FILE --mode replace` brings a list in.",
+    )
 }

@@ -17,7 +17,7 @@ use super::{output::failure::Failure, session::Session};
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// Asks; a no is a [`Failure`] with what was not done.
-pub fn confirm(session: &Session, question: &str, otherwise: &str) -> Result<(), Failure> {
+pub(crate) fn confirm(session: &Session, question: &str, otherwise: &str) -> Result<(), Failure> {
     if session.global.yes {
         return Ok(());
     }
@@ -27,7 +27,10 @@ pub fn confirm(session: &Session, question: &str, otherwise: &str) -> Result<(),
     let read = io::stdin().lock().read_line(&mut answer);
     if !matches!(read, Ok(1..)) {
         let _ = writeln!(err);
-        return Err(Failure::usage("Nobody answered the question.", "Add --yes to agree beforehand."));
+        return Err(Failure::usage(
+            "Nobody answered the question.",
+            "Add --yes to agree beforehand.",
+        ));
     }
     if is_yes(&answer) { Ok(()) } else { Err(Failure::cancelled(otherwise)) }
 }
@@ -37,17 +40,21 @@ fn is_yes(answer: &str) -> bool {
 }
 
 /// Reads a secret: from the file, else from stdin; typed ones are not shown.
-pub fn secret(file: Option<&Path>, what: &str) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn secret(file: Option<&Path>, what: &str) -> Result<Zeroizing<String>, Failure> {
     let text = match file {
         Some(path) => {
             let meta = fs::metadata(path).map_err(|error| Failure::file(path, "read", &error))?;
             check_size(meta.len(), what)?;
-            Zeroizing::new(fs::read_to_string(path).map_err(|error| Failure::file(path, "read", &error))?)
+            Zeroizing::new(
+                fs::read_to_string(path).map_err(|error| Failure::file(path, "read", &error))?,
+            )
         }
         None if io::stdin().is_terminal() => {
             let term = console::Term::stderr();
             let _ = term.write_str(&format!("{what} (not shown): "));
-            Zeroizing::new(term.read_secure_line().map_err(|error| no_secret(what, &error.to_string()))?)
+            Zeroizing::new(
+                term.read_secure_line().map_err(|error| no_secret(what, &error.to_string()))?,
+            )
         }
         None => {
             let mut text = Zeroizing::new(String::new());
@@ -71,7 +78,10 @@ fn check_size(bytes: u64, what: &str) -> Result<(), Failure> {
 }
 
 fn no_secret(what: &str, why: &str) -> Failure {
-    Failure::usage(format!("{what} cannot be read: {why}."), "Send it on stdin, or name a file that holds it.")
+    Failure::usage(
+        format!("{what} cannot be read: {why}."),
+        "Send it on stdin, or name a file that holds it.",
+    )
 }
 
 #[cfg(test)]

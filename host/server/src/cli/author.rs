@@ -12,7 +12,7 @@ use venn_domain::manifest::Manifest;
 
 use super::{
     exit::Exit,
-    output::{Paint, failure::Failure, value::clean},
+    output::{Paint, failure::Failure, put, value::clean},
     session::Session,
 };
 use crate::author::{
@@ -22,9 +22,11 @@ use crate::author::{
     toolchain::Target,
 };
 
+mod gate;
+
 /// Makes a folder with a plugin that builds at once
 #[derive(Debug, Args)]
-pub struct NewArgs {
+pub(crate) struct NewArgs {
     /// The plugin's name, for example deal-notes
     name: String,
     /// The folder; else one of the plugin's name
@@ -34,7 +36,7 @@ pub struct NewArgs {
 
 /// Builds a plugin's component and manifest
 #[derive(Debug, Args)]
-pub struct BuildArgs {
+pub(crate) struct BuildArgs {
     /// The plugin's folder
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -66,15 +68,15 @@ enum TargetName {
 
 /// Looks at a plugin as the gate does, before anything is sent
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// The plugin's folder, a manifest (.toml, .json) or a component (.wasm)
     #[arg(default_value = ".")]
     path: PathBuf,
 }
 
 /// `venn new`
-pub fn new(session: &Session, args: &NewArgs) -> Result<(), Failure> {
-    let dir = new::new(&args.name, args.dir.as_deref()).map_err(refused)?;
+pub(crate) fn new(session: &Session, args: &NewArgs) -> Result<(), Failure> {
+    let dir = new::new(&args.name, args.dir.as_deref()).map_err(|error| refused(&error))?;
     if session.out.json {
         return session.out.print(&json!({ "dir": dir }).to_string());
     }
@@ -83,13 +85,15 @@ pub fn new(session: &Session, args: &NewArgs) -> Result<(), Failure> {
 }
 
 /// `venn build`
-pub fn build(session: &Session, args: &BuildArgs) -> Result<(), Failure> {
+pub(crate) fn build(session: &Session, args: &BuildArgs) -> Result<(), Failure> {
     let mut tell = |line: &str| session.out.note(&clean(line));
     if args.examples {
         let out = args.out.clone().unwrap_or_else(|| args.dir.join("target/venn"));
-        let built = build::build_examples(&args.dir, &out, &mut tell).map_err(refused)?;
+        let built =
+            build::build_examples(&args.dir, &out, &mut tell).map_err(|error| refused(&error))?;
         if session.out.json {
-            let items: Vec<_> = built.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
+            let items: Vec<_> =
+                built.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
             return session.out.print(&json!({ "items": items, "next": null }).to_string());
         }
         let lines = built.iter().map(|(name, path)| format!("{name}  {}\n", path.display()));
@@ -100,7 +104,8 @@ pub fn build(session: &Session, args: &BuildArgs) -> Result<(), Failure> {
         features: args.features.clone(),
         set_version: args.set_version.clone(),
     };
-    let mut built = build::build(&args.dir, &options, &mut tell).map_err(refused)?;
+    let mut built =
+        build::build(&args.dir, &options, &mut tell).map_err(|error| refused(&error))?;
     if let Some(out) = &args.out {
         built.component_path = copy_into(&built.component_path, out)?;
         built.manifest_path = copy_into(&built.manifest_path, out)?;
@@ -127,11 +132,16 @@ fn copy_into(file: &Path, folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// `venn check`
-pub fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
-    let findings =
-        if args.path.is_file() { check_file(&args.path)? } else { check::check(&args.path, None).map_err(refused)? };
+pub(crate) fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
+    let findings = if args.path.is_file() {
+        check_file(&args.path)?
+    } else {
+        check::check(&args.path, Some(&gate::Gate)).map_err(|error| refused(&error))?
+    };
     if session.out.json {
-        session.out.print(&json!({ "ok": check::passes(&findings), "findings": findings }).to_string())?;
+        session
+            .out
+            .print(&json!({ "ok": check::passes(&findings), "findings": findings }).to_string())?;
     } else {
         session.out.print(&render(&findings, session.out.paint))?;
     }
@@ -139,7 +149,8 @@ pub fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let next = "Correct what is marked with `error`, then check again.";
-    Err(Failure::new(Exit::Differs, "The plugin would be refused.", next).at(args.path.display().to_string()))
+    Err(Failure::new(Exit::Differs, "The plugin would be refused.", next)
+        .at(args.path.display().to_string()))
 }
 
 fn check_file(path: &Path) -> Result<Vec<Finding>, Failure> {
@@ -155,16 +166,14 @@ fn check_file(path: &Path) -> Result<Vec<Finding>, Failure> {
         Some("toml") => Manifest::parse_toml(&String::from_utf8_lossy(&bytes)),
         Some("json") => Manifest::parse_json(&bytes),
         _ => {
-            return Ok(vec![match build::encode(&bytes) {
-                Ok(component) => {
-                    let said = format!("it is a component, or becomes one, of {} bytes", component.len());
-                    finding("component.shape", Level::Ok, String::new(), said, String::new())
-                }
+            return match build::encode(&bytes) {
+                Ok(component) => gate::inspect(&component).map_err(Failure::from),
                 Err(error) => {
                     let next = "Build it with `venn build`".to_owned();
-                    finding("component.shape", Level::Error, String::new(), format!("{error:#}"), next)
+                    let message = format!("{error:#}");
+                    Ok(vec![finding("component.shape", Level::Error, String::new(), message, next)])
                 }
-            }]);
+            };
         }
     };
     Ok(match manifest {
@@ -187,10 +196,11 @@ fn render(findings: &[Finding], paint: Paint) -> String {
             Level::Warning => paint.yellow("warning"),
             Level::Error => paint.red("error  "),
         };
-        let place = if finding.place.is_empty() { String::new() } else { format!("{}: ", finding.place) };
-        out.push_str(&format!("{level}  {}  {place}{}", finding.id, clean(&finding.message)));
+        let place =
+            if finding.place.is_empty() { String::new() } else { format!("{}: ", finding.place) };
+        put!(out, "{level}  {}  {place}{}", finding.id, clean(&finding.message));
         if !finding.next_step.is_empty() {
-            out.push_str(&format!(" → {}", finding.next_step));
+            put!(out, " → {}", finding.next_step);
         }
         out.push('\n');
     }
@@ -198,7 +208,7 @@ fn render(findings: &[Finding], paint: Paint) -> String {
 }
 
 /// The toolchain's messages say what to type; they are not ours to explain.
-fn refused(error: anyhow::Error) -> Failure {
+fn refused(error: &anyhow::Error) -> Failure {
     Failure::new(Exit::Refused, format!("{error:#}"), "")
 }
 

@@ -26,13 +26,13 @@ use super::{exit::Exit, output::failure::Failure};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Compiling the largest component and running a plugin's check both stay well
 /// below; a file of 512 MiB at 1 MiB/s does too.
-const ANSWER: Duration = Duration::from_secs(900);
+const ANSWER: Duration = Duration::from_mins(15);
 /// Random bytes of an idempotency key; more than enough never to meet again.
 const KEY_BYTES: usize = 16;
 
 /// Which call: method, path below `/v1`, query.
 #[derive(Debug, Clone)]
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     method: Method,
     segments: &'a [&'a str],
     query: Vec<(&'a str, String)>,
@@ -40,13 +40,13 @@ pub struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// A call without a query.
-    pub fn new(method: Method, segments: &'a [&'a str]) -> Self {
+    pub(crate) fn new(method: Method, segments: &'a [&'a str]) -> Self {
         Self { method, segments, query: Vec::new() }
     }
 
     /// Adds a parameter if there is one.
     #[must_use]
-    pub fn with(mut self, name: &'a str, value: Option<impl fmt::Display>) -> Self {
+    pub(crate) fn with(mut self, name: &'a str, value: Option<impl fmt::Display>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));
         self
     }
@@ -54,15 +54,15 @@ impl<'a> Call<'a> {
 
 /// An answer that is no error.
 #[derive(Debug, Clone, Default)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// Exactly as it came.
-    pub text: String,
+    pub(crate) text: String,
     /// The same, read; null if it is not JSON.
-    pub value: Value,
+    pub(crate) value: Value,
 }
 
 /// What is sent with a call; made anew for each attempt.
-pub enum Send<'a> {
+pub(crate) enum Send<'a> {
     /// Nothing.
     Nothing,
     /// A JSON body.
@@ -81,7 +81,7 @@ pub enum Send<'a> {
 }
 
 /// A server and the token for it.
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::blocking::Client,
     server: Url,
     token: Option<Zeroizing<String>>,
@@ -96,7 +96,7 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// A client; nothing is sent yet.
-    pub fn new(server: &str, token: Option<Zeroizing<String>>) -> Result<Self, Failure> {
+    pub(crate) fn new(server: &str, token: Option<Zeroizing<String>>) -> Result<Self, Failure> {
         let server = read_server(server)?;
         let mut builder = reqwest::blocking::Client::builder()
             .user_agent(concat!("venn/", env!("CARGO_PKG_VERSION")))
@@ -107,19 +107,19 @@ impl Client {
             // Nothing will be verified, so a machine without certificates will do.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder
-            .build()
-            .map_err(|error| Failure::unexpected(format!("No HTTP client can be made: {}.", chain(&error))))?;
+        let http = builder.build().map_err(|error| {
+            Failure::unexpected(format!("No HTTP client can be made: {}.", chain(&error)))
+        })?;
         Ok(Self { http, server, token })
     }
 
     /// The address that calls go to.
-    pub fn server(&self) -> &Url {
+    pub(crate) fn server(&self) -> &Url {
         &self.server
     }
 
     /// Makes the call; an answer that is an error is a [`Failure`].
-    pub fn call(&self, call: &Call<'_>, send: &Send<'_>) -> Result<Reply, Failure> {
+    pub(crate) fn call(&self, call: &Call<'_>, send: &Send<'_>) -> Result<Reply, Failure> {
         let url = self.url(call)?;
         let place = format!("{} {}", call.method, without_query(&url));
         let key = if call.method == Method::POST { Some(idempotency_key()?) } else { None };
@@ -133,7 +133,9 @@ impl Client {
             }
             add_body(request, send)
         };
-        let lost = |error: &reqwest::Error| !error.is_connect() && !error.is_timeout() && !error.is_builder();
+        let lost = |error: &reqwest::Error| {
+            !error.is_connect() && !error.is_timeout() && !error.is_builder()
+        };
         let mut answer = request()?.send().and_then(read);
         if answer.as_ref().is_err_and(lost) {
             answer = request()?.send().and_then(read);
@@ -149,13 +151,21 @@ impl Client {
     fn url(&self, call: &Call<'_>) -> Result<Url, Failure> {
         let mut url = self.server.clone();
         {
-            let bad_server = || Failure::usage("The server's address has no path.", "Give --server http://HOST:PORT.");
+            let bad_server = || {
+                Failure::usage(
+                    "The server's address has no path.",
+                    "Give --server http://HOST:PORT.",
+                )
+            };
             let mut path = url.path_segments_mut().map_err(|()| bad_server())?;
             path.clear().push("v1");
             for segment in call.segments {
                 // The URL's rules drop these, and the call would mean something else.
                 if segment.is_empty() || matches!(*segment, "." | "..") {
-                    return Err(Failure::usage(format!("`{segment}` is not an id or name."), "Give the one you mean."));
+                    return Err(Failure::usage(
+                        format!("`{segment}` is not an id or name."),
+                        "Give the one you mean.",
+                    ));
                 }
                 path.push(segment);
             }
@@ -169,14 +179,20 @@ impl Client {
 
 fn read_server(text: &str) -> Result<Url, Failure> {
     let bad = |why: &str| {
-        Failure::usage(format!("`{text}` is not a server's address: {why}."), "Give --server http://HOST:PORT or https://HOST.")
+        Failure::usage(
+            format!("`{text}` is not a server's address: {why}."),
+            "Give --server http://HOST:PORT or https://HOST.",
+        )
     };
     let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("it starts with neither http:// nor https://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Failure::usage("The server's address has a password in it.", "Give the token by `venn login`."));
+        return Err(Failure::usage(
+            "The server's address has a password in it.",
+            "Give the token by `venn login`.",
+        ));
     }
     Ok(url)
 }
@@ -187,12 +203,15 @@ fn add_body(request: RequestBuilder, send: &Send<'_>) -> Result<RequestBuilder, 
         Send::Json(body) => Ok(request.json(body)),
         Send::File(path, bar) => {
             let (file, bytes) = open(path, bar)?;
-            Ok(request.header("content-type", "application/octet-stream").body(Body::sized(file, bytes)))
+            Ok(request
+                .header("content-type", "application/octet-stream")
+                .body(Body::sized(file, bytes)))
         }
         Send::Release { manifest, component, bar } => {
             let (file, bytes) = open(component, bar)?;
             let json = multipart::Part::bytes(manifest.to_vec()).mime_str("application/json");
-            let wasm = multipart::Part::reader_with_length(file, bytes).mime_str("application/wasm");
+            let wasm =
+                multipart::Part::reader_with_length(file, bytes).mime_str("application/wasm");
             let (Ok(json), Ok(wasm)) = (json, wasm) else {
                 return Err(Failure::unexpected("The upload cannot be put together."));
             };
@@ -224,7 +243,8 @@ fn open(path: &Path, bar: &ProgressBar) -> Result<(Counted, u64), Failure> {
     let meta = file.metadata().map_err(failed)?;
     if meta.is_dir() {
         let path: PathBuf = path.to_owned();
-        return Err(Failure::usage("This is a folder, not a file.", "Give a file.").at(path.display().to_string()));
+        return Err(Failure::usage("This is a folder, not a file.", "Give a file.")
+            .at(path.display().to_string()));
     }
     bar.set_length(meta.len());
     bar.set_position(0);
@@ -264,9 +284,10 @@ fn without_query(url: &Url) -> String {
 
 fn idempotency_key() -> Result<String, Failure> {
     let mut bytes = [0_u8; KEY_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::unexpected(format!("The system gives no random numbers: {error}.")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::unexpected(format!("The system gives no random numbers: {error}."))
+    })?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
 
 /// Credentials for third parties
 #[derive(Debug, Subcommand)]
-pub enum ConnectionsCommand {
+pub(crate) enum ConnectionsCommand {
     /// Adds one; the secret comes from stdin or --secret-file
     Add {
         /// Its name
@@ -62,14 +62,16 @@ const CONNECTIONS: &[Column] = &[
 ];
 
 /// `venn connections`
-pub fn run(session: &Session, command: &ConnectionsCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(), Failure> {
     let org = session.org()?;
     match command {
         ConnectionsCommand::Add { name, host, kind, secret_file } => {
             let secret = ask::secret(secret_file.as_deref(), "The secret")?;
-            let body = json!({ "name": name, "kind": kind, "host": host, "secret": secret.as_str() });
+            let body =
+                json!({ "name": name, "kind": kind, "host": host, "secret": secret.as_str() });
             let reply = session.post(&["organizations", org, "connections"], &body)?;
-            session.show(&reply, |it| format!("{name} ({}) is kept, for {host} only.", text(it, "id")))
+            session
+                .show(&reply, |it| format!("{name} ({}) is kept, for {host} only.", text(it, "id")))
         }
         ConnectionsCommand::List { page } => {
             let segments = ["organizations", org, "connections"];
@@ -81,11 +83,13 @@ pub fn run(session: &Session, command: &ConnectionsCommand) -> Result<(), Failur
             let secret = ask::secret(secret_file.as_deref(), "The new secret")?;
             let segments = ["organizations", org, "connections", &id, "secret"];
             let reply = session.put(&segments, &json!({ "secret": secret.as_str() }))?;
-            session.show(&reply, |_| format!("{connection} has a new secret, from the next call on."))
+            session
+                .show(&reply, |_| format!("{connection} has a new secret, from the next call on."))
         }
         ConnectionsCommand::Remove { connection } => {
             let id = input::connection(session, connection)?;
-            let question = format!("Remove {connection} ({id})? Installs that use it stop working.");
+            let question =
+                format!("Remove {connection} ({id})? Installs that use it stop working.");
             ask::confirm(session, &question, "It was not removed.")?;
             let reply = session.delete(&["organizations", org, "connections", &id])?;
             session.show(&reply, |_| format!("{connection} is removed."))

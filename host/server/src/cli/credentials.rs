@@ -17,20 +17,20 @@ use super::{exit::Exit, output::failure::Failure};
 
 /// All profiles.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// By name.
-    pub profiles: BTreeMap<String, Profile>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
 }
 
 /// One kept login.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// The server's address.
-    pub server: String,
+    pub(crate) server: String,
     /// The token.
-    pub token: String,
+    pub(crate) token: String,
     /// The slug of the organization that the token is for.
-    pub organization: String,
+    pub(crate) organization: String,
 }
 
 impl fmt::Debug for Profile {
@@ -44,9 +44,11 @@ impl fmt::Debug for Profile {
 }
 
 /// Where the file is.
-pub fn path() -> Result<PathBuf, Failure> {
-    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let config = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
+pub(crate) fn path() -> Result<PathBuf, Failure> {
+    let folder =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let config =
+        folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
     let config = config.ok_or_else(|| {
         Failure::usage(
             "There is no folder for the credentials: neither XDG_CONFIG_HOME nor HOME is set.",
@@ -57,7 +59,7 @@ pub fn path() -> Result<PathBuf, Failure> {
 }
 
 /// Reads the file; one that is not there has no profiles.
-pub fn read(path: &Path) -> Result<Credentials, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Credentials, Failure> {
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Credentials::default()),
@@ -75,14 +77,22 @@ pub fn read(path: &Path) -> Result<Credentials, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::file(path, "read", &error))?;
     serde_json::from_str(&text).map_err(|error| {
         // The position only: the parser's text can quote what it read.
-        let what = format!("The credentials cannot be understood (line {}, column {}).", error.line(), error.column());
-        Failure::new(Exit::NotLoggedIn, what, "Remove the file and log in again: `venn login --server URL`.")
-            .at(path.display().to_string())
+        let what = format!(
+            "The credentials cannot be understood (line {}, column {}).",
+            error.line(),
+            error.column()
+        );
+        Failure::new(
+            Exit::NotLoggedIn,
+            what,
+            "Remove the file and log in again: `venn login --server URL`.",
+        )
+        .at(path.display().to_string())
     })
 }
 
 /// Writes beside, then renames: who reads meanwhile sees the old or the new.
-pub fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
+pub(crate) fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::file(path, "written", &error);
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
@@ -91,8 +101,12 @@ pub fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(credentials).map_err(|error| failed(error.into()))?;
     // `create_new`: a file that somebody else put there would keep its mode.
     let _ = fs::remove_file(&beside);
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(failed)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(failed)?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)
 }
@@ -117,7 +131,10 @@ mod tests {
         let path = folder.path().join("venn/credentials.json");
         write(&path, &one()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         assert_eq!(read(&path).unwrap().profiles["default"].token, "venn_x_secret");
         // Written again over an open one: the new file is closed too.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();

@@ -17,7 +17,7 @@ use super::{
 
 /// Events on their way to installs
 #[derive(Debug, Subcommand)]
-pub enum DeliveriesCommand {
+pub(crate) enum DeliveriesCommand {
     /// Lists deliveries
     List {
         /// Only to this install, by id or name
@@ -68,13 +68,15 @@ const DELIVERY: &[Field] = &[
 ];
 
 /// `venn deliveries`
-pub fn run(session: &Session, command: &DeliveriesCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, command: &DeliveriesCommand) -> Result<(), Failure> {
     let org = session.org()?;
     match command {
         DeliveriesCommand::List { install, state, page } => {
             let install = install.as_ref().map(|name| input::install(session, name)).transpose()?;
             let segments = ["organizations", org, "deliveries"];
-            let call = Call::new(Method::GET, &segments).with("install", install).with("state", state.as_ref());
+            let call = Call::new(Method::GET, &segments)
+                .with("install", install)
+                .with("state", state.as_ref());
             session.listing(&call, page, DELIVERIES, "No deliveries.")
         }
         DeliveriesCommand::Show { delivery } => {
@@ -82,7 +84,8 @@ pub fn run(session: &Session, command: &DeliveriesCommand) -> Result<(), Failure
             session.show(&reply, |it| session.out.fields(it, DELIVERY))
         }
         DeliveriesCommand::Redeliver { delivery } => {
-            let reply = session.post(&["organizations", org, "deliveries", delivery, "redeliver"], &json!({}))?;
+            let reply = session
+                .post(&["organizations", org, "deliveries", delivery, "redeliver"], &json!({}))?;
             session.show(&reply, |it| format!("{delivery} is {}.", text(it, "state")))
         }
     }

@@ -4,23 +4,25 @@
 //! meaning: scripts depend on them.
 use std::process::ExitCode;
 
+use super::output::put;
+
 macro_rules! exits {
     ($($name:ident = $code:literal, $words:literal;)*) => {
         /// How the command ended, for scripts.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Exit { $(#[doc = $words] $name),* }
+        pub(crate) enum Exit { $(#[doc = $words] $name),* }
 
         impl Exit {
             /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The process's exit code.
-            pub const fn code(self) -> u8 {
+            pub(crate) const fn code(self) -> u8 {
                 match self { $(Self::$name => $code),* }
             }
 
             /// What it means.
-            pub const fn words(self) -> &'static str {
+            pub(crate) const fn words(self) -> &'static str {
                 match self { $(Self::$name => $words),* }
             }
         }
@@ -42,7 +44,7 @@ exits! {
 
 impl Exit {
     /// The exit for an answer of the API that is an error.
-    pub fn of_problem(status: u16, code: &str) -> Self {
+    pub(crate) fn of_problem(status: u16, code: &str) -> Self {
         match (status, code) {
             (_, "check-failed") => Self::Differs,
             (401, _) => Self::NotLoggedIn,
@@ -61,10 +63,10 @@ impl From<Exit> for ExitCode {
 }
 
 /// The table as it stands at the end of `--help`.
-pub fn help() -> String {
+pub(crate) fn help() -> String {
     let mut text = String::from("Exit codes:\n");
     for exit in Exit::ALL {
-        text.push_str(&format!("  {}  {}\n", exit.code(), exit.words()));
+        put!(text, "  {}  {}\n", exit.code(), exit.words());
     }
     text
 }

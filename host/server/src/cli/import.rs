@@ -17,6 +17,7 @@ use super::{
     output::{
         Output,
         failure::Failure,
+        put,
         table::{Column, Field},
         value::{list, number, raw, text},
     },
@@ -31,7 +32,7 @@ const PROBLEMS_SHOWN: usize = 20;
 
 /// Imports an account list
 #[derive(Debug, Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The list, a CSV file
     file: PathBuf,
     /// What happens to accounts that are not in the list: `replace` removes them
@@ -82,11 +83,12 @@ const PROBLEMS: &[Column] = &[
 ];
 
 /// `venn import`
-pub fn run(session: &Session, args: &ImportArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &ImportArgs) -> Result<(), Failure> {
     let columns = args.columns.as_ref().map(|text| input::json(text, "--columns")).transpose()?;
     let stages = args.stages.as_ref().map(|text| read_stages(text)).transpose()?;
     if !args.file.is_file() {
-        return Err(Failure::usage("There is no such file.", "Check the path.").at(args.file.display().to_string()));
+        return Err(Failure::usage("There is no such file.", "Check the path.")
+            .at(args.file.display().to_string()));
     }
     let file_name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let org = session.org()?;
@@ -106,10 +108,15 @@ fn read_stages(argument: &str) -> Result<Value, Failure> {
     if argument.starts_with(['{', '@']) {
         return input::json(argument, "--stages");
     }
-    let pairs: Result<Map<String, Value>, String> =
-        argument.split(',').map(|part| input::pair(part).map(|(stage, key)| (stage, Value::String(key)))).collect();
+    let pairs: Result<Map<String, Value>, String> = argument
+        .split(',')
+        .map(|part| input::pair(part).map(|(stage, key)| (stage, Value::String(key))))
+        .collect();
     pairs.map(Value::Object).map_err(|reason| {
-        Failure::usage(format!("--stages: {reason}."), "For example --stages 'VIP=key-accounts,Won=customers'.")
+        Failure::usage(
+            format!("--stages: {reason}."),
+            "For example --stages 'VIP=key-accounts,Won=customers'.",
+        )
     })
 }
 
@@ -145,7 +152,9 @@ fn decide(session: &Session, org: &str, id: &str, import: &Value) -> Result<Repl
     // The problems may be why so much would go: they are shown before the question.
     session.out.note(&problems(&session.out, import));
     let question = text(import, "confirm.question");
-    if let Err(no) = ask::confirm(session, &question, "The import was cancelled; nothing was changed.") {
+    if let Err(no) =
+        ask::confirm(session, &question, "The import was cancelled; nothing was changed.")
+    {
         session.post(&["organizations", org, "imports", id, "cancel"], &json!({}))?;
         return Err(no);
     }
@@ -164,7 +173,10 @@ fn render(out: &Output, import: &Value) -> String {
     let mut text_out = out.fields(import, DONE);
     for stage in list(import, "unknown_stages") {
         let (name, rows) = (text(stage, "stage"), text(stage, "rows"));
-        text_out.push_str(&format!("The stage `{name}` ({rows} rows) is not known: it counts as a prospect. Map it with --stages.\n"));
+        put!(
+            text_out,
+            "The stage `{name}` ({rows} rows) is not known: it counts as a prospect. Map it with --stages.\n"
+        );
     }
     text_out + &problems(out, import)
 }
@@ -178,7 +190,11 @@ fn problems(out: &Output, import: &Value) -> String {
     let total = number(import, "problems_total");
     let mut text = format!("\n{total} problems:\n{}", out.table(&shown, PROBLEMS));
     if total > shown.len() as u64 {
-        text.push_str(&format!("… and {} more: --json lists those that are kept.\n", total - shown.len() as u64));
+        put!(
+            text,
+            "… and {} more: --json lists those that are kept.\n",
+            total - shown.len() as u64
+        );
     }
     text
 }
@@ -189,11 +205,23 @@ fn ended(import: &Value) -> Result<(), Failure> {
         "done" => Ok(()),
         "cancelled" => Err(Failure::cancelled("The import was cancelled; nothing was changed.")),
         _ => {
-            let reason = [raw(import, "error.detail"), raw(import, "error.reason"), raw(import, "error.code")];
-            let reason = reason.into_iter().find(|reason| !reason.is_empty()).unwrap_or("no reason is known");
+            let reason = [
+                raw(import, "error.detail"),
+                raw(import, "error.reason"),
+                raw(import, "error.code"),
+            ];
+            let reason = reason
+                .into_iter()
+                .find(|reason| !reason.is_empty())
+                .unwrap_or("no reason is known");
             let next = [raw(import, "error.next_step"), "Correct the file and import it again."];
             let next = next.into_iter().find(|next| !next.is_empty()).unwrap_or_default();
-            Err(Failure::new(Exit::Refused, format!("The import failed, nothing was changed: {reason}"), next).at(id))
+            Err(Failure::new(
+                Exit::Refused,
+                format!("The import failed, nothing was changed: {reason}"),
+                next,
+            )
+            .at(id))
         }
     }
 }
@@ -207,7 +235,10 @@ mod tests {
     fn stages_are_pairs_or_json() {
         let expected = json!({"VIP": "key-accounts", "Closed Won": "customers"});
         assert_eq!(read_stages("VIP=key-accounts,Closed Won=customers").unwrap(), expected);
-        assert_eq!(read_stages(r#"{"VIP":"key-accounts","Closed Won":"customers"}"#).unwrap(), expected);
+        assert_eq!(
+            read_stages(r#"{"VIP":"key-accounts","Closed Won":"customers"}"#).unwrap(),
+            expected
+        );
         assert_eq!(
             read_stages("VIP").unwrap_err().to_string(),
             "error: --stages: expected NAME=VALUE.\n  next: For example --stages 'VIP=key-accounts,Won=customers'."

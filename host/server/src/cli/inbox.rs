@@ -8,6 +8,7 @@ use super::{
     output::{
         Paint,
         failure::Failure,
+        put,
         table::Column,
         value::{is_true, list, moment, raw, text},
     },
@@ -16,7 +17,7 @@ use super::{
 
 /// Shows what waits for somebody in this organization
 #[derive(Debug, Args)]
-pub struct InboxArgs {
+pub(crate) struct InboxArgs {
     /// Equal failures, grouped, instead of the single steps
     #[arg(long)]
     incidents: bool,
@@ -26,7 +27,7 @@ pub struct InboxArgs {
 
 /// Shows who changed or read what
 #[derive(Debug, Args)]
-pub struct AuditArgs {
+pub(crate) struct AuditArgs {
     /// Only actions that start so, for example grant
     #[arg(long, value_name = "PREFIX")]
     action: Option<String>,
@@ -37,9 +38,11 @@ pub struct AuditArgs {
 const INCIDENTS: &[Column] = &[
     Column::whole("INCIDENT", "id"),
     Column::state("STATE", "state"),
+    Column::text("PLUGIN", "plugin"),
     Column::text("CLASS", "class"),
-    Column::text("TITLE", "title"),
+    Column::text("KIND", "kind"),
     Column::number("RUNS", "runs"),
+    Column::whole("NEWEST RUN", "last_run"),
     Column::moment("LAST", "last_at"),
 ];
 
@@ -52,11 +55,16 @@ const AUDIT: &[Column] = &[
 ];
 
 /// `venn inbox`
-pub fn run(session: &Session, args: &InboxArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &InboxArgs) -> Result<(), Failure> {
     let org = session.org()?;
     if args.incidents {
         let segments = ["organizations", org, "incidents"];
-        return session.listing(&Call::new(Method::GET, &segments), &args.page, INCIDENTS, "No incidents.");
+        return session.listing(
+            &Call::new(Method::GET, &segments),
+            &args.page,
+            INCIDENTS,
+            "No incidents.",
+        );
     }
     let segments = ["organizations", org, "inbox"];
     let reply = session.page(&Call::new(Method::GET, &segments), &args.page)?;
@@ -69,29 +77,34 @@ fn render(inbox: &Value, paint: Paint) -> String {
         return "Nothing waits for you.".to_owned();
     }
     let entry = |item: &Value| {
-        let owner = if is_true(item, "is_owner") { paint.yellow("for you to do") } else { "for you to know".to_owned() };
+        let owner = if is_true(item, "is_owner") {
+            paint.yellow("for you to do")
+        } else {
+            "for you to know".to_owned()
+        };
         let title = paint.bold(&text(item, "title"));
         let at = moment(item, "created_at");
-        let mut out = format!("{title}\n  {at}  {}  {owner}\n  {}\n", text(item, "kind"), text(item, "text"));
+        let mut out =
+            format!("{title}\n  {at}  {}  {owner}\n  {}\n", text(item, "kind"), text(item, "text"));
         for (name, path) in [("what to do", "detail.answer"), ("to fix", "detail.field")] {
             if !text(item, path).starts_with('-') {
-                out.push_str(&format!("  {name}: {}\n", text(item, path)));
+                put!(out, "  {name}: {}\n", text(item, path));
             }
         }
         if !raw(item, "run").is_empty() {
-            out.push_str(&format!("  run: {}\n", text(item, "run")));
+            put!(out, "  run: {}\n", text(item, "run"));
         }
         out
     };
     let mut out = items.iter().map(entry).collect::<Vec<_>>().join("\n");
     if !raw(inbox, "next").is_empty() {
-        out.push_str(&format!("\nThere is more: add --all, or --cursor {}\n", text(inbox, "next")));
+        put!(out, "\nThere is more: add --all, or --cursor {}\n", text(inbox, "next"));
     }
     out
 }
 
 /// `venn audit`
-pub fn audit(session: &Session, args: &AuditArgs) -> Result<(), Failure> {
+pub(crate) fn audit(session: &Session, args: &AuditArgs) -> Result<(), Failure> {
     let segments = ["organizations", session.org()?, "audit"];
     let call = Call::new(Method::GET, &segments).with("action", args.action.as_ref());
     session.listing(&call, &args.page, AUDIT, "The audit has no such entries.")

@@ -16,32 +16,38 @@ use super::{
 };
 
 /// Reads `JSON` or `@FILE`.
-pub fn json(argument: &str, what: &str) -> Result<Value, Failure> {
+pub(crate) fn json(argument: &str, what: &str) -> Result<Value, Failure> {
     let Some(path) = argument.strip_prefix('@') else { return parse(argument, what) };
     json_file(Path::new(path), what)
 }
 
 /// Reads a file of JSON.
-pub fn json_file(path: &Path, what: &str) -> Result<Value, Failure> {
+pub(crate) fn json_file(path: &Path, what: &str) -> Result<Value, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::file(path, "read", &error))?;
     parse(&text, what).map_err(|failure| failure.at(path.display().to_string()))
 }
 
 fn parse(text: &str, what: &str) -> Result<Value, Failure> {
-    serde_json::from_str(text)
-        .map_err(|error| Failure::usage(format!("{what} is not JSON: {error}."), "Give JSON, or @FILE with JSON in it."))
+    serde_json::from_str(text).map_err(|error| {
+        Failure::usage(
+            format!("{what} is not JSON: {error}."),
+            "Give JSON, or @FILE with JSON in it.",
+        )
+    })
 }
 
 /// For clap: splits `name=value`.
-pub fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
         _ => Err("expected NAME=VALUE".to_owned()),
     }
 }
 
 /// Items of a listing under the organization, all pages.
-pub fn all_of(session: &Session, noun: &str) -> Result<Vec<Value>, Failure> {
+pub(crate) fn all_of(session: &Session, noun: &str) -> Result<Vec<Value>, Failure> {
     let segments = ["organizations", session.org()?, noun];
     let call = Call::new(Method::GET, &segments);
     let reply = session.page(&call, &Page { all: true, ..Page::default() })?;
@@ -49,7 +55,7 @@ pub fn all_of(session: &Session, noun: &str) -> Result<Vec<Value>, Failure> {
 }
 
 /// A partnership by id, or by the partner's slug: the one that has not ended.
-pub fn partnership(session: &Session, text: &str) -> Result<String, Failure> {
+pub(crate) fn partnership(session: &Session, text: &str) -> Result<String, Failure> {
     if text.starts_with("pty_") {
         return Ok(text.to_owned());
     }
@@ -57,20 +63,28 @@ pub fn partnership(session: &Session, text: &str) -> Result<String, Failure> {
     let with: Vec<&Value> = all.iter().filter(|item| raw(item, "partner.slug") == text).collect();
     let found = with.iter().find(|item| raw(item, "state") != "ended").or(with.first());
     found.map(|item| raw(item, "id").to_owned()).ok_or_else(|| {
-        not_found(format!("There is no partnership with `{text}`."), "`venn partner list` shows them; `venn partner propose SLUG` begins one.")
+        not_found(
+            format!("There is no partnership with `{text}`."),
+            "`venn partner list` shows them; `venn partner propose SLUG` begins one.",
+        )
     })
 }
 
 /// A connection by id, or by its name.
-pub fn connection(session: &Session, text: &str) -> Result<String, Failure> {
+pub(crate) fn connection(session: &Session, text: &str) -> Result<String, Failure> {
     if text.starts_with("con_") {
         return Ok(text.to_owned());
     }
-    named(session, "connections", text, "`venn connections list` shows them; `venn connections add NAME --host HOST` makes one.")
+    named(
+        session,
+        "connections",
+        text,
+        "`venn connections list` shows them; `venn connections add NAME --host HOST` makes one.",
+    )
 }
 
 /// An install by id, or by its name.
-pub fn install(session: &Session, text: &str) -> Result<String, Failure> {
+pub(crate) fn install(session: &Session, text: &str) -> Result<String, Failure> {
     if text.starts_with("ins_") {
         return Ok(text.to_owned());
     }
@@ -82,9 +96,10 @@ fn named(session: &Session, noun: &str, name: &str, next: &str) -> Result<String
     let mut found = all.iter().filter(|item| raw(item, "name") == name);
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(raw(one, "id").to_owned()),
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("More than one of the {noun} is called `{name}`."), "Give the id instead of the name."))
-        }
+        (Some(_), Some(_)) => Err(Failure::usage(
+            format!("More than one of the {noun} is called `{name}`."),
+            "Give the id instead of the name.",
+        )),
         (None, _) => Err(not_found(format!("None of the {noun} is called `{name}`."), next)),
     }
 }

@@ -14,6 +14,7 @@ use super::{
     input,
     output::{
         failure::Failure,
+        put,
         value::{is_true, list, raw, text},
     },
     session::Session,
@@ -24,7 +25,7 @@ mod grant;
 
 /// Installs a plugin
 #[derive(Debug, Args)]
-pub struct InstallArgs {
+pub(crate) struct InstallArgs {
     /// The plugin's name in the marketplace
     plugin: String,
     /// The install's name: two portals, two installs
@@ -60,7 +61,7 @@ pub struct InstallArgs {
 }
 
 /// `venn install`
-pub fn run(session: &Session, args: &InstallArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &InstallArgs) -> Result<(), Failure> {
     let org = session.org()?;
     let plugin = session.get(&["marketplace", "plugins", &args.plugin])?.value;
     let config = input::json(&args.config, "--config")?;
@@ -78,41 +79,54 @@ pub fn run(session: &Session, args: &InstallArgs) -> Result<(), Failure> {
     let mut reply = session.post(&["organizations", org, "installs"], &body)?;
     let id = raw(&reply.value, "id").to_owned();
     if args.enable {
-        reply = enable(session, org, &id).map_err(|failure| {
+        reply = enable(session, org, &id).inspect_err(|_| {
             // The install is there; who types the command again would make a second one.
             session.out.note(&format!("It is installed as {id}, but not enabled."));
-            failure
         })?;
     }
     session.show(&reply, |install| {
         let (name, state) = (text(install, "name"), text(install, "state"));
         let mut out = format!("{name} ({id}) is {state}.\n");
         if !args.enable {
-            out.push_str(&format!("Next: `venn installs check {id}`, then `venn installs enable {id}`.\n"));
+            put!(out, "Next: `venn installs check {id}`, then `venn installs enable {id}`.\n");
         }
         out
     })
 }
 
 /// Runs the plugin's check and enables the install.
-pub fn enable(session: &Session, org: &str, id: &str) -> Result<Reply, Failure> {
+pub(crate) fn enable(session: &Session, org: &str, id: &str) -> Result<Reply, Failure> {
     session.post(&["organizations", org, "installs", id, "enable"], &json!({}))
 }
 
-fn connections(session: &Session, plugin: &Value, args: &InstallArgs) -> Result<Map<String, Value>, Failure> {
-    let asked: Vec<&str> = list(plugin, "connections").iter().map(|item| raw(item, "name")).collect();
+fn connections(
+    session: &Session,
+    plugin: &Value,
+    args: &InstallArgs,
+) -> Result<Map<String, Value>, Failure> {
+    let asked: Vec<&str> =
+        list(plugin, "connections").iter().map(|item| raw(item, "name")).collect();
     let mut connections = Map::new();
     for (name, connection) in &args.connection {
         if !asked.contains(&name.as_str()) {
-            let next = if asked.is_empty() { "Leave --connection out.".to_owned() } else { format!("It asks for: {}.", asked.join(", ")) };
-            return Err(Failure::usage(format!("The plugin does not ask for a connection `{name}`."), next));
+            let next = if asked.is_empty() {
+                "Leave --connection out.".to_owned()
+            } else {
+                format!("It asks for: {}.", asked.join(", "))
+            };
+            return Err(Failure::usage(
+                format!("The plugin does not ask for a connection `{name}`."),
+                next,
+            ));
         }
         connections.insert(name.clone(), input::connection(session, connection)?.into());
     }
     if let Some(missing) = asked.iter().find(|name| !connections.contains_key(**name)) {
         return Err(Failure::usage(
             format!("The plugin needs the connection `{missing}`."),
-            format!("Add --connection {missing}=NAME; `venn connections list` shows those that there are."),
+            format!(
+                "Add --connection {missing}=NAME; `venn connections list` shows those that there are."
+            ),
         ));
     }
     Ok(connections)
@@ -120,7 +134,11 @@ fn connections(session: &Session, plugin: &Value, args: &InstallArgs) -> Result<
 
 /// What of a list in the marketplace's answer is approved, by one of its keys.
 fn approved<'a>(plugin: &'a Value, what: &str, key: &str) -> Vec<&'a str> {
-    list(plugin, what).iter().filter(|item| is_true(item, "approved")).map(|item| raw(item, key)).collect()
+    list(plugin, what)
+        .iter()
+        .filter(|item| is_true(item, "approved"))
+        .map(|item| raw(item, key))
+        .collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::{
 
 /// The organization's installs
 #[derive(Debug, Subcommand)]
-pub enum InstallsCommand {
+pub(crate) enum InstallsCommand {
     /// Lists installs
     List {
         #[command(flatten)]
@@ -82,7 +82,7 @@ pub enum InstallsCommand {
 
 /// Which install.
 #[derive(Debug, Args)]
-pub struct Which {
+pub(crate) struct Which {
     /// The install's id or name
     install: String,
 }
@@ -113,26 +113,44 @@ const INSTALL: &[Field] = &[
     Field::moment("Enabled", "enabled_at"),
 ];
 
-const FINDINGS: &[Column] =
-    &[Column::state("LEVEL", "level"), Column::text("FIELD", "field"), Column::text("MESSAGE", "message")];
+const FINDINGS: &[Column] = &[
+    Column::state("LEVEL", "level"),
+    Column::text("FIELD", "field"),
+    Column::text("MESSAGE", "message"),
+];
 
 /// `venn installs`
-pub fn run(session: &Session, command: &InstallsCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Failure> {
     let org = session.org()?;
     let id = |which: &Which| input::install(session, &which.install);
     match command {
         InstallsCommand::List { page } => {
             let segments = ["organizations", org, "installs"];
-            let empty = "Nothing is installed. `venn install PLUGIN --name NAME` installs a plugin.";
+            let empty =
+                "Nothing is installed. `venn install PLUGIN --name NAME` installs a plugin.";
             session.listing(&Call::new(Method::GET, &segments), page, INSTALLS, empty)
         }
-        InstallsCommand::Show(which) => show(session, &session.get(&["organizations", org, "installs", &id(which)?])?),
-        InstallsCommand::Check(which) => check(session, &act(session, org, &id(which)?, "check", &json!({}))?),
-        InstallsCommand::Enable(which) => show(session, &install::enable(session, org, &id(which)?)?),
-        InstallsCommand::Pause(which) => show(session, &act(session, org, &id(which)?, "pause", &json!({}))?),
-        InstallsCommand::Resume(which) => show(session, &act(session, org, &id(which)?, "resume", &json!({}))?),
-        InstallsCommand::Grant { which, set } => replace(session, org, &id(which)?, "grant", &input::json(set, "--set")?),
-        InstallsCommand::Config { which, set } => replace(session, org, &id(which)?, "config", &input::json(set, "--set")?),
+        InstallsCommand::Show(which) => {
+            show(session, &session.get(&["organizations", org, "installs", &id(which)?])?)
+        }
+        InstallsCommand::Check(which) => {
+            check(session, &act(session, org, &id(which)?, "check", &json!({}))?)
+        }
+        InstallsCommand::Enable(which) => {
+            show(session, &install::enable(session, org, &id(which)?)?)
+        }
+        InstallsCommand::Pause(which) => {
+            show(session, &act(session, org, &id(which)?, "pause", &json!({}))?)
+        }
+        InstallsCommand::Resume(which) => {
+            show(session, &act(session, org, &id(which)?, "resume", &json!({}))?)
+        }
+        InstallsCommand::Grant { which, set } => {
+            replace(session, org, &id(which)?, "grant", &input::json(set, "--set")?)
+        }
+        InstallsCommand::Config { which, set } => {
+            replace(session, org, &id(which)?, "config", &input::json(set, "--set")?)
+        }
         InstallsCommand::Connections { which, set } => {
             let mut connections = Map::new();
             for (name, connection) in set {
@@ -140,11 +158,14 @@ pub fn run(session: &Session, command: &InstallsCommand) -> Result<(), Failure> 
             }
             replace(session, org, &id(which)?, "connections", &Value::Object(connections))
         }
-        InstallsCommand::Upgrade { which, release } => {
-            show(session, &act(session, org, &id(which)?, "upgrade", &json!({ "release": release }))?)
-        }
+        InstallsCommand::Upgrade { which, release } => show(
+            session,
+            &act(session, org, &id(which)?, "upgrade", &json!({ "release": release }))?,
+        ),
         InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
-        InstallsCommand::Backfill { which, partner } => backfill(session, org, &id(which)?, partner),
+        InstallsCommand::Backfill { which, partner } => {
+            backfill(session, org, &id(which)?, partner)
+        }
     }
 }
 
@@ -152,12 +173,19 @@ fn act(session: &Session, org: &str, id: &str, verb: &str, body: &Value) -> Resu
     session.post(&["organizations", org, "installs", id, verb], body)
 }
 
-fn replace(session: &Session, org: &str, id: &str, what: &str, value: &Value) -> Result<(), Failure> {
+fn replace(
+    session: &Session,
+    org: &str,
+    id: &str,
+    what: &str,
+    value: &Value,
+) -> Result<(), Failure> {
     show(session, &session.put(&["organizations", org, "installs", id, what], value)?)
 }
 
 fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
-    session.show(reply, |install| session.out.fields(install, INSTALL) + &findings(session, install))
+    session
+        .show(reply, |install| session.out.fields(install, INSTALL) + &findings(session, install))
 }
 
 fn findings(session: &Session, install: &Value) -> String {
@@ -175,7 +203,8 @@ fn check(session: &Session, reply: &Reply) -> Result<(), Failure> {
         return Ok(());
     }
     let next = "Correct what the findings name, then check again.";
-    Err(Failure::new(Exit::Differs, "The plugin's check did not pass.", next).at(text(&reply.value, "id")))
+    Err(Failure::new(Exit::Differs, "The plugin's check did not pass.", next)
+        .at(text(&reply.value, "id")))
 }
 
 fn uninstall(session: &Session, org: &str, id: &str, name: &str) -> Result<(), Failure> {
@@ -190,7 +219,8 @@ fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(),
     let segments = ["organizations", org, "installs", id, "backfill"];
     let call = Call::new(Method::GET, &segments).with("partnership", Some(&partnership));
     let asked = session.call(&call, &Send::Nothing)?;
-    let question = format!("Hand {} overlaps with {partner} to the plugin?", text(&asked.value, "overlaps"));
+    let question =
+        format!("Hand {} overlaps with {partner} to the plugin?", text(&asked.value, "overlaps"));
     ask::confirm(session, &question, "Nothing was handed over.")?;
     let reply = act(session, org, id, "backfill", &json!({ "partnership": partnership }))?;
     session.show(&reply, |value| {

@@ -20,9 +20,9 @@ use super::{
 /// Keeps a token for the commands that follow
 ///
 /// The token comes from --token-file, from --token, or from stdin. It is
-/// checked, then kept in $XDG_CONFIG_HOME/venn/credentials.json (mode 0600).
+/// checked, then kept in `$XDG_CONFIG_HOME/venn/credentials.json` (mode 0600).
 #[derive(Debug, Args)]
-pub struct LoginArgs {
+pub(crate) struct LoginArgs {
     /// The token; other users of this machine can see it there: prefer stdin
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
     token: Option<String>,
@@ -40,7 +40,7 @@ const ME: &[Field] = &[
 ];
 
 /// `venn login`
-pub fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
+pub(crate) fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
     let server = session.global.server.clone().unwrap_or_else(|| SERVER.to_owned());
     let token = match args.token {
         Some(token) => Zeroizing::new(token),
@@ -59,7 +59,8 @@ pub fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
     kept.profiles.insert(session.global.profile.clone(), profile);
     credentials::write(&path, &kept)?;
     session.show(&me, |me| {
-        let (name, org, role) = (text(me, "user.name"), text(me, "organization.name"), text(me, "role"));
+        let (name, org, role) =
+            (text(me, "user.name"), text(me, "organization.name"), text(me, "role"));
         let (profile, file) = (&session.global.profile, path.display());
         format!("Logged in as {name}, {role} of {org}. Kept as `{profile}` in {file}.")
     })
@@ -75,7 +76,7 @@ fn warn_if_open(session: &Session, client: &Client) {
 }
 
 /// `venn whoami`
-pub fn whoami(session: &Session) -> Result<(), Failure> {
+pub(crate) fn whoami(session: &Session) -> Result<(), Failure> {
     let me: Reply = session.get(&["me"])?;
     session.show(&me, |me: &Value| session.out.fields(me, ME))
 }

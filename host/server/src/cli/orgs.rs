@@ -13,7 +13,7 @@ use super::{
 
 /// Organizations, members and tokens
 #[derive(Debug, Subcommand)]
-pub enum OrgsCommand {
+pub(crate) enum OrgsCommand {
     /// Makes an organization with its first admin (platform admins)
     Create(CreateArgs),
     /// Lists organizations: the directory where partners find each other
@@ -29,7 +29,7 @@ pub enum OrgsCommand {
 
 /// Makes an organization
 #[derive(Debug, Args)]
-pub struct CreateArgs {
+pub(crate) struct CreateArgs {
     /// Its slug, as it stands in addresses
     slug: String,
     /// Its name; else the slug
@@ -51,7 +51,7 @@ pub struct CreateArgs {
 
 /// Members
 #[derive(Debug, Args)]
-pub struct MembersArgs {
+pub(crate) struct MembersArgs {
     /// Adds a member with this address
     #[arg(long, value_name = "E-MAIL", requires = "role", conflicts_with = "remove")]
     add: Option<String>,
@@ -70,7 +70,7 @@ pub struct MembersArgs {
 
 /// Tokens
 #[derive(Debug, Args)]
-pub struct TokensArgs {
+pub(crate) struct TokensArgs {
     /// Makes a token of this name
     #[arg(long, value_name = "NAME", requires = "scope", conflicts_with = "revoke")]
     create: Option<String>,
@@ -113,12 +113,15 @@ const TOKENS: &[Column] = &[
 ];
 
 /// `venn orgs`
-pub fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
     match command {
         OrgsCommand::Create(args) => create(session, args),
-        OrgsCommand::List { page } => {
-            session.listing(&Call::new(Method::GET, &["directory"]), page, ORGS, "There are no organizations.")
-        }
+        OrgsCommand::List { page } => session.listing(
+            &Call::new(Method::GET, &["directory"]),
+            page,
+            ORGS,
+            "There are no organizations.",
+        ),
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
     }
@@ -126,7 +129,10 @@ pub fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
 
 fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
     if !args.customer && !args.publisher {
-        return Err(Failure::usage("The organization would be neither customer nor publisher.", "Add --customer, --publisher or both."));
+        return Err(Failure::usage(
+            "The organization would be neither customer nor publisher.",
+            "Add --customer, --publisher or both.",
+        ));
     }
     let body = json!({
         "slug": args.slug, "name": args.name.as_ref().unwrap_or(&args.slug),
@@ -135,7 +141,12 @@ fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
     });
     let reply = session.post(&["organizations"], &body)?;
     session.show(&reply, |it| {
-        format!("{} ({}) is there.\n{}", args.slug, text(it, "organization.id"), once(it, &args.admin_email))
+        format!(
+            "{} ({}) is there.\n{}",
+            args.slug,
+            text(it, "organization.id"),
+            once(it, &args.admin_email)
+        )
     })
 }
 
@@ -153,18 +164,28 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
     let segments = ["organizations", org, "members"];
     if let Some(email) = &args.add {
         let name = args.name.as_ref().unwrap_or(email);
-        let reply = session.post(&segments, &json!({ "email": email, "name": name, "role": args.role }))?;
+        let reply =
+            session.post(&segments, &json!({ "email": email, "name": name, "role": args.role }))?;
         return session.show(&reply, |it| {
             let user = text(it, "user.id");
             format!("{email} ({user}) is a member. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
         });
     }
     if let Some(user) = &args.remove {
-        ask::confirm(session, &format!("Remove {user} from {org}? Their tokens end."), "Nobody was removed.")?;
+        ask::confirm(
+            session,
+            &format!("Remove {user} from {org}? Their tokens end."),
+            "Nobody was removed.",
+        )?;
         let reply = session.delete(&["organizations", org, "members", user])?;
         return session.show(&reply, |_| format!("{user} is no member any more."));
     }
-    session.listing(&Call::new(Method::GET, &segments), &args.page, MEMBERS, "There are no members.")
+    session.listing(
+        &Call::new(Method::GET, &segments),
+        &args.page,
+        MEMBERS,
+        "There are no members.",
+    )
 }
 
 fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
@@ -179,7 +200,11 @@ fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
         return session.show(&reply, |it| once(it, name));
     }
     if let Some(token) = &args.revoke {
-        ask::confirm(session, &format!("Revoke {token}? Who uses it is locked out at once."), "Nothing was revoked.")?;
+        ask::confirm(
+            session,
+            &format!("Revoke {token}? Who uses it is locked out at once."),
+            "Nothing was revoked.",
+        )?;
         let reply = session.delete(&["organizations", org, "tokens", token])?;
         return session.show(&reply, |_| format!("{token} is revoked."));
     }

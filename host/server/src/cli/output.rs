@@ -11,18 +11,28 @@ use std::io::{self, IsTerminal as _, Write as _};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-pub mod failure;
-pub mod table;
-pub mod value;
+pub(crate) mod failure;
+pub(crate) mod table;
+pub(crate) mod value;
 
 use self::{
     failure::Failure,
     table::{Column, Field},
 };
 
+/// `format!` onto the end of a text.
+macro_rules! put {
+    ($out:expr, $($text:tt)*) => {{
+        use std::fmt::Write as _;
+        // Writing to a string cannot fail.
+        let _ = write!($out, $($text)*);
+    }};
+}
+pub(super) use put;
+
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
-pub struct Paint(pub bool);
+pub(crate) struct Paint(pub(crate) bool);
 
 impl Paint {
     fn wrap(self, code: &str, text: &str) -> String {
@@ -30,48 +40,52 @@ impl Paint {
     }
 
     /// What stands out: headings.
-    pub fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.wrap("1", text)
     }
 
     /// What may be overlooked.
-    pub fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.wrap("2", text)
     }
 
     /// What failed.
-    pub fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.wrap("31", text)
     }
 
     /// What worked.
-    pub fn green(self, text: &str) -> String {
+    pub(crate) fn green(self, text: &str) -> String {
         self.wrap("32", text)
     }
 
     /// What waits for somebody.
-    pub fn yellow(self, text: &str) -> String {
+    pub(crate) fn yellow(self, text: &str) -> String {
         self.wrap("33", text)
     }
 }
 
 /// Where a command writes.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// Print the API's JSON, and nothing else, on stdout.
-    pub json: bool,
+    pub(crate) json: bool,
     /// Colour of stdout.
-    pub paint: Paint,
+    pub(crate) paint: Paint,
     /// Colour of stderr.
-    pub paint_err: Paint,
+    pub(crate) paint_err: Paint,
     /// Columns of the terminal; none where there is none.
-    pub width: Option<usize>,
+    pub(crate) width: Option<usize>,
     progress: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "whoever writes needs the session's output, so that nobody writes around it"
+)]
 impl Output {
     /// Looks at the terminal and the environment once.
-    pub fn new(json: bool, no_progress: bool) -> Self {
+    pub(crate) fn new(json: bool, no_progress: bool) -> Self {
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let width = console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
@@ -85,7 +99,7 @@ impl Output {
     }
 
     /// Writes to stdout. A reader that has gone (`| head`) is no error.
-    pub fn print(&self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         let line_end = if text.ends_with('\n') { "" } else { "\n" };
         match write!(out, "{text}{line_end}").and_then(|()| out.flush()) {
@@ -97,22 +111,22 @@ impl Output {
     }
 
     /// A note for the person, on stderr. If even that fails there is nobody to tell.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     /// A table of rows.
-    pub fn table(&self, rows: &[Value], columns: &[Column]) -> String {
+    pub(crate) fn table(&self, rows: &[Value], columns: &[Column]) -> String {
         table::render(rows, columns, self.width, self.paint)
     }
 
     /// One thing's fields, one a line.
-    pub fn fields(&self, value: &Value, fields: &[Field]) -> String {
+    pub(crate) fn fields(&self, value: &Value, fields: &[Field]) -> String {
         table::render_fields(value, fields, self.paint)
     }
 
     /// A bar over `total` bytes; invisible where nobody looks.
-    pub fn bar(&self, total_bytes: u64, label: &str) -> ProgressBar {
+    pub(crate) fn bar(&self, total_bytes: u64, label: &str) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(total_bytes), self.target());
         let style = "{msg:>12} [{wide_bar}] {bytes}/{total_bytes} {eta}";
         if let Ok(style) = ProgressStyle::with_template(style) {

@@ -16,12 +16,12 @@ use super::{
 mod mapping;
 mod rules;
 
-pub use mapping::OverlapsArgs;
-pub use rules::RulesArgs;
+pub(crate) use mapping::OverlapsArgs;
+pub(crate) use rules::RulesArgs;
 
 /// Partnerships, sharing rules and the account mapping
 #[derive(Debug, Subcommand)]
-pub enum PartnerCommand {
+pub(crate) enum PartnerCommand {
     /// Proposes a partnership to an organization
     Propose {
         /// The organization's slug
@@ -86,7 +86,7 @@ pub enum PartnerCommand {
 
 /// What a person says about a pair.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// These two are the same company
     Confirm,
     /// These two are never the same company
@@ -117,12 +117,18 @@ const PARTNERSHIP: &[Column] = &[
 ];
 
 /// `venn partner`
-pub fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
     let org = session.org()?;
     match command {
         PartnerCommand::Propose { slug } => {
-            let reply = session.post(&["organizations", org, "partnerships"], &json!({ "partner": slug }))?;
-            session.show(&reply, |it| format!("Proposed to {slug} ({}). They accept with `venn partner accept {org}`.", text(it, "id")))
+            let reply = session
+                .post(&["organizations", org, "partnerships"], &json!({ "partner": slug }))?;
+            session.show(&reply, |it| {
+                format!(
+                    "Proposed to {slug} ({}). They accept with `venn partner accept {org}`.",
+                    text(it, "id")
+                )
+            })
         }
         PartnerCommand::Accept { partner } => {
             let reply = act(session, org, partner, "accept")?;
@@ -132,7 +138,8 @@ pub fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
             })
         }
         PartnerCommand::End { partner } => {
-            let question = format!("End the partnership with {partner}? Plugins lose its data at once.");
+            let question =
+                format!("End the partnership with {partner}? Plugins lose its data at once.");
             ask::confirm(session, &question, "The partnership goes on.")?;
             let reply = act(session, org, partner, "end")?;
             session.show(&reply, |_| format!("The partnership with {partner} has ended."))
@@ -140,7 +147,12 @@ pub fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
         PartnerCommand::List { page } => {
             let segments = ["organizations", org, "partnerships"];
             let call = super::client::Call::new(reqwest::Method::GET, &segments);
-            session.listing(&call, page, PARTNERSHIPS, "No partnerships. `venn partner propose SLUG` begins one.")
+            session.listing(
+                &call,
+                page,
+                PARTNERSHIPS,
+                "No partnerships. `venn partner propose SLUG` begins one.",
+            )
         }
         PartnerCommand::Show { partner } => {
             let id = input::partnership(session, partner)?;
@@ -150,8 +162,12 @@ pub fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
         PartnerCommand::Rules(args) => rules::run(session, org, args),
         PartnerCommand::Matrix { partner } => mapping::matrix(session, org, partner),
         PartnerCommand::Overlaps(args) => mapping::overlaps(session, org, args),
-        PartnerCommand::Unpaired { partner, page } => mapping::unpaired(session, org, partner, page),
-        PartnerCommand::WhyNot { partner, account } => mapping::why_not(session, org, partner, account),
+        PartnerCommand::Unpaired { partner, page } => {
+            mapping::unpaired(session, org, partner, page)
+        }
+        PartnerCommand::WhyNot { partner, account } => {
+            mapping::why_not(session, org, partner, account)
+        }
         PartnerCommand::Pair { partner, ours, theirs, decision } => {
             let id = input::partnership(session, partner)?;
             let word = match decision {
@@ -160,8 +176,11 @@ pub fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
                 Decision::Link => "link",
             };
             let body = json!({ "our_account": ours, "their_account": theirs, "decision": word });
-            let reply = session.post(&["organizations", org, "partnerships", &id, "pairings"], &body)?;
-            session.show(&reply, |_: &Value| "It is remembered; the accounts are paired anew.".to_owned())
+            let reply =
+                session.post(&["organizations", org, "partnerships", &id, "pairings"], &body)?;
+            session.show(&reply, |_: &Value| {
+                "It is remembered; the accounts are paired anew.".to_owned()
+            })
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     output::{
         Paint,
         failure::Failure,
+        put,
         value::{is_true, list, raw, text},
     },
     session::Session,
@@ -26,7 +27,7 @@ use crate::author::build;
 
 /// Uploads a release to the gate
 #[derive(Debug, Args)]
-pub struct PublishArgs {
+pub(crate) struct PublishArgs {
     /// The plugin's folder, built with `venn build`
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -39,7 +40,7 @@ pub struct PublishArgs {
 }
 
 /// `venn publish`
-pub fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> {
     let (manifest, component) = files(args)?;
     let name = name_in(&manifest)?;
     let org = session.org()?;
@@ -56,10 +57,14 @@ fn files(args: &PublishArgs) -> Result<(Vec<u8>, PathBuf), Failure> {
     if let (Some(manifest), Some(component)) = (&args.manifest, &args.component) {
         return Ok((read_manifest(manifest)?, component.clone()));
     }
-    let built = build::built(&args.dir).map_err(|error| Failure::new(Exit::Refused, format!("{error:#}"), ""))?;
+    let built = build::built(&args.dir)
+        .map_err(|error| Failure::new(Exit::Refused, format!("{error:#}"), ""))?;
     let built = built.ok_or_else(|| {
-        Failure::usage("The plugin is not built.", "`venn build` first, or give --manifest and --component.")
-            .at(args.dir.display().to_string())
+        Failure::usage(
+            "The plugin is not built.",
+            "`venn build` first, or give --manifest and --component.",
+        )
+        .at(args.dir.display().to_string())
     })?;
     Ok((read_manifest(&built.manifest_path)?, built.component_path))
 }
@@ -81,10 +86,17 @@ fn read_manifest(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn name_in(manifest: &[u8]) -> Result<String, Failure> {
-    let value: Value = serde_json::from_slice(manifest)
-        .map_err(|error| Failure::usage(format!("The manifest is not JSON: {error}."), "Give the file that `venn build` made."))?;
+    let value: Value = serde_json::from_slice(manifest).map_err(|error| {
+        Failure::usage(
+            format!("The manifest is not JSON: {error}."),
+            "Give the file that `venn build` made.",
+        )
+    })?;
     match raw(&value, "name") {
-        "" => Err(Failure::usage("The manifest has no name.", "Write `name = \"my-plugin\"` into venn.toml.")),
+        "" => Err(Failure::usage(
+            "The manifest has no name.",
+            "Write `name = \"my-plugin\"` into venn.toml.",
+        )),
         name => Ok(name.to_owned()),
     }
 }
@@ -104,25 +116,27 @@ fn ensure_plugin(session: &Session, org: &str, name: &str) -> Result<(), Failure
 fn render(release: &Value, paint: Paint) -> String {
     let mut out = String::new();
     for finding in list(release, "gate.findings") {
-        let mark = if is_true(finding, "ok") { paint.green("ok   ") } else { paint.yellow("note ") };
-        out.push_str(&format!("{mark} {}  {}", text(finding, "check"), text(finding, "message")));
+        let mark =
+            if is_true(finding, "ok") { paint.green("ok   ") } else { paint.yellow("note ") };
+        put!(out, "{mark} {}  {}", text(finding, "check"), text(finding, "message"));
         if !is_true(finding, "ok") && !raw(finding, "hint").is_empty() {
-            out.push_str(&format!(" → {}", text(finding, "hint")));
+            put!(out, " → {}", text(finding, "hint"));
         }
         out.push('\n');
     }
     for import in list(release, "gate.imports") {
-        out.push_str(&format!("{} {}  {}\n", paint.dim("import"), text(import, "class"), text(import, "name")));
+        put!(out, "{} {}  {}\n", paint.dim("import"), text(import, "class"), text(import, "name"));
     }
     let (id, state) = (text(release, "id"), text(release, "state"));
-    out.push_str(&format!(
+    put!(
+        out,
         "Release {id}, version {}, is {state}.\n  SHA-256 {}, {} bytes\n",
         text(release, "version"),
         text(release, "digest"),
         text(release, "component_bytes"),
-    ));
+    );
     if state == "submitted" {
-        out.push_str(&format!("It waits for a platform admin: `venn approve {id}`.\n"));
+        put!(out, "It waits for a platform admin: `venn approve {id}`.\n");
     }
     out
 }

@@ -15,6 +15,7 @@ use super::{
     exit::Exit,
     output::{
         failure::Failure,
+        put,
         table::Column,
         value::{at, list, raw, text},
     },
@@ -25,7 +26,7 @@ mod show;
 
 /// The platform's review of releases
 #[derive(Debug, Subcommand)]
-pub enum ReviewCommand {
+pub(crate) enum ReviewCommand {
     /// Lists releases
     List {
         /// Only those in this state; empty for all
@@ -69,7 +70,7 @@ pub enum ReviewCommand {
 /// The ceiling is what the release's manifest asks for, without what is denied.
 /// A customer can grant less, never more.
 #[derive(Debug, Args)]
-pub struct ApproveArgs {
+pub(crate) struct ApproveArgs {
     /// The release's id, or PLUGIN@VERSION
     release: String,
     /// Leave this capability, field or host out of the ceiling (repeatable)
@@ -82,14 +83,14 @@ pub struct ApproveArgs {
 
 const RELEASES: &[Column] = &[
     Column::whole("RELEASE", "id"),
-    Column::text("PLUGIN", "manifest.name"),
+    Column::text("PLUGIN", "plugin_name"),
     Column::text("VERSION", "version"),
     Column::state("STATE", "state"),
     Column::moment("UPLOADED", "created_at"),
 ];
 
 /// `venn review`
-pub fn run(session: &Session, command: &ReviewCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Failure> {
     match command {
         ReviewCommand::List { state, page } => {
             let state = Some(state).filter(|state| !state.is_empty());
@@ -107,8 +108,13 @@ pub fn run(session: &Session, command: &ReviewCommand) -> Result<(), Failure> {
             session.show(&reply, |_| format!("Refused {}.", name_of(&found.value)))
         }
         ReviewCommand::Suspend { plugin, reason } => {
-            ask::confirm(session, &format!("Stop {plugin} for all its customers at once?"), "It was not stopped.")?;
-            let reply = session.post(&["review", "plugins", plugin, "suspend"], &json!({ "reason": reason }))?;
+            ask::confirm(
+                session,
+                &format!("Stop {plugin} for all its customers at once?"),
+                "It was not stopped.",
+            )?;
+            let reply = session
+                .post(&["review", "plugins", plugin, "suspend"], &json!({ "reason": reason }))?;
             session.show(&reply, |_| format!("{plugin} is stopped for all its customers."))
         }
         ReviewCommand::Resume { plugin } => {
@@ -119,33 +125,38 @@ pub fn run(session: &Session, command: &ReviewCommand) -> Result<(), Failure> {
 }
 
 /// `venn approve`
-pub fn approve(session: &Session, args: &ApproveArgs) -> Result<(), Failure> {
+pub(crate) fn approve(session: &Session, args: &ApproveArgs) -> Result<(), Failure> {
     let found = find(session, &args.release)?;
-    let manifest: Manifest = serde_json::from_value(at(&found.value, "manifest").clone())
-        .map_err(|error| Failure::unexpected(format!("The release's manifest cannot be understood: {error}.")))?;
+    let manifest: Manifest =
+        serde_json::from_value(at(&found.value, "manifest").clone()).map_err(|error| {
+            Failure::unexpected(format!("The release's manifest cannot be understood: {error}."))
+        })?;
     let ceiling = ceiling(&manifest, &args.deny)?;
-    let plugin = match at(&found.value, "plugin") {
-        Value::String(id) => id.clone(),
-        plugin => raw(plugin, "id").to_owned(),
-    };
-    session.put(&["review", "plugins", &plugin, "approval"], &json!(ceiling))?;
+    let plugin = raw(&found.value, "plugin");
+    session.put(&["review", "plugins", plugin, "approval"], &json!(ceiling))?;
     let reply = decide(session, raw(&found.value, "id"), true, &args.reason)?;
     session.show(&reply, |_| {
         let mut out = format!("Approved {}.\n", name_of(&found.value));
         out.push_str(&show::render_ceiling(&ceiling));
         if !args.deny.is_empty() {
-            out.push_str(&format!("Denied        {}\n", args.deny.join(", ")));
+            put!(out, "Denied        {}\n", args.deny.join(", "));
         }
         out
     })
 }
 
 fn decide(session: &Session, release: &str, go: bool, reason: &str) -> Result<Reply, Failure> {
-    session.post(&["review", "releases", release, "decision"], &json!({ "go": go, "reason": reason }))
+    session
+        .post(&["review", "releases", release, "decision"], &json!({ "go": go, "reason": reason }))
 }
 
 fn name_of(release: &Value) -> String {
-    format!("{} {} ({})", text(release, "manifest.name"), text(release, "version"), text(release, "id"))
+    format!(
+        "{} {} ({})",
+        text(release, "manifest.name"),
+        text(release, "version"),
+        text(release, "id")
+    )
 }
 
 /// A release by id, or by `PLUGIN@VERSION`.
@@ -155,14 +166,15 @@ fn find(session: &Session, release: &str) -> Result<Reply, Failure> {
     };
     let call = Call::new(Method::GET, &["review", "releases"]);
     let all = session.page(&call, &Page { all: true, ..Page::default() })?;
-    let is_it = |item: &&Value| {
-        raw(item, "version") == version
-            && [raw(item, "manifest.name"), raw(item, "plugin_name"), raw(item, "plugin.name")].contains(&name)
-    };
+    let is_it = |item: &&Value| raw(item, "version") == version && raw(item, "plugin_name") == name;
     let found = list(&all.value, "items").iter().find(is_it).map(|item| raw(item, "id").to_owned());
     let id = found.ok_or_else(|| {
         let next = "`venn review list --state ''` shows all of them.";
-        Failure::new(Exit::NotFound, format!("There is no release {version} of a plugin {name}."), next)
+        Failure::new(
+            Exit::NotFound,
+            format!("There is no release {version} of a plugin {name}."),
+            next,
+        )
     })?;
     session.get(&["review", "releases", &id])
 }
@@ -173,9 +185,11 @@ fn ceiling(manifest: &Manifest, deny: &[String]) -> Result<Approval, Failure> {
     let asked = Approval::of(manifest);
     let mut ceiling = asked.clone();
     for name in deny {
-        let capability = Capability::parse(name).filter(|capability| asked.capabilities.has(*capability));
+        let capability =
+            Capability::parse(name).filter(|capability| asked.capabilities.has(*capability));
         if let Some(capability) = capability {
-            ceiling.capabilities = ceiling.capabilities.iter().filter(|other| *other != capability).collect();
+            ceiling.capabilities =
+                ceiling.capabilities.iter().filter(|other| *other != capability).collect();
             if capability == Capability::HttpEgress {
                 ceiling.egress.clear();
             }
@@ -228,7 +242,9 @@ mod tests {
 
     fn denied(deny: &[&str]) -> Result<String, String> {
         let deny: Vec<_> = deny.iter().map(|name| (*name).to_owned()).collect();
-        ceiling(&manifest(), &deny).map(|it| json!(it).to_string()).map_err(|failure| failure.to_string())
+        ceiling(&manifest(), &deny)
+            .map(|it| json!(it).to_string())
+            .map_err(|failure| failure.to_string())
     }
 
     #[test]

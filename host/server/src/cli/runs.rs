@@ -11,6 +11,7 @@ use super::{
     output::{
         Paint,
         failure::Failure,
+        put,
         table::{Column, Field},
         value::{clean, is_true, list, moment, raw, text},
     },
@@ -20,7 +21,7 @@ use super::{
 /// Runs of plugins
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct RunsArgs {
+pub(crate) struct RunsArgs {
     #[command(subcommand)]
     command: Option<RunsCommand>,
     #[command(flatten)]
@@ -52,7 +53,7 @@ struct ListArgs {
 
 /// Shows what a run logged
 #[derive(Debug, Args)]
-pub struct LogsArgs {
+pub(crate) struct LogsArgs {
     /// The run's id
     run: String,
     /// The whole transcript: host calls, effects and usage too
@@ -62,7 +63,7 @@ pub struct LogsArgs {
 
 /// Runs a recorded run again, without network, and compares
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The run's id
     run: String,
 }
@@ -113,7 +114,7 @@ const CALLS: &[Column] = &[
 ];
 
 /// `venn runs`
-pub fn run(session: &Session, args: &RunsArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &RunsArgs) -> Result<(), Failure> {
     match &args.command {
         None => list_runs(session, &args.list),
         Some(RunsCommand::List(args)) => list_runs(session, args),
@@ -127,40 +128,52 @@ pub fn run(session: &Session, args: &RunsArgs) -> Result<(), Failure> {
 fn list_runs(session: &Session, args: &ListArgs) -> Result<(), Failure> {
     let install = args.install.as_ref().map(|name| input::install(session, name)).transpose()?;
     let segments = ["organizations", session.org()?, "runs"];
-    let call = Call::new(Method::GET, &segments).with("install", install).with("ending", args.ending.as_ref());
+    let call = Call::new(Method::GET, &segments)
+        .with("install", install)
+        .with("ending", args.ending.as_ref());
     session.listing(&call, &args.page, RUNS, "No runs.")
 }
 
 fn render(session: &Session, run: &Value) -> String {
     let mut out = session.out.fields(run, RUN);
     if let Some(verdict) = run.get("verdict").filter(|verdict| !verdict.is_null()) {
-        out.push_str(&format!("\n{}\n{}", session.out.paint.bold("Verdict"), session.out.fields(verdict, VERDICT)));
+        put!(
+            out,
+            "\n{}\n{}",
+            session.out.paint.bold("Verdict"),
+            session.out.fields(verdict, VERDICT)
+        );
         for evidence in list(verdict, "evidence") {
             let line = evidence.as_str().map_or_else(|| text(evidence, ""), clean);
-            out.push_str(&format!("  - {line}\n"));
+            put!(out, "  - {line}\n");
         }
     }
     let calls = list(run, "calls");
     if !calls.is_empty() {
-        out.push_str(&format!("\n{}", session.out.table(calls, CALLS)));
+        put!(out, "\n{}", session.out.table(calls, CALLS));
     }
     let id = text(run, "id");
-    out.push_str(&format!("\nNext: `venn logs {id}` or `venn replay {id}`\n"));
+    put!(out, "\nNext: `venn logs {id}` or `venn replay {id}`\n");
     out
 }
 
 /// `venn logs`
-pub fn logs(session: &Session, args: &LogsArgs) -> Result<(), Failure> {
+pub(crate) fn logs(session: &Session, args: &LogsArgs) -> Result<(), Failure> {
     let what = if args.transcript { "transcript" } else { "log" };
     let reply = session.get(&["organizations", session.org()?, "runs", &args.run, what])?;
     if args.transcript {
         // A transcript is text: as JSON it is one string.
-        let text = if session.out.json { json!(reply.text).to_string() } else { clean(&reply.text) };
+        let text =
+            if session.out.json { json!(reply.text).to_string() } else { clean(&reply.text) };
         return session.out.print(&text);
     }
     session.show(&reply, |log| {
         let lines = list(log, "items");
-        if lines.is_empty() { "The run logged nothing.".to_owned() } else { render_log(lines, session.out.paint) }
+        if lines.is_empty() {
+            "The run logged nothing.".to_owned()
+        } else {
+            render_log(lines, session.out.paint)
+        }
     })
 }
 
@@ -173,30 +186,33 @@ fn render_log(lines: &[Value], paint: Paint) -> String {
             "warn" => paint.yellow(&level),
             _ => paint.dim(&level),
         };
-        out.push_str(&format!("{}  {level}  {}\n", moment(line, "at"), text(line, "message")));
+        put!(out, "{}  {level}  {}\n", moment(line, "at"), text(line, "message"));
     }
     out
 }
 
 /// `venn replay`: a difference is an exit of its own.
-pub fn replay(session: &Session, args: &ReplayArgs) -> Result<(), Failure> {
-    let reply = session.post(&["organizations", session.org()?, "runs", &args.run, "replay"], &json!({}))?;
+pub(crate) fn replay(session: &Session, args: &ReplayArgs) -> Result<(), Failure> {
+    let reply = session
+        .post(&["organizations", session.org()?, "runs", &args.run, "replay"], &json!({}))?;
     session.show(&reply, |replay| render_replay(replay, session.out.paint))?;
     if raw(&reply.value, "result") == "same" || is_true(&reply.value, "same") {
         return Ok(());
     }
     let next = format!("`venn logs {} --transcript` shows what was recorded.", args.run);
-    Err(Failure::new(Exit::Differs, "The replay differs from the recorded run.", next).at(args.run.clone()))
+    Err(Failure::new(Exit::Differs, "The replay differs from the recorded run.", next)
+        .at(args.run.clone()))
 }
 
 fn render_replay(replay: &Value, paint: Paint) -> String {
     let mut out = match raw(replay, "result") {
         "same" => paint.green("The replay ended as the recorded run did."),
-        "diverged" => paint.red(&format!("The replay took another way at host call {}.", text(replay, "at_call"))),
+        "diverged" => paint
+            .red(&format!("The replay took another way at host call {}.", text(replay, "at_call"))),
         _ => paint.red("The replay made the same calls, but ended otherwise."),
     };
     if !raw(replay, "text").is_empty() {
-        out.push_str(&format!("\n{}", clean(raw(replay, "text"))));
+        put!(out, "\n{}", clean(raw(replay, "text")));
     }
     out
 }

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::ExitCode,
     sync::Arc,
 };
 
@@ -19,14 +20,19 @@ use venn_domain::{
     id::IdSource,
     time::{Clock, Timestamp},
 };
-use venn_sandbox::{EgressSettings, NameOverride};
+use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
 
-use super::{exit::Exit, input, output::failure::Failure, session::Session};
+use super::{
+    exit::Exit,
+    input,
+    output::{failure::Failure, put},
+    session::Session,
+};
 use crate::serve::{Server, Settings};
 
 /// Runs the server
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", env = "VENN_LISTEN")]
     listen: SocketAddr,
@@ -39,7 +45,7 @@ pub struct ServeArgs {
     /// Certificate authority (PEM) that is trusted for overridden hosts only
     #[arg(long, value_name = "FILE")]
     override_ca: Option<PathBuf>,
-    /// How log lines look; VENN_LOG sets what is logged
+    /// How log lines look; `VENN_LOG` sets what is logged
     #[arg(long, value_enum, default_value = "text")]
     log: LogFormat,
 }
@@ -55,12 +61,13 @@ enum LogFormat {
 
 fn name_override(text: &str) -> Result<NameOverride, String> {
     let (host, address) = input::pair(text).map_err(|_| "expected HOST=ADDR:PORT".to_owned())?;
-    let address = address.parse().map_err(|error| format!("`{address}` is no ADDR:PORT: {error}"))?;
+    let address =
+        address.parse().map_err(|error| format!("`{address}` is no ADDR:PORT: {error}"))?;
     Ok(NameOverride { host: host.to_ascii_lowercase(), address })
 }
 
 /// Serves until it is told to stop.
-pub fn run(session: &Session, args: ServeArgs) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: ServeArgs) -> Result<(), Failure> {
     start_log(args.log);
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::unexpected(format!("The runtime cannot be started: {error}.")))?;
@@ -81,6 +88,7 @@ async fn serve(session: &Session, args: ServeArgs) -> Result<(), Failure> {
         data: args.data.clone(),
         egress: EgressSettings { overrides: args.overrides, extra_ca_pem },
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
+        pool: PoolSettings::default(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds),
     })
@@ -94,18 +102,26 @@ async fn serve(session: &Session, args: ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn announce(session: &Session, address: SocketAddr, data: &Path, first_start: bool) -> Result<(), Failure> {
+fn announce(
+    session: &Session,
+    address: SocketAddr,
+    data: &Path,
+    first_start: bool,
+) -> Result<(), Failure> {
     let url = format!("http://{address}");
     let token = first_start.then(|| data.join("admin.token"));
     if session.out.json {
-        return session.out.print(&serde_json::json!({ "url": url, "admin_token_file": token }).to_string());
+        return session
+            .out
+            .print(&serde_json::json!({ "url": url, "admin_token_file": token }).to_string());
     }
     let mut text = format!("Venn is at {url}\n");
     if let Some(file) = token {
         let file = file.display();
-        text.push_str(&format!(
+        put!(
+            text,
             "This is the first start. The platform admin's token is in {file}:\n  venn login --server {url} --token-file {file}\n"
-        ));
+        );
     }
     session.out.print(&text)
 }
@@ -164,7 +180,7 @@ impl IdSource for RandomIds {
 }
 
 /// Compiles one component and ends; only `serve` calls it.
-pub fn compile_child() -> ! {
+pub(crate) fn compile_child() -> ExitCode {
     venn_sandbox::child_main()
 }
 
@@ -174,7 +190,10 @@ mod tests {
 
     #[test]
     fn an_override_names_a_host_and_an_address() {
-        let expected = NameOverride { host: "api.hubapi.com".to_owned(), address: ([127, 0, 0, 1], 9000).into() };
+        let expected = NameOverride {
+            host: "api.hubapi.com".to_owned(),
+            address: ([127, 0, 0, 1], 9000).into(),
+        };
         assert_eq!(name_override("API.hubapi.com=127.0.0.1:9000"), Ok(expected));
         assert_eq!(name_override("api.hubapi.com"), Err("expected HOST=ADDR:PORT".to_owned()));
         assert_eq!(

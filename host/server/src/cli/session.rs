@@ -19,75 +19,76 @@ use super::{
     output::{
         Output,
         failure::Failure,
+        put,
         table::Column,
         value::{list, raw, text},
     },
 };
 
 /// Where `venn serve` listens if it is not told otherwise.
-pub const SERVER: &str = "http://127.0.0.1:8080";
+pub(crate) const SERVER: &str = "http://127.0.0.1:8080";
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "For every command")]
-pub struct Global {
+pub(crate) struct Global {
     /// Address of the Venn server
     #[arg(long, global = true, value_name = "URL", env = "VENN_SERVER")]
-    pub server: Option<String>,
-    /// File that holds the token (else VENN_TOKEN, else the kept login)
+    pub(crate) server: Option<String>,
+    /// File that holds the token (else `VENN_TOKEN`, else the kept login)
     #[arg(long, global = true, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
     /// Which kept login to use
     #[arg(long, global = true, value_name = "NAME", default_value = "default")]
-    pub profile: String,
+    pub(crate) profile: String,
     /// Organization to act for, by id or slug (else the token's)
     #[arg(long, global = true, value_name = "ORG")]
-    pub org: Option<String>,
+    pub(crate) org: Option<String>,
     /// Print exactly the API's JSON, one document
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Answer every question with yes
     #[arg(long, global = true)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     /// No progress bars
     #[arg(long, global = true)]
-    pub no_progress: bool,
+    pub(crate) no_progress: bool,
 }
 
 /// Which part of a listing.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Page {
+pub(crate) struct Page {
     /// Items in one page, 1 to 200
     #[arg(long, value_name = "N")]
-    pub limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// Go on after the page before
     #[arg(long, value_name = "CURSOR")]
-    pub cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
     /// Follow all pages
     #[arg(long, conflicts_with = "cursor")]
-    pub all: bool,
+    pub(crate) all: bool,
 }
 
 /// The present command's surroundings.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     /// Global flags.
-    pub global: Global,
+    pub(crate) global: Global,
     /// Where to write.
-    pub out: Output,
+    pub(crate) out: Output,
     client: OnceCell<Client>,
     org: OnceCell<String>,
 }
 
 impl Session {
     /// Nothing is read or sent yet.
-    pub fn new(global: Global) -> Self {
+    pub(crate) fn new(global: Global) -> Self {
         let out = Output::new(global.json, global.no_progress);
         Self { global, out, client: OnceCell::new(), org: OnceCell::new() }
     }
 
     /// The client, made at first use.
-    pub fn client(&self) -> Result<&Client, Failure> {
+    pub(crate) fn client(&self) -> Result<&Client, Failure> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -109,8 +110,13 @@ impl Session {
         let name = &self.global.profile;
         let mut kept = credentials::read(&credentials::path()?)?;
         let Some(profile) = kept.profiles.remove(name) else {
-            let next = format!("`venn login --server {} --profile {name}`, or set VENN_TOKEN.", server());
-            return Err(Failure::new(Exit::NotLoggedIn, format!("There is no login kept as `{name}`."), next));
+            let next =
+                format!("`venn login --server {} --profile {name}`, or set VENN_TOKEN.", server());
+            return Err(Failure::new(
+                Exit::NotLoggedIn,
+                format!("There is no login kept as `{name}`."),
+                next,
+            ));
         };
         if let Some(asked) = &self.global.server {
             same_server(asked, &profile.server, name)?;
@@ -123,7 +129,7 @@ impl Session {
     }
 
     /// The organization to act for: `--org`, else the token's.
-    pub fn org(&self) -> Result<&str, Failure> {
+    pub(crate) fn org(&self) -> Result<&str, Failure> {
         if let Some(org) = &self.global.org {
             return Ok(org);
         }
@@ -137,32 +143,36 @@ impl Session {
     }
 
     /// GET without a query.
-    pub fn get(&self, segments: &[&str]) -> Result<Reply, Failure> {
+    pub(crate) fn get(&self, segments: &[&str]) -> Result<Reply, Failure> {
         self.call(&Call::new(Method::GET, segments), &Send::Nothing)
     }
 
     /// POST with a body.
-    pub fn post(&self, segments: &[&str], body: &Value) -> Result<Reply, Failure> {
+    pub(crate) fn post(&self, segments: &[&str], body: &Value) -> Result<Reply, Failure> {
         self.call(&Call::new(Method::POST, segments), &Send::Json(body))
     }
 
     /// PUT with a body.
-    pub fn put(&self, segments: &[&str], body: &Value) -> Result<Reply, Failure> {
+    pub(crate) fn put(&self, segments: &[&str], body: &Value) -> Result<Reply, Failure> {
         self.call(&Call::new(Method::PUT, segments), &Send::Json(body))
     }
 
     /// DELETE.
-    pub fn delete(&self, segments: &[&str]) -> Result<Reply, Failure> {
+    pub(crate) fn delete(&self, segments: &[&str]) -> Result<Reply, Failure> {
         self.call(&Call::new(Method::DELETE, segments), &Send::Nothing)
     }
 
     /// Any call.
-    pub fn call(&self, call: &Call<'_>, send: &Send<'_>) -> Result<Reply, Failure> {
+    pub(crate) fn call(&self, call: &Call<'_>, send: &Send<'_>) -> Result<Reply, Failure> {
         self.client()?.call(call, send)
     }
 
     /// Prints the API's document with `--json`, else what people read.
-    pub fn show(&self, reply: &Reply, human: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
+    pub(crate) fn show(
+        &self,
+        reply: &Reply,
+        human: impl FnOnce(&Value) -> String,
+    ) -> Result<(), Failure> {
         if !self.out.json {
             return self.out.print(&human(&reply.value));
         }
@@ -171,9 +181,11 @@ impl Session {
     }
 
     /// Reads one page, or all of them joined to one.
-    pub fn page(&self, call: &Call<'_>, page: &Page) -> Result<Reply, Failure> {
-        let mut reply =
-            self.call(&call.clone().with("limit", page.limit).with("cursor", page.cursor.as_ref()), &Send::Nothing)?;
+    pub(crate) fn page(&self, call: &Call<'_>, page: &Page) -> Result<Reply, Failure> {
+        let mut reply = self.call(
+            &call.clone().with("limit", page.limit).with("cursor", page.cursor.as_ref()),
+            &Send::Nothing,
+        )?;
         if !page.all || raw(&reply.value, "next").is_empty() {
             return Ok(reply);
         }
@@ -183,7 +195,10 @@ impl Session {
             if next.is_empty() {
                 break;
             }
-            reply = self.call(&call.clone().with("limit", page.limit).with("cursor", Some(next)), &Send::Nothing)?;
+            reply = self.call(
+                &call.clone().with("limit", page.limit).with("cursor", Some(next)),
+                &Send::Nothing,
+            )?;
             items.extend_from_slice(list(&reply.value, "items"));
         }
         let value = serde_json::json!({ "items": items, "next": null });
@@ -191,7 +206,13 @@ impl Session {
     }
 
     /// A listing as a table, with what to type for more.
-    pub fn listing(&self, call: &Call<'_>, page: &Page, columns: &[Column], empty: &str) -> Result<(), Failure> {
+    pub(crate) fn listing(
+        &self,
+        call: &Call<'_>,
+        page: &Page,
+        columns: &[Column],
+        empty: &str,
+    ) -> Result<(), Failure> {
         let reply = self.page(call, page)?;
         self.show(&reply, |value| {
             let items = list(value, "items");
@@ -200,7 +221,7 @@ impl Session {
             }
             let mut out = self.out.table(items, columns);
             if !raw(value, "next").is_empty() {
-                out.push_str(&format!("There is more: add --all, or --cursor {}\n", text(value, "next")));
+                put!(out, "There is more: add --all, or --cursor {}\n", text(value, "next"));
             }
             out
         })
@@ -209,13 +230,16 @@ impl Session {
 
 /// A kept token goes nowhere but to its server.
 fn same_server(asked: &str, kept: &str, profile: &str) -> Result<(), Failure> {
-    let origin = |text: &str| reqwest::Url::parse(text).map(|url| url.origin().ascii_serialization());
+    let origin =
+        |text: &str| reqwest::Url::parse(text).map(|url| url.origin().ascii_serialization());
     if origin(asked).ok() == origin(kept).ok() {
         return Ok(());
     }
     Err(Failure::new(
         Exit::NotLoggedIn,
-        format!("The login kept as `{profile}` is for {kept}, not for {asked}; its token is not sent there."),
+        format!(
+            "The login kept as `{profile}` is for {kept}, not for {asked}; its token is not sent there."
+        ),
         format!("`venn login --server {asked} --profile NAME`, then add --profile NAME."),
     ))
 }
@@ -228,7 +252,9 @@ mod tests {
     fn a_kept_token_goes_to_its_own_server_only() {
         assert_eq!(same_server("http://a:8080", "http://a:8080/", "default"), Ok(()));
         for other in ["https://a:8080", "http://a", "http://b:8080", "nonsense"] {
-            let failure = same_server(other, "http://a:8080", "default").err().map(|failure| failure.to_string());
+            let failure = same_server(other, "http://a:8080", "default")
+                .err()
+                .map(|failure| failure.to_string());
             let expected = format!(
                 "error: The login kept as `default` is for http://a:8080, not for {other}; its token is not sent there.\n  \
                  next: `venn login --server {other} --profile NAME`, then add --profile NAME."

@@ -74,7 +74,10 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refused("venn partner rules globex --set customers"), ErrorKind::ValueValidation);
     assert_eq!(refused("venn serve --override api.hubapi.com"), ErrorKind::ValueValidation);
     assert_eq!(refused("venn accounts --all --cursor x"), ErrorKind::ArgumentConflict);
-    assert_eq!(refused("venn connections add hubspot --host h --secret s"), ErrorKind::UnknownArgument);
+    assert_eq!(
+        refused("venn connections add hubspot --host h --secret s"),
+        ErrorKind::UnknownArgument
+    );
     assert_eq!(refused("venn frobnicate"), ErrorKind::InvalidSubcommand);
 }
 

@@ -70,13 +70,13 @@ async fn organization(store: &Store) -> OrganizationId {
 #[test]
 fn the_first_start_makes_a_file_that_only_its_owner_can_read() {
     let folder = tempfile::tempdir().unwrap();
-    let made = load_from(folder.path(), file(folder.path())).unwrap();
+    let first = load_from(folder.path(), file(folder.path())).unwrap();
     let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
     let again = load_from(folder.path(), file(folder.path())).unwrap();
-    assert_eq!(made.encryption.current(), again.encryption.current());
-    assert_eq!(made.artifact, again.artifact);
-    let different = [made.artifact, made.cursor, made.idempotency];
+    assert_eq!(first.encryption.current(), again.encryption.current());
+    assert_eq!(first.artifact, again.artifact);
+    let different = [first.artifact, first.cursor, first.idempotency];
     assert!(different.iter().all(|key| different.iter().filter(|k| *k == key).count() == 1));
 }
 

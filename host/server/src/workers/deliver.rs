@@ -28,7 +28,7 @@ use venn_store::{
     crash,
     delivery::Leased,
     install::InstallFacts,
-    run::{Next, Recorded, RunRecord},
+    run::{Recorded, RunRecord},
 };
 
 use crate::{app::App, conclude, ports::InstallPorts, releases};

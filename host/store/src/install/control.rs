@@ -166,6 +166,7 @@ fn stopped(
         | (InstallState::Draft | InstallState::Paused, For::Check) => return Ok(None),
         (InstallState::Draft, For::Run) => "the install is not enabled yet",
         (InstallState::Paused, For::Run) => "the install is paused",
+        (InstallState::Uninstalling, _) => "the install is being removed",
         (InstallState::Uninstalled, _) => "the install was removed",
     };
     Ok(Some(why.to_owned()))

@@ -74,8 +74,8 @@ impl World {
     async fn partnership_with(&self, partner: &OrganizationId, change_no: u32) -> PartnershipId {
         let id = PartnershipId::make(self.test.ids());
         let sql = format!(
-            "INSERT INTO partnership (id, left_id, right_id, state, change_no, created_at)
-             VALUES ('{id}', '{}', '{partner}', 'active', {change_no}, 1)",
+            "INSERT INTO partnership (id, left_id, right_id, pair_key, state, change_no, created_at)
+             VALUES ('{id}', '{}', '{partner}', '{id}', 'active', {change_no}, 1)",
             self.customer
         );
         self.test.sql(&sql).await;
@@ -365,8 +365,8 @@ async fn a_partnership_of_others_is_in_no_authority_whatever_the_grant_says() {
     world
         .test
         .sql(&format!(
-            "INSERT INTO partnership (id, left_id, right_id, state, change_no, created_at)
-             VALUES ('{foreign}', '{stranger}', '{}', 'active', 3, 1)",
+            "INSERT INTO partnership (id, left_id, right_id, pair_key, state, change_no, created_at)
+             VALUES ('{foreign}', '{stranger}', '{}', '{foreign}', 'active', 3, 1)",
             world.partner
         ))
         .await;

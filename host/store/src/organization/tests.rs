@@ -69,7 +69,8 @@ async fn the_platform_is_made_once() {
         kinds: Kinds { platform: true, ..Kinds::default() },
         ..new(&store, "platform", "admin@platform.example")
     };
-    assert!(store.bootstrap_platform(platform()).await.unwrap().is_some());
+    let (made, _) = store.bootstrap_platform(platform()).await.unwrap().unwrap();
+    assert_eq!(store.platform().await.unwrap(), made.id);
     assert!(store.has_platform().await.unwrap());
     assert!(store.bootstrap_platform(platform()).await.unwrap().is_none());
     assert_eq!(store.number("SELECT COUNT(*) FROM token").await, 1);

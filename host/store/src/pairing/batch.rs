@@ -23,7 +23,7 @@ pub struct PairingAccount {
     /// The population's key.
     pub population: String,
     /// Hash of what the partner may see change.
-    pub(crate) rev: Vec<u8>,
+    pub rev: Vec<u8>,
 }
 
 /// What a person decided about a pair.

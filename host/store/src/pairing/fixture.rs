@@ -230,7 +230,8 @@ fn equal_names(batch: &super::Batch) -> Found {
         found.pairs.iter().any(|pair| pair.left == id || pair.right == id)
     };
     for left in &batch.left {
-        let rejected = fixed.get(left.id.as_str()).map(|(right, _)| *right);
+        let decided = fixed.get(left.id.as_str());
+        let rejected = decided.filter(|(_, kind)| *kind == DecisionKind::Reject).map(|(id, _)| *id);
         let right = batch.right.iter().find(|right| {
             right.domain == left.domain
                 && right.name == left.name

@@ -106,7 +106,7 @@ async fn one_flipped_byte_anywhere_is_noticed() {
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            let hex: String = changed.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = changed.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
             test.sql(&format!("UPDATE secret SET {column} = x'{hex}'")).await;
             assert_eq!(refusal(&test, &keys, &place).await, text, "{column}, byte {at}");
         }

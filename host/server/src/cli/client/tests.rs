@@ -49,7 +49,8 @@ fn receive(stream: &TcpStream) -> String {
     request + &String::from_utf8(body).unwrap()
 }
 
-const CREATED: &str = "HTTP/1.1 201 Created\r\ncontent-length: 13\r\nconnection: close\r\n\r\n{\"id\":\"imp1\"}";
+const CREATED: &str =
+    "HTTP/1.1 201 Created\r\ncontent-length: 13\r\nconnection: close\r\n\r\n{\"id\":\"imp1\"}";
 
 fn client(server: &str) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -71,7 +72,11 @@ fn a_post_carries_the_token_and_is_repeated_under_the_same_key_if_the_connection
     let requests = server.join().unwrap();
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[0], requests[1]);
-    assert!(requests[0].starts_with("POST /v1/organizations/a%2Fb/imports?x=1+2 HTTP/1.1\r\n"), "{}", requests[0]);
+    assert!(
+        requests[0].starts_with("POST /v1/organizations/a%2Fb/imports?x=1+2 HTTP/1.1\r\n"),
+        "{}",
+        requests[0]
+    );
     assert!(requests[0].ends_with("\r\n\r\n{\"mode\":\"replace\"}"), "{}", requests[0]);
     assert_eq!(header(&requests[0], "authorization"), "Bearer venn_t_s");
     assert_eq!(header(&requests[0], "idempotency-key").len(), 32);
@@ -106,7 +111,8 @@ fn a_file_is_sent_whole_and_counted_and_sent_whole_again_after_a_loss() {
 fn a_redirect_is_an_error_and_the_token_stays_here() {
     let moved = "HTTP/1.1 302 Found\r\nlocation: http://evil.test/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let (address, server) = serve(vec![Some(moved)]);
-    let failure = client(&address).call(&Call::new(Method::GET, &["me"]), &Send::Nothing).unwrap_err();
+    let failure =
+        client(&address).call(&Call::new(Method::GET, &["me"]), &Send::Nothing).unwrap_err();
     assert_eq!(
         failure.to_string(),
         format!(
@@ -122,7 +128,8 @@ fn a_server_that_is_not_there_is_told_with_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let failure = client(&address).call(&Call::new(Method::GET, &["me"]), &Send::Nothing).unwrap_err();
+    let failure =
+        client(&address).call(&Call::new(Method::GET, &["me"]), &Send::Nothing).unwrap_err();
     assert_eq!(failure.exit, Exit::Unreachable);
     assert_eq!(
         failure.to_string(),
@@ -137,7 +144,9 @@ fn a_server_that_is_not_there_is_told_with_what_to_do() {
 fn names_that_would_change_the_path_are_refused() {
     for name in ["", ".", ".."] {
         let call = ["installs", name, "grant"];
-        let failure = client("http://127.0.0.1:1").call(&Call::new(Method::GET, &call), &Send::Nothing).unwrap_err();
+        let failure = client("http://127.0.0.1:1")
+            .call(&Call::new(Method::GET, &call), &Send::Nothing)
+            .unwrap_err();
         assert_eq!(failure.exit, Exit::Usage, "{name}");
     }
 }
@@ -145,8 +154,14 @@ fn names_that_would_change_the_path_are_refused() {
 #[test]
 fn an_address_that_is_none_is_refused_before_anything_is_sent() {
     for (address, why) in [
-        ("127.0.0.1:8080", "`127.0.0.1:8080` is not a server's address: relative URL without a base."),
-        ("ftp://a", "`ftp://a` is not a server's address: it starts with neither http:// nor https://."),
+        (
+            "127.0.0.1:8080",
+            "`127.0.0.1:8080` is not a server's address: relative URL without a base.",
+        ),
+        (
+            "ftp://a",
+            "`ftp://a` is not a server's address: it starts with neither http:// nor https://.",
+        ),
         ("http://u:p@a", "The server's address has a password in it."),
     ] {
         let failure = Client::new(address, None).unwrap_err().to_string();

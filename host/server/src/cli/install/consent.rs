@@ -5,56 +5,68 @@ use serde_json::Value;
 
 use super::InstallArgs;
 use crate::cli::output::{
-    Paint,
+    Paint, put,
     value::{list, raw, text},
 };
 
 pub(super) fn render(plugin: &Value, grant: &Value, args: &InstallArgs, paint: Paint) -> String {
     let title = format!("{} {}", text(plugin, "title"), text(plugin, "version"));
-    let mut out = format!("{}, by {}\n{}\n", paint.bold(&title), text(plugin, "owner.name"), text(plugin, "summary"));
-    let granted = |list_path: &str, name: &str| list(grant, list_path).iter().any(|item| item == name);
+    let mut out = format!(
+        "{}, by {}\n{}\n",
+        paint.bold(&title),
+        text(plugin, "owner.name"),
+        text(plugin, "summary")
+    );
+    let granted =
+        |list_path: &str, name: &str| list(grant, list_path).iter().any(|item| item == name);
 
-    out.push_str(&format!("\n{}\n", paint.bold("It may:")));
-    let (may, may_not): (Vec<&Value>, Vec<&Value>) =
-        list(plugin, "permissions").iter().partition(|item| granted("capabilities", raw(item, "capability")));
+    put!(out, "\n{}\n", paint.bold("It may:"));
+    let (may, may_not): (Vec<&Value>, Vec<&Value>) = list(plugin, "permissions")
+        .iter()
+        .partition(|item| granted("capabilities", raw(item, "capability")));
     for item in &may {
-        out.push_str(&format!("  + {}\n      {}\n", text(item, "words"), text(item, "reason")));
+        put!(out, "  + {}\n      {}\n", text(item, "words"), text(item, "reason"));
     }
     if may.is_empty() {
         out.push_str("  nothing\n");
     }
     if granted("capabilities", "overlaps:read") {
-        let partners =
-            if args.partner.is_empty() { text(grant, "partnerships") } else { args.partner.join(", ") };
-        out.push_str(&format!("\n{}\n  with partners  {partners}\n", paint.bold("It reads overlaps:")));
-        out.push_str(&format!("  accounts in    {}\n", text(grant, "populations")));
-        out.push_str(&format!("  fields         {}\n", text(grant, "fields")));
+        let partners = if args.partner.is_empty() {
+            text(grant, "partnerships")
+        } else {
+            args.partner.join(", ")
+        };
+        put!(out, "\n{}\n  with partners  {partners}\n", paint.bold("It reads overlaps:"));
+        put!(out, "  accounts in    {}\n", text(grant, "populations"));
+        put!(out, "  fields         {}\n", text(grant, "fields"));
     }
-    out.push_str(&format!("\n{}\n", paint.bold("Data goes to:")));
+    put!(out, "\n{}\n", paint.bold("Data goes to:"));
     let hosts = list(grant, "egress_hosts");
     for host in hosts {
-        let destination = list(plugin, "destinations").iter().find(|item| item.get("host") == Some(host));
+        let destination =
+            list(plugin, "destinations").iter().find(|item| item.get("host") == Some(host));
         let Some(item) = destination else {
-            out.push_str(&format!("  > {}: not known to the marketplace\n", text(host, "")));
+            put!(out, "  > {}: not known to the marketplace\n", text(host, ""));
             continue;
         };
-        out.push_str(&format!("  > {}: {}\n", text(item, "host"), text(item, "reason")));
-        out.push_str(&format!("      What: {}\n      Kept: {}\n", text(item, "data"), text(item, "retention")));
+        put!(out, "  > {}: {}\n", text(item, "host"), text(item, "reason"));
+        put!(out, "      What: {}\n      Kept: {}\n", text(item, "data"), text(item, "retention"));
     }
     if hosts.is_empty() {
         out.push_str("  nobody outside Venn\n");
     }
     for item in list(plugin, "connections") {
-        out.push_str(&format!(
+        put!(
+            out,
             "  It signs in at {} with your connection `{}`; it cannot read the secret.\n",
             text(item, "host"),
             text(item, "name")
-        ));
+        );
     }
     if !may_not.is_empty() {
-        out.push_str(&format!("\n{}\n", paint.bold("It asks for this too, but may not:")));
+        put!(out, "\n{}\n", paint.bold("It asks for this too, but may not:"));
         for item in may_not {
-            out.push_str(&format!("  - {}\n", text(item, "words")));
+            put!(out, "  - {}\n", text(item, "words"));
         }
     }
     out

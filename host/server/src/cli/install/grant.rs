@@ -8,7 +8,11 @@ use crate::cli::{
     session::Session,
 };
 
-pub(super) fn from_flags(session: &Session, plugin: &Value, args: &InstallArgs) -> Result<Value, Failure> {
+pub(super) fn from_flags(
+    session: &Session,
+    plugin: &Value,
+    args: &InstallArgs,
+) -> Result<Value, Failure> {
     let mut grant = without_partners(plugin, args)?;
     let partnerships: Result<Vec<String>, Failure> =
         args.partner.iter().map(|partner| input::partnership(session, partner)).collect();
@@ -24,16 +28,26 @@ pub(super) fn without_partners(plugin: &Value, args: &InstallArgs) -> Result<Val
     if let Some(unknown) = args.without.iter().find(|name| !capabilities.contains(&name.as_str())) {
         return Err(not_approved("capability", unknown, &capabilities));
     }
-    let granted: Vec<&str> =
-        capabilities.into_iter().filter(|name| !args.without.iter().any(|other| other == name)).collect();
-    if granted.contains(&"overlaps:read") && (args.partner.is_empty() || args.population.is_empty()) {
+    let granted: Vec<&str> = capabilities
+        .into_iter()
+        .filter(|name| !args.without.iter().any(|other| other == name))
+        .collect();
+    if granted.contains(&"overlaps:read") && (args.partner.is_empty() || args.population.is_empty())
+    {
         return Err(Failure::usage(
-            format!("{} reads overlaps, but not with whom, or of which accounts.", text(plugin, "title")),
+            format!(
+                "{} reads overlaps, but not with whom, or of which accounts.",
+                text(plugin, "title")
+            ),
             "Add --partner SLUG and --population KEY; `venn partner list` and `venn accounts populations` show them. \
              Or add --without overlaps:read.",
         ));
     }
-    let hosts = if granted.contains(&"http:egress") { chosen("host", plugin, "destinations", "host", &args.host)? } else { Vec::new() };
+    let hosts = if granted.contains(&"http:egress") {
+        chosen("host", plugin, "destinations", "host", &args.host)?
+    } else {
+        Vec::new()
+    };
     Ok(json!({
         "capabilities": granted,
         "partnerships": [],
@@ -64,7 +78,9 @@ fn chosen<'a>(
 fn not_approved(noun: &str, name: &str, approved: &[&str]) -> Failure {
     let approved = if approved.is_empty() { "nothing".to_owned() } else { approved.join(", ") };
     Failure::usage(
-        format!("The {noun} `{name}` is not asked for by the plugin, or not approved by the platform."),
+        format!(
+            "The {noun} `{name}` is not asked for by the plugin, or not approved by the platform."
+        ),
         format!("Approved: {approved}."),
     )
 }

@@ -36,7 +36,9 @@ fn what_is_not_approved_is_never_granted() {
         grant.to_string(),
         r#"{"capabilities":["overlaps:read","http:egress"],"partnerships":[],"populations":["customers"],"fields":["our-name"],"egress_hosts":["api.hubapi.com"]}"#
     );
-    let failure = grant::without_partners(&plugin(), &args(&[WHO, &["--field", "their-owner"]].concat())).unwrap_err();
+    let failure =
+        grant::without_partners(&plugin(), &args(&[WHO, &["--field", "their-owner"]].concat()))
+            .unwrap_err();
     assert_eq!(
         failure.to_string(),
         "error: The field `their-owner` is not asked for by the plugin, or not approved by the platform.\n  \
@@ -48,14 +50,19 @@ fn what_is_not_approved_is_never_granted() {
 fn partners_and_populations_are_never_guessed() {
     for flags in [&[][..], &["--partner", "globex"], &["--population", "customers"]] {
         let failure = grant::without_partners(&plugin(), &args(flags)).unwrap_err().to_string();
-        assert!(failure.starts_with("error: Tasks in HubSpot reads overlaps, but not with whom"), "{failure}");
+        assert!(
+            failure.starts_with("error: Tasks in HubSpot reads overlaps, but not with whom"),
+            "{failure}"
+        );
     }
     assert!(grant::without_partners(&plugin(), &args(&["--without", "overlaps:read"])).is_ok());
 }
 
 #[test]
 fn without_egress_no_host_is_granted() {
-    let grant = grant::without_partners(&plugin(), &args(&[WHO, &["--without", "http:egress"]].concat())).unwrap();
+    let grant =
+        grant::without_partners(&plugin(), &args(&[WHO, &["--without", "http:egress"]].concat()))
+            .unwrap();
     assert_eq!(list(&grant, "egress_hosts").len(), 0);
 }
 

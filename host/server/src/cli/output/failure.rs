@@ -6,7 +6,7 @@ use std::{fmt, io, path::Path};
 use serde_json::Value;
 
 use super::{
-    Paint,
+    Paint, put,
     value::{self, clean, list, text},
 };
 use crate::cli::exit::Exit;
@@ -16,70 +16,78 @@ const FOREIGN_CHARS: usize = 300;
 
 /// Why a command ends without having done what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
+    // Boxed, because every result of the command line carries one.
+    told: Box<Told>,
+}
+
+/// What is told about a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Told {
     what: String,
     place: Option<String>,
     problems: Vec<String>,
     next_step: String,
     code: Option<String>,
-    /// The API's problem document as it came, for `--json`.
-    pub document: Option<String>,
+    document: Option<String>,
 }
 
 impl Failure {
     /// A failure with what to do next.
-    pub fn new(exit: Exit, what: impl Into<String>, next_step: impl Into<String>) -> Self {
-        Self {
-            exit,
-            what: what.into(),
-            place: None,
-            problems: Vec::new(),
-            next_step: next_step.into(),
-            code: None,
-            document: None,
-        }
+    pub(crate) fn new(exit: Exit, what: impl Into<String>, next_step: impl Into<String>) -> Self {
+        let (what, next_step) = (what.into(), next_step.into());
+        Self { exit, told: Box::new(Told { what, next_step, ..Told::default() }) }
     }
 
     /// The command makes no sense as it was typed.
-    pub fn usage(what: impl Into<String>, next_step: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>, next_step: impl Into<String>) -> Self {
         Self::new(Exit::Usage, what, next_step)
     }
 
     /// Something that nobody foresaw.
-    pub fn unexpected(what: impl Into<String>) -> Self {
+    pub(crate) fn unexpected(what: impl Into<String>) -> Self {
         Self::new(Exit::Unexpected, what, "Try again; if it stays, report it with this text.")
     }
 
     /// A file that cannot be read or written.
-    pub fn file(path: &Path, verb: &str, error: &io::Error) -> Self {
-        let exit = if error.kind() == io::ErrorKind::NotFound { Exit::Usage } else { Exit::Unexpected };
-        Self::new(exit, format!("A file cannot be {verb}: {error}."), "Check the path and its permissions.")
-            .at(path.display().to_string())
+    pub(crate) fn file(path: &Path, verb: &str, error: &io::Error) -> Self {
+        let exit =
+            if error.kind() == io::ErrorKind::NotFound { Exit::Usage } else { Exit::Unexpected };
+        Self::new(
+            exit,
+            format!("A file cannot be {verb}: {error}."),
+            "Check the path and its permissions.",
+        )
+        .at(path.display().to_string())
     }
 
     /// The person said no.
-    pub fn cancelled(what: impl Into<String>) -> Self {
-        Self::new(Exit::Cancelled, what, "Nothing to do; run the command again to change your mind.")
+    pub(crate) fn cancelled(what: impl Into<String>) -> Self {
+        Self::new(
+            Exit::Cancelled,
+            what,
+            "Nothing to do; run the command again to change your mind.",
+        )
     }
 
     /// Where it happened.
     #[must_use]
-    pub fn at(mut self, place: impl Into<String>) -> Self {
-        self.place = Some(place.into());
+    pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
+        self.told.place = Some(place.into());
         self
     }
 
     /// Adds problems, each with its place.
     #[must_use]
-    pub fn with_problems(mut self, problems: impl IntoIterator<Item = String>) -> Self {
-        self.problems.extend(problems);
+    pub(crate) fn with_problems(mut self, problems: impl IntoIterator<Item = String>) -> Self {
+        self.told.problems.extend(problems);
         self
     }
 
     /// From the API's answer: a problem document, or something foreign.
-    pub fn of_answer(place: String, status: u16, body: &str) -> Self {
+    pub(crate) fn of_answer(place: String, status: u16, body: &str) -> Self {
         let document: Value = serde_json::from_str(body).unwrap_or(Value::Null);
         let code = value::raw(&document, "code");
         if code.is_empty() {
@@ -92,38 +100,45 @@ impl Failure {
             .at(place);
         }
         let problem = |problem: &Value| {
-            format!("{}: {} → {}", text(problem, "place"), text(problem, "reason"), text(problem, "next_step"))
+            format!(
+                "{}: {} → {}",
+                text(problem, "place"),
+                text(problem, "reason"),
+                text(problem, "next_step")
+            )
         };
-        Self {
-            exit: Exit::of_problem(status, code),
+        let told = Told {
             what: text(&document, "detail"),
             place: Some(place),
             problems: list(&document, "problems").iter().map(problem).collect(),
-            next_step: command_for(code).map_or_else(|| text(&document, "next_step"), str::to_owned),
+            next_step: command_for(code)
+                .map_or_else(|| text(&document, "next_step"), str::to_owned),
             code: Some(clean(code)),
             document: Some(body.to_owned()),
-        }
+        };
+        Self { exit: Exit::of_problem(status, code), told: Box::new(told) }
     }
 
-    /// The stable code of the API's answer, if it is one.
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+    /// The API's problem document as it came, for `--json`.
+    pub(crate) fn document(&self) -> Option<&str> {
+        self.told.document.as_deref()
     }
 
     /// The whole text for stderr.
-    pub fn render(&self, paint: Paint) -> String {
-        let mut out = format!("{} {}\n", paint.red("error:"), self.what);
-        if let Some(place) = &self.place {
-            out.push_str(&format!("  {} {place}\n", paint.dim("where:")));
+    pub(crate) fn render(&self, paint: Paint) -> String {
+        let told = &self.told;
+        let mut out = format!("{} {}\n", paint.red("error:"), told.what);
+        if let Some(place) = &told.place {
+            put!(out, "  {} {place}\n", paint.dim("where:"));
         }
-        for problem in &self.problems {
-            out.push_str(&format!("  {} {problem}\n", paint.red("-")));
+        for problem in &told.problems {
+            put!(out, "  {} {problem}\n", paint.red("-"));
         }
-        if !self.next_step.is_empty() {
-            out.push_str(&format!("  {} {}\n", paint.dim("next:"), self.next_step));
+        if !told.next_step.is_empty() {
+            put!(out, "  {} {}\n", paint.dim("next:"), told.next_step);
         }
-        if let Some(code) = &self.code {
-            out.push_str(&format!("  {} {code}\n", paint.dim("code:")));
+        if let Some(code) = &told.code {
+            put!(out, "  {} {code}\n", paint.dim("code:"));
         }
         out
     }
@@ -132,8 +147,12 @@ impl Failure {
 /// Where the API says what to send, the command line says what to type.
 fn command_for(code: &str) -> Option<&'static str> {
     match code {
-        "unauthenticated" => Some("`venn login --server URL` keeps a new token; or set VENN_TOKEN."),
-        "not-found" => Some("Check the id or name; `venn whoami` shows the organization that you act for."),
+        "unauthenticated" => {
+            Some("`venn login --server URL` keeps a new token; or set VENN_TOKEN.")
+        }
+        "not-found" => {
+            Some("Check the id or name; `venn whoami` shows the organization that you act for.")
+        }
         _ => None,
     }
 }
@@ -176,7 +195,7 @@ mod tests {
              \x20 next: Correct them and publish again.\n\
              \x20 code: bad-manifest\n"
         );
-        assert_eq!(failure.document.as_deref(), Some(body));
+        assert_eq!(failure.document(), Some(body));
     }
 
     #[test]
@@ -196,19 +215,25 @@ mod tests {
 
     #[test]
     fn an_answer_of_somebody_else_is_named_as_such_and_made_harmless() {
-        let failure = Failure::of_answer("GET http://a/v1/me".to_owned(), 502, "<h1>\u{1b}]0;x\u{7}Bad</h1>\n");
+        let failure = Failure::of_answer(
+            "GET http://a/v1/me".to_owned(),
+            502,
+            "<h1>\u{1b}]0;x\u{7}Bad</h1>\n",
+        );
         assert_eq!(
             failure.render(Paint(false)),
             "error: The answer (502) is not one of Venn's: <h1>\\u{1b}]0;x\\u{7}Bad</h1>\n\
              \x20 where: GET http://a/v1/me\n\
              \x20 next: Check that --server is the address of a Venn server, without a path.\n"
         );
-        assert_eq!((failure.exit, failure.document), (Exit::Unexpected, None));
+        assert_eq!((failure.exit, failure.document()), (Exit::Unexpected, None));
     }
 
     #[test]
     fn colour_changes_no_word() {
-        let failure = Failure::usage("No.", "Type it otherwise.").at("here").with_problems(["a: b → c".to_owned()]);
+        let failure = Failure::usage("No.", "Type it otherwise.")
+            .at("here")
+            .with_problems(["a: b → c".to_owned()]);
         let coloured = failure.render(Paint(true));
         assert_eq!(console::strip_ansi_codes(&coloured), failure.render(Paint(false)));
     }

@@ -28,7 +28,7 @@ enum Kind {
 
 /// One column: its title and where its value is in a row.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub(crate) struct Column {
     title: &'static str,
     path: &'static str,
     kind: Kind,
@@ -38,7 +38,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $kind:ident;)*) => {
         impl Column {$(
             $(#[$doc])*
-            pub const fn $name(title: &'static str, path: &'static str) -> Self {
+            pub(crate) const fn $name(title: &'static str, path: &'static str) -> Self {
                 Self { title, path, kind: Kind::$kind }
             }
         )*}
@@ -59,7 +59,7 @@ kinds! {
 }
 
 /// One field of one thing, shown on a line of its own.
-pub type Field = Column;
+pub(crate) type Field = Column;
 
 impl Column {
     fn cell(&self, row: &Value) -> String {
@@ -74,27 +74,44 @@ impl Column {
             return padded.to_owned();
         }
         match cell {
-            "ok" | "done" | "active" | "enabled" | "approved" | "connected" | "yes" | "same" => paint.green(padded),
-            "failed" | "fault" | "trap" | "limit" | "host-failed" | "dead" | "refused" | "rejected" | "no"
-            | "needs-attention" | "broken" | "suspended" | "ended" => paint.red(padded),
+            "ok" | "done" | "active" | "enabled" | "approved" | "connected" | "yes" | "same" => {
+                paint.green(padded)
+            }
+            "failed" | "fault" | "trap" | "limit" | "host-failed" | "dead" | "refused"
+            | "rejected" | "no" | "needs-attention" | "broken" | "suspended" | "ended" => {
+                paint.red(padded)
+            }
             _ => paint.yellow(padded),
         }
     }
 }
 
 /// The table as text, each line ended.
-pub fn render(rows: &[Value], columns: &[Column], width: Option<usize>, paint: Paint) -> String {
+pub(crate) fn render(
+    rows: &[Value],
+    columns: &[Column],
+    width: Option<usize>,
+    paint: Paint,
+) -> String {
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| columns.iter().map(|column| column.cell(row)).collect()).collect();
     let natural: Vec<usize> = (0..)
         .zip(columns)
         .map(|(i, column)| {
-            let widest = cells.iter().filter_map(|row| row.get(i)).map(|cell| measure_text_width(cell)).max();
+            let widest = cells
+                .iter()
+                .filter_map(|row| row.get(i))
+                .map(|cell| measure_text_width(cell))
+                .max();
             widest.unwrap_or(0).max(measure_text_width(column.title))
         })
         .collect();
     let Some(widths) = fit(&natural, columns, width) else {
-        return rows.iter().map(|row| render_fields(row, columns, paint)).collect::<Vec<_>>().join("\n");
+        return rows
+            .iter()
+            .map(|row| render_fields(row, columns, paint))
+            .collect::<Vec<_>>()
+            .join("\n");
     };
     let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
     let mut out = paint.bold(line(&titles, columns, &widths, Paint(false)).trim_end());
@@ -114,8 +131,11 @@ fn line(cells: &[String], columns: &[Column], widths: &[usize], paint: Paint) ->
         }
         let cut = truncate_str(cell, *width, "…");
         let room = " ".repeat(width.saturating_sub(measure_text_width(&cut)));
-        let padded =
-            if column.kind == Kind::Number { format!("{room}{cut}") } else { format!("{cut}{room}") };
+        let padded = if column.kind == Kind::Number {
+            format!("{room}{cut}")
+        } else {
+            format!("{cut}{room}")
+        };
         out.push_str(&column.coloured(cell, &padded, paint));
     }
     out
@@ -132,7 +152,8 @@ fn fit(natural: &[usize], columns: &[Column], width: Option<usize>) -> Option<Ve
             return Some(widths);
         };
         let least = |column: &Column| CUT_MIN.max(measure_text_width(column.title));
-        let cuttable = widths.iter_mut().zip(columns).filter(|(w, c)| c.kind == Kind::Text && **w > least(c));
+        let cuttable =
+            widths.iter_mut().zip(columns).filter(|(w, c)| c.kind == Kind::Text && **w > least(c));
         let (widest, column) = cuttable.max_by_key(|(w, _)| **w)?;
         // Half of the excess at a time, so that two wide columns share it.
         *widest = widest.saturating_sub(excess.div_ceil(2)).max(least(column));
@@ -140,7 +161,7 @@ fn fit(natural: &[usize], columns: &[Column], width: Option<usize>) -> Option<Ve
 }
 
 /// One thing, a field a line, values aligned and never cut.
-pub fn render_fields(value: &Value, fields: &[Field], paint: Paint) -> String {
+pub(crate) fn render_fields(value: &Value, fields: &[Field], paint: Paint) -> String {
     let widest = fields.iter().map(|field| measure_text_width(field.title)).max().unwrap_or(0);
     let mut out = String::new();
     for field in fields {

@@ -6,40 +6,42 @@
 use serde_json::Value;
 
 /// What stands where there is nothing.
-pub const NOTHING: &str = "-";
+pub(crate) const NOTHING: &str = "-";
 
 /// The value at a dotted path, or null.
-pub fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
-    path.split('.').filter(|key| !key.is_empty()).fold(value, |value, key| value.get(key).unwrap_or(&Value::Null))
+pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    path.split('.')
+        .filter(|key| !key.is_empty())
+        .fold(value, |value, key| value.get(key).unwrap_or(&Value::Null))
 }
 
 /// The value at a path as one line for people.
-pub fn text(value: &Value, path: &str) -> String {
+pub(crate) fn text(value: &Value, path: &str) -> String {
     line(at(value, path))
 }
 
 /// The string at a path exactly as it is, for use in another call.
-pub fn raw<'a>(value: &'a Value, path: &str) -> &'a str {
+pub(crate) fn raw<'a>(value: &'a Value, path: &str) -> &'a str {
     at(value, path).as_str().unwrap_or_default()
 }
 
 /// The list at a path; empty if there is none.
-pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
     at(value, path).as_array().map_or(&[], Vec::as_slice)
 }
 
 /// The number at a path; 0 if there is none.
-pub fn number(value: &Value, path: &str) -> u64 {
+pub(crate) fn number(value: &Value, path: &str) -> u64 {
     at(value, path).as_u64().unwrap_or(0)
 }
 
 /// Whether the value at a path is `true`.
-pub fn is_true(value: &Value, path: &str) -> bool {
+pub(crate) fn is_true(value: &Value, path: &str) -> bool {
     at(value, path).as_bool().unwrap_or(false)
 }
 
 /// A moment as people read it: `2025-11-24 16:00:00`, in UTC as the API has it.
-pub fn moment(value: &Value, path: &str) -> String {
+pub(crate) fn moment(value: &Value, path: &str) -> String {
     let text = text(value, path);
     match (text.get(..10), text.get(10..11), text.get(11..19)) {
         (Some(day), Some("T"), Some(time)) => format!("{day} {time}"),
@@ -63,7 +65,7 @@ fn line(value: &Value) -> String {
 
 /// Text of others, harmless: control characters and those that turn the
 /// direction of writing are written out, lines and tabs stay.
-pub fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         let turns = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -98,10 +100,7 @@ mod tests {
     #[test]
     fn nobody_elses_text_can_repaint_the_terminal_or_turn_it_around() {
         let value = json!({"name": "Acme\u{1b}[2J\u{9b}31m\u{202e}evil\r\nrow"});
-        assert_eq!(
-            text(&value, "name"),
-            "Acme\\u{1b}[2J\\u{9b}31m\\u{202e}evil\\u{d} row"
-        );
+        assert_eq!(text(&value, "name"), "Acme\\u{1b}[2J\\u{9b}31m\\u{202e}evil\\u{d} row");
         assert_eq!(clean("two\nlines"), "two\nlines");
     }
 }

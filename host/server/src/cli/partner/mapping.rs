@@ -9,6 +9,7 @@ use crate::cli::{
     input,
     output::{
         failure::Failure,
+        put,
         table::Column,
         value::{is_true, list, text},
     },
@@ -17,7 +18,7 @@ use crate::cli::{
 
 /// Lists overlaps
 #[derive(Debug, Args)]
-pub struct OverlapsArgs {
+pub(crate) struct OverlapsArgs {
     /// The partner's slug, or the partnership's id
     partner: String,
     /// Only this population of ours
@@ -89,21 +90,42 @@ pub(super) fn overlaps(session: &Session, org: &str, args: &OverlapsArgs) -> Res
         .with("their_population", args.their_population.as_ref())
         .with("domain", args.domain.as_ref())
         .with("confidence", args.confidence.as_ref());
-    session.listing(&call, &args.page, OVERLAPS, "No overlaps, or none that the sharing rules show.")
+    session.listing(
+        &call,
+        &args.page,
+        OVERLAPS,
+        "No overlaps, or none that the sharing rules show.",
+    )
 }
 
-pub(super) fn unpaired(session: &Session, org: &str, partner: &str, page: &Page) -> Result<(), Failure> {
+pub(super) fn unpaired(
+    session: &Session,
+    org: &str,
+    partner: &str,
+    page: &Page,
+) -> Result<(), Failure> {
     let id = input::partnership(session, partner)?;
     let segments = ["organizations", org, "partnerships", &id, "unpaired"];
     session.listing(&Call::new(Method::GET, &segments), page, UNPAIRED, "Nothing is left over.")
 }
 
-pub(super) fn why_not(session: &Session, org: &str, partner: &str, account: &str) -> Result<(), Failure> {
+pub(super) fn why_not(
+    session: &Session,
+    org: &str,
+    partner: &str,
+    account: &str,
+) -> Result<(), Failure> {
     let id = input::partnership(session, partner)?;
     let segments = ["organizations", org, "accounts", account, "why-not"];
     let call = Call::new(Method::GET, &segments).with("partnership", Some(id));
     let reply = session.call(&call, &Send::Nothing)?;
-    session.show(&reply, |answer| format!("{} ({})", text(answer, "text"), text(answer, "answer")))
+    session.show(&reply, |answer| {
+        let mut out = format!("{} ({})\n", text(answer, "text"), text(answer, "answer"));
+        for detail in list(answer, "details") {
+            put!(out, "  - {}\n", text(detail, "text"));
+        }
+        out
+    })
 }
 
 #[cfg(test)]

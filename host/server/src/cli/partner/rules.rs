@@ -13,7 +13,7 @@ use crate::cli::{
 
 /// Shows or sets sharing rules
 #[derive(Debug, Args)]
-pub struct RulesArgs {
+pub(crate) struct RulesArgs {
     /// The partner's slug, or the partnership's id
     partner: String,
     /// Replaces all of ours, for example
@@ -70,7 +70,11 @@ pub(super) fn run(session: &Session, org: &str, args: &RulesArgs) -> Result<(), 
     };
     session.show(&reply, |value| {
         let table = |rules: &[Value]| {
-            if rules.is_empty() { "  nothing\n".to_owned() } else { session.out.table(rules, RULES) }
+            if rules.is_empty() {
+                "  nothing\n".to_owned()
+            } else {
+                session.out.table(rules, RULES)
+            }
         };
         let ours = table(list(value, "ours"));
         let theirs = table(list(value, "theirs"));
@@ -98,7 +102,13 @@ mod tests {
     #[test]
     fn a_rule_that_is_none_is_refused_with_what_there_is() {
         assert_eq!(rule("customers").unwrap_err(), "expected POPULATION:LEVEL[:PURPOSE[:FIELD,…]]");
-        assert_eq!(rule("a:overlap").unwrap_err(), "`overlap` is not a level: hidden, counts, overlaps or all");
-        assert_eq!(rule("a:all:any").unwrap_err(), "`any` is not a purpose: view, plugins or egress");
+        assert_eq!(
+            rule("a:overlap").unwrap_err(),
+            "`overlap` is not a level: hidden, counts, overlaps or all"
+        );
+        assert_eq!(
+            rule("a:all:any").unwrap_err(),
+            "`any` is not a purpose: view, plugins or egress"
+        );
     }
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 use venn_domain::grant::Approval;
 
 use crate::cli::output::{
-    Paint,
+    Paint, put,
     value::{is_true, list, moment, raw, text},
 };
 
@@ -16,46 +16,76 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
         ("State", text(release, "state")),
         ("SHA-256", text(release, "digest")),
         ("Size", format!("{} bytes", text(release, "component_bytes"))),
-        ("Uploaded", format!("{} by {}", moment(release, "created_at"), text(release, "uploaded_by"))),
+        (
+            "Uploaded",
+            format!("{} by {}", moment(release, "created_at"), text(release, "uploaded_by")),
+        ),
     ] {
-        out.push_str(&format!("{name:<9} {value}\n"));
+        put!(out, "{name:<9} {value}\n");
     }
     section(&mut out, paint, "It asks for", list(release, "manifest.capabilities"), |item| {
         format!("{}: {}", text(item, "name"), text(item, "reason"))
     });
-    out.push_str(&format!("  fields: {}\n", text(release, "manifest.fields")));
+    put!(out, "  fields: {}\n", text(release, "manifest.fields"));
     section(&mut out, paint, "Data goes to", list(release, "manifest.egress"), |item| {
         let calls = format!("{} {}", text(item, "methods"), text(item, "paths"));
-        format!("{} [{calls}]: {} Kept: {}", text(item, "host"), text(item, "data"), text(item, "retention"))
+        format!(
+            "{} [{calls}]: {} Kept: {}",
+            text(item, "host"),
+            text(item, "data"),
+            text(item, "retention")
+        )
     });
     section(&mut out, paint, "It imports", list(release, "gate.imports"), |item| {
         format!("{} ({})", text(item, "name"), text(item, "class"))
     });
-    let open: Vec<Value> =
-        list(release, "gate.findings").iter().filter(|finding| !is_true(finding, "ok")).cloned().collect();
+    let open: Vec<Value> = list(release, "gate.findings")
+        .iter()
+        .filter(|finding| !is_true(finding, "ok"))
+        .cloned()
+        .collect();
     section(&mut out, paint, "The gate notes", &open, |item| {
         format!("{}: {} {}", text(item, "check"), text(item, "message"), raw(item, "hint"))
     });
+    section(
+        &mut out,
+        paint,
+        "Beyond what the plugin may do at present",
+        list(release, "beyond"),
+        |item| text(item, ""),
+    );
     if raw(release, "state") == "submitted" {
-        out.push_str(&format!("\nNext: `venn approve {0}` or `venn review refuse {0} --reason …`\n", text(release, "id")));
+        put!(
+            out,
+            "\nNext: `venn approve {0}` or `venn review refuse {0} --reason …`\n",
+            text(release, "id")
+        );
     }
     out
 }
 
-fn section(out: &mut String, paint: Paint, title: &str, items: &[Value], line: impl Fn(&Value) -> String) {
+fn section(
+    out: &mut String,
+    paint: Paint,
+    title: &str,
+    items: &[Value],
+    line: impl Fn(&Value) -> String,
+) {
     if items.is_empty() {
         return;
     }
-    out.push_str(&format!("\n{}\n", paint.bold(title)));
+    put!(out, "\n{}\n", paint.bold(title));
     for item in items {
-        out.push_str(&format!("  - {}\n", line(item)));
+        put!(out, "  - {}\n", line(item));
     }
 }
 
 /// The most that the plugin may be granted from now on.
 pub(super) fn render_ceiling(ceiling: &Approval) -> String {
-    let or_nothing = |names: Vec<String>| if names.is_empty() { "-".to_owned() } else { names.join(", ") };
-    let capabilities = ceiling.capabilities.iter().map(|capability| capability.name().to_owned()).collect();
+    let or_nothing =
+        |names: Vec<String>| if names.is_empty() { "-".to_owned() } else { names.join(", ") };
+    let capabilities =
+        ceiling.capabilities.iter().map(|capability| capability.name().to_owned()).collect();
     let hosts = ceiling.egress.iter().map(|rule| rule.host.clone()).collect();
     format!(
         "Capabilities  {}\nFields        {}\nHosts         {}\n",

@@ -1,0 +1,162 @@
+//! Whether a draft can be: every problem at once, each with its place.
+//!
+//! Pure. It is for good messages before something is kept; at run time only
+//! the authority counts, which looks at all of it again.
+use serde_json::Value;
+use venn_domain::{
+    grant::{Approval, Grant},
+    manifest::{Manifest, Problem, check_config},
+};
+use venn_store::{
+    connection::kind_name,
+    install::{ConnectionMap, facts::CustomerFacts},
+};
+
+use crate::{
+    api::review,
+    error::{ApiError, Code},
+};
+
+/// Longest name, as for every title.
+const NAME_CHARS_MAX: usize = 80;
+
+/// What is looked at; what is none stays as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Draft<'a> {
+    /// The customer's name for it.
+    pub name: Option<&'a str>,
+    /// The consent.
+    pub grant: Option<&'a Grant>,
+    /// The configuration.
+    pub config: Option<&'a Value>,
+    /// The connections.
+    pub connections: Option<&'a ConnectionMap>,
+}
+
+impl Draft<'_> {
+    /// Fine for a release with this manifest under this ceiling, or an error
+    /// whose code names the first kind of problem.
+    pub fn validate(
+        &self,
+        manifest: &Manifest,
+        ceiling: Option<&Approval>,
+        facts: &CustomerFacts,
+    ) -> Result<(), ApiError> {
+        let name = self.name.map(check_name).unwrap_or_default();
+        let grant = self.grant.map(|grant| check_grant(grant, ceiling, facts)).unwrap_or_default();
+        let config = self.config.map(|config| config_problems(manifest, config)).unwrap_or_default();
+        let connections = self.connections.map(|chosen| check_connections(manifest, chosen, facts));
+        let connections = connections.unwrap_or_default();
+        let (code, detail) = if !grant.is_empty() {
+            (Code::BadGrant, "The grant goes beyond what was approved, or names what is not there.")
+        } else if !config.is_empty() {
+            (Code::BadConfig, "The configuration breaks the plugin's schema.")
+        } else if !connections.is_empty() || !name.is_empty() {
+            (Code::Invalid, "The install's name or its connections are not right.")
+        } else {
+            return Ok(());
+        };
+        let problems = [grant, config, connections, name].concat();
+        Err(ApiError::new(code, detail, "Correct what is listed.").with_problems(problems))
+    }
+}
+
+fn check_grant(grant: &Grant, ceiling: Option<&Approval>, facts: &CustomerFacts) -> Vec<Problem> {
+    let none = Approval::default();
+    let excess = grant.excess(ceiling.unwrap_or(&none));
+    let mut problems: Vec<_> = excess
+        .iter()
+        .map(|excess| {
+            let mut problem = review::problem(excess);
+            if problem.place == "egress" {
+                "egress_hosts".clone_into(&mut problem.place);
+            }
+            problem.place = format!("grant.{}", problem.place);
+            problem
+        })
+        .collect();
+    for (index, id) in grant.partnerships.iter().enumerate() {
+        let found = facts.partnerships.iter().find(|(known, _)| known == id);
+        let reason = match found {
+            Some((_, true)) => continue,
+            Some((_, false)) => "the partnership is not active",
+            None => "there is no such partnership of yours",
+        };
+        let place = format!("grant.partnerships[{index}]");
+        problems.push(problem(place, reason, "Choose one of your active partnerships"));
+    }
+    for (index, key) in grant.populations.iter().enumerate() {
+        if !facts.populations.contains(key) {
+            let place = format!("grant.populations[{index}]");
+            let next = format!("Use some of {}", facts.populations.join(", "));
+            problems.push(problem(place, "there is no such population of yours", &next));
+        }
+    }
+    problems
+}
+
+fn config_problems(manifest: &Manifest, config: &Value) -> Vec<Problem> {
+    let problems = check_config(&manifest.config_schema, config).err().unwrap_or_default();
+    let placed = |mut problem: Problem| {
+        problem.place = format!("config{}", problem.place.trim_end_matches('/'));
+        problem
+    };
+    problems.into_iter().map(placed).collect()
+}
+
+fn check_connections(
+    manifest: &Manifest,
+    chosen: &ConnectionMap,
+    facts: &CustomerFacts,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for request in &manifest.connections {
+        let place = format!("connections.{}", request.name);
+        let needs = format!(
+            "Give it a connection of the kind {} for {}",
+            kind_name(request.kind),
+            request.host
+        );
+        let Some(id) = chosen.get(&request.name) else {
+            problems.push(problem(place, "it is missing", &needs));
+            continue;
+        };
+        let Some(found) = facts.connections.iter().find(|known| known.id == *id) else {
+            problems.push(problem(place, "there is no such connection of yours", &needs));
+            continue;
+        };
+        if found.host != request.host || found.kind != request.kind {
+            let reason = format!(
+                "the connection is of the kind {} for {}",
+                kind_name(found.kind),
+                found.host
+            );
+            problems.push(problem(place, &reason, &needs));
+        }
+    }
+    for name in chosen.keys() {
+        if !manifest.connections.iter().any(|request| request.name == *name) {
+            let place = format!("connections.{name}");
+            problems.push(problem(place, "the plugin asks for no such connection", "Remove it"));
+        }
+    }
+    problems
+}
+
+fn check_name(name: &str) -> Vec<Problem> {
+    let good = !name.trim().is_empty()
+        && name.chars().count() <= NAME_CHARS_MAX
+        && !name.chars().any(char::is_control);
+    if good {
+        return Vec::new();
+    }
+    let reason = format!("it is empty, longer than {NAME_CHARS_MAX} characters, or has control characters");
+    vec![problem("name".to_owned(), &reason, "Choose another name")]
+}
+
+fn problem(place: String, reason: &str, next_step: &str) -> Problem {
+    Problem { place, reason: reason.to_owned(), next_step: next_step.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

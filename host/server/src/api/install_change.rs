@@ -1,0 +1,225 @@
+//! What a customer's admin does to an install later: another grant, another
+//! configuration, other connections, pause and resume, another release, a
+//! backfill, and away with it. Each counts at once, also for a running guest.
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use venn_domain::{
+    authority::Authority,
+    grant::Grant,
+    id::{DeliveryId, PartnershipId, ReleaseId},
+    organization::Need,
+    sharing::Purpose,
+};
+use venn_store::{
+    install::{ConnectionMap, Install, InstallState, change::InstallChange},
+    organization::Organization,
+};
+
+use crate::{
+    api::{
+        connection::wake,
+        install::{InstallView, changed, find, validate::Draft, view, wrong_state},
+        organization::resolve,
+    },
+    app::App,
+    auth::Caller,
+    body::{JsonBody, QueryOf},
+    error::{ApiError, Code},
+};
+
+type Address = Path<(String, String)>;
+type Answer = Result<Json<InstallView>, ApiError>;
+
+/// `POST …/upgrade`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeBody {
+    release: ReleaseId,
+}
+
+/// `GET …/backfill?partnership=` and the body of its POST.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackfillBody {
+    partnership: PartnershipId,
+}
+
+/// How much a backfill would bring.
+#[derive(Debug, Serialize)]
+pub struct BackfillView {
+    partnership: PartnershipId,
+    overlaps: u64,
+}
+
+/// A backfill under way.
+#[derive(Debug, Serialize)]
+pub struct BackfillStartedView {
+    delivery: DeliveryId,
+}
+
+/// `PUT …/grant`.
+pub async fn grant(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    JsonBody(grant): JsonBody<Grant>,
+) -> Answer {
+    let target = Target::find(&app, &caller, &address).await?;
+    let draft = Draft { grant: Some(&grant), ..Draft::default() };
+    target.validate(&app, None, draft).await?;
+    target.apply(&app, &caller, InstallChange::Grant(grant)).await
+}
+
+/// `PUT …/config`.
+pub async fn config(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    JsonBody(config): JsonBody<Value>,
+) -> Answer {
+    let target = Target::find(&app, &caller, &address).await?;
+    let draft = Draft { config: Some(&config), ..Draft::default() };
+    target.validate(&app, None, draft).await?;
+    target.apply(&app, &caller, InstallChange::Config(config)).await
+}
+
+/// `PUT …/connections`.
+pub async fn connections(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    JsonBody(connections): JsonBody<ConnectionMap>,
+) -> Answer {
+    let target = Target::find(&app, &caller, &address).await?;
+    let draft = Draft { connections: Some(&connections), ..Draft::default() };
+    target.validate(&app, None, draft).await?;
+    target.apply(&app, &caller, InstallChange::Connections(connections)).await
+}
+
+/// `POST …/pause`.
+pub async fn pause(State(app): State<App>, caller: Caller, address: Address) -> Answer {
+    let target = Target::find(&app, &caller, &address).await?;
+    target.apply(&app, &caller, InstallChange::Pause).await
+}
+
+/// `POST …/resume`.
+pub async fn resume(State(app): State<App>, caller: Caller, address: Address) -> Answer {
+    let target = Target::find(&app, &caller, &address).await?;
+    target.apply(&app, &caller, InstallChange::Resume).await
+}
+
+/// `POST …/upgrade`: the configuration and the connections must fit the
+/// newer release; the grant stays as it is, so it may do no more than before.
+pub async fn upgrade(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    JsonBody(body): JsonBody<UpgradeBody>,
+) -> Answer {
+    let target = Target::find(&app, &caller, &address).await?;
+    let (config, connections) = (&target.install.config, &target.install.connections);
+    let draft =
+        Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
+    target.validate(&app, Some(&body.release), draft).await?;
+    target.apply(&app, &caller, InstallChange::Upgrade(body.release)).await
+}
+
+/// `DELETE …/installs/{install}`.
+pub async fn uninstall(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+) -> Result<StatusCode, ApiError> {
+    let target = Target::find(&app, &caller, &address).await?;
+    let _gone = target.apply(&app, &caller, InstallChange::Uninstall).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET …/backfill?partnership=`.
+pub async fn backfill(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    QueryOf(query): QueryOf<BackfillBody>,
+) -> Result<Json<BackfillView>, ApiError> {
+    let target = Target::find(&app, &caller, &address).await?;
+    let install = &target.install;
+    let control = app.store.control_for_check(&install.id).await?.ok_or_else(ApiError::not_found)?.0;
+    let purpose = Purpose::needed(Authority::new(control).has_egress());
+    let overlaps = app.store.backfill_count(install, &query.partnership, purpose).await?;
+    Ok(Json(BackfillView { partnership: query.partnership, overlaps }))
+}
+
+/// `POST …/backfill`.
+pub async fn start_backfill(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    JsonBody(body): JsonBody<BackfillBody>,
+) -> Result<(StatusCode, Json<BackfillStartedView>), ApiError> {
+    let target = Target::find(&app, &caller, &address).await?;
+    let install = &target.install;
+    if install.state != InstallState::Active {
+        return Err(wrong_state(install.state.name()));
+    }
+    let from_zero = true;
+    let (id, key) = (&body.partnership, &app.keys.cursor);
+    let cursor = app.store.change_cursor_start(&install.id, id, from_zero, key).await?;
+    let cursor = cursor.ok_or_else(|| {
+        let next = "Grant it first, or choose a granted one.";
+        ApiError::new(Code::WrongState, "The partnership is not granted to this install.", next)
+    })?;
+    let started = app.store.start_backfill(install, id, cursor, caller.user()).await?;
+    let delivery = started.ok_or_else(|| {
+        let next = "There is nothing to bring to it.";
+        ApiError::new(Code::WrongState, "The plugin does not ask for overlaps.", next)
+    })?;
+    app.wake.deliveries.notify_one();
+    Ok((StatusCode::ACCEPTED, Json(BackfillStartedView { delivery })))
+}
+
+/// The install that an address names, for an admin of its organization.
+struct Target {
+    org: Organization,
+    install: Install,
+}
+
+impl Target {
+    async fn find(app: &App, caller: &Caller, address: &Address) -> Result<Self, ApiError> {
+        let (org, install) = &address.0;
+        let org = resolve(app, caller, org, Need::admin).await?;
+        let install = find(app, &org, install).await?;
+        Ok(Self { org, install })
+    }
+
+    /// Checks a draft against the install's release or another one.
+    async fn validate(
+        &self,
+        app: &App,
+        release: Option<&ReleaseId>,
+        draft: Draft<'_>,
+    ) -> Result<(), ApiError> {
+        let id = release.unwrap_or(&self.install.release);
+        let release = app.store.release(id).await?;
+        let release = release
+            .filter(|release| release.plugin == self.install.plugin)
+            .ok_or_else(ApiError::not_found)?;
+        let plugin = app.store.plugin(self.install.plugin.as_str()).await?;
+        let plugin = plugin.ok_or_else(ApiError::not_found)?;
+        let facts = app.store.customer_facts(&self.org.id).await?;
+        draft.validate(&release.manifest, plugin.approval.as_ref(), &facts)
+    }
+
+    async fn apply(&self, app: &App, caller: &Caller, change: InstallChange) -> Answer {
+        let (org, id) = (&self.org.id, &self.install.id);
+        let now = changed(app.store.change_install(org, id, change, caller.user()).await?)?;
+        // A grant, a configuration or a connection may be what something waited for.
+        wake(app, org).await?;
+        Ok(Json(view(app, now)))
+    }
+}

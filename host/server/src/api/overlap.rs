@@ -1,0 +1,149 @@
+//! Overlaps as people see them: the matrix of counts, the overlaps themselves,
+//! and the accounts that are left over. Of the partner's accounts only what its
+//! live sharing rules allow.
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::{Deserialize, Serialize};
+use venn_domain::{
+    id::{AccountId, PartnershipId},
+    organization::Need,
+    overlap::{Overlap, OverlapCount},
+};
+use venn_store::overlap::{OverlapFilter, UnpairedAccount};
+
+use crate::{
+    api::{organization::resolve, partnership::no_answer},
+    app::App,
+    auth::Caller,
+    body::{PageQuery, PageView, QueryOf, cursor, limit},
+    error::{ApiError, Code},
+};
+
+/// `GET …/matrix`.
+#[derive(Debug, Serialize)]
+pub struct MatrixView {
+    cells: Vec<CellView>,
+    /// The sum of the counts that are told.
+    overlaps: u64,
+}
+
+/// The number of overlaps of two populations.
+#[derive(Debug, Serialize)]
+struct CellView {
+    our_population: String,
+    their_population: String,
+    /// 0 where `suppressed`.
+    count: u64,
+    /// The number is too small to be told.
+    suppressed: bool,
+}
+
+/// What the listing of overlaps is narrowed to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverlapFilterQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+    /// A population of ours, by key.
+    our_population: Option<String>,
+    /// A population of the partner's, by key.
+    their_population: Option<String>,
+    /// A registrable domain.
+    domain: Option<String>,
+    /// `sure` or `likely`.
+    confidence: Option<String>,
+}
+
+/// An account without a counterpart, on a domain that both sides have.
+#[derive(Debug, Serialize)]
+pub struct UnpairedView {
+    account: AccountId,
+    /// Empty if the partner does not share it.
+    name: String,
+    domain: String,
+    /// `ours` or `theirs`.
+    side: &'static str,
+}
+
+/// `GET …/matrix`.
+pub async fn matrix(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, id)): Path<(String, String)>,
+) -> Result<Json<MatrixView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let id: PartnershipId = id.parse()?;
+    let Some(matrix) = app.store.people_matrix(&org.id, &id).await? else {
+        return Err(no_answer(&app, &org.id, &id).await);
+    };
+    let cells = matrix.cells.into_iter().map(cell).collect();
+    Ok(Json(MatrixView { cells, overlaps: matrix.overlaps }))
+}
+
+/// `GET …/overlaps`.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, id)): Path<(String, String)>,
+    QueryOf(query): QueryOf<OverlapFilterQuery>,
+) -> Result<Json<PageView<Overlap>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let id: PartnershipId = id.parse()?;
+    let after = cursor(query.cursor.as_deref())?;
+    let limit = limit(query.limit)?;
+    let filter = filter(query)?;
+    let page = app.store.people_overlaps(&org.id, &id, &filter, after.as_ref(), limit).await?;
+    let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
+    Ok(Json(PageView { items: page.items, next: page.next }))
+}
+
+/// `GET …/unpaired`.
+pub async fn unpaired(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, id)): Path<(String, String)>,
+    QueryOf(page): QueryOf<PageQuery>,
+) -> Result<Json<PageView<UnpairedView>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let id: PartnershipId = id.parse()?;
+    let after = cursor(page.cursor.as_deref())?;
+    let limit = limit(page.limit)?;
+    let page = app.store.people_unpaired(&org.id, &id, after.as_ref(), limit).await?;
+    let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
+    let items = page.items.into_iter().map(unpaired_view).collect();
+    Ok(Json(PageView { items, next: page.next }))
+}
+
+fn filter(query: OverlapFilterQuery) -> Result<OverlapFilter, ApiError> {
+    if let Some(confidence) = &query.confidence
+        && !["sure", "likely"].contains(&confidence.as_str())
+    {
+        return Err(ApiError::new(
+            Code::BadQuery,
+            "confidence is neither `sure` nor `likely`.",
+            "Use one of the two, or leave it out.",
+        ));
+    }
+    Ok(OverlapFilter {
+        our_population: query.our_population,
+        their_population: query.their_population,
+        domain: query.domain,
+        confidence: query.confidence,
+    })
+}
+
+fn cell(count: OverlapCount) -> CellView {
+    CellView {
+        our_population: count.our_population,
+        their_population: count.their_population,
+        count: count.count,
+        suppressed: count.suppressed,
+    }
+}
+
+fn unpaired_view(item: UnpairedAccount) -> UnpairedView {
+    let side = if item.is_ours { "ours" } else { "theirs" };
+    UnpairedView { account: item.account, name: item.name, domain: item.domain, side }
+}

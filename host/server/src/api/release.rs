@@ -1,0 +1,300 @@
+//! Releases: upload, the gate, and what became of it.
+//!
+//! An upload has two parts, `manifest` (JSON) and `component` (WebAssembly).
+//! It is kept only if the gate finds nothing against it; then an admin of the
+//! platform decides. The same upload again is the same release.
+use std::sync::PoisonError;
+
+use axum::{
+    Json,
+    extract::{Multipart, Path, State, multipart::Field},
+    http::StatusCode,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use venn_domain::{
+    id::{OrganizationId, PluginId, ReleaseId, UserId},
+    limits,
+    manifest::{Manifest, Problem},
+    organization::Need,
+    time::Timestamp,
+};
+use venn_sandbox::Gated;
+use venn_store::{
+    blob,
+    plugin::Plugin,
+    release::{NewRelease, Release, Uploaded},
+};
+
+use crate::{
+    api::{organization::resolve, plugin},
+    app::App,
+    auth::Caller,
+    body::{PageQuery, PageView, QueryOf, cursor, limit},
+    error::{ApiError, Code},
+};
+
+/// Both parts at their limits, and the borders between them.
+pub const UPLOAD_BYTES_MAX: u64 = limits::COMPONENT_BYTES + limits::MANIFEST_BYTES + (64 << 10);
+
+/// A release.
+#[derive(Debug, Serialize)]
+pub struct ReleaseView {
+    id: ReleaseId,
+    plugin: PluginId,
+    plugin_name: String,
+    version: String,
+    digest: String,
+    component_bytes: u64,
+    state: &'static str,
+    gate: Value,
+    manifest: Manifest,
+    uploaded_by: UserId,
+    created_at: Timestamp,
+    decided_by: Option<UserId>,
+    decision_reason: String,
+    decided_at: Option<Timestamp>,
+}
+
+/// `POST /v1/organizations/{org}/plugins/{plugin}/releases`: a developer.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, plugin)): Path<(String, String)>,
+    parts: Multipart,
+) -> Result<(StatusCode, Json<ReleaseView>), ApiError> {
+    let org = resolve(&app, &caller, &org, Need::developer).await?;
+    let plugin = plugin::find(&app, &org, &plugin).await?;
+    // Taken before the body is read: it bounds what uploads hold in memory.
+    let _turn = Turn::take(&app, &org.id)?;
+    let upload = Upload::read(parts).await?;
+    let manifest = upload.manifest_of(&plugin)?;
+    let uploaded = take(&app, &caller, &plugin, manifest, upload.component).await?;
+    match uploaded {
+        Uploaded::New(release) => Ok((StatusCode::CREATED, Json(view(release)))),
+        Uploaded::Same(release) => Ok((StatusCode::OK, Json(view(release)))),
+        Uploaded::VersionTaken => Err(ApiError::new(
+            Code::VersionTaken,
+            "This version of the plugin was published before, with another component or manifest.",
+            "Raise `version` in the manifest and publish again.",
+        )),
+    }
+}
+
+/// `GET /v1/organizations/{org}/plugins/{plugin}/releases`, newest first.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, plugin)): Path<(String, String)>,
+    QueryOf(page): QueryOf<PageQuery>,
+) -> Result<Json<PageView<ReleaseView>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let plugin = plugin::find(&app, &org, &plugin).await?;
+    let before = cursor(page.cursor.as_deref())?;
+    let page = app.store.releases_page(&plugin.id, before.as_ref(), limit(page.limit)?).await?;
+    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+}
+
+/// `GET /v1/organizations/{org}/plugins/{plugin}/releases/{release}`.
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, plugin, release)): Path<(String, String, String)>,
+) -> Result<Json<ReleaseView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let plugin = plugin::find(&app, &org, &plugin).await?;
+    let found = app.store.release(&release.parse()?).await?;
+    let found = found.filter(|release| release.plugin == plugin.id);
+    Ok(Json(view(found.ok_or_else(ApiError::not_found)?)))
+}
+
+/// One upload at a time per organization; given back when dropped.
+struct Turn {
+    app: App,
+    organization: OrganizationId,
+}
+
+impl Turn {
+    fn take(app: &App, organization: &OrganizationId) -> Result<Self, ApiError> {
+        let mut uploading = app.uploading.lock().unwrap_or_else(PoisonError::into_inner);
+        if uploading.insert(organization.clone()) {
+            return Ok(Self { app: app.clone(), organization: organization.clone() });
+        }
+        Err(ApiError::new(
+            Code::Busy,
+            "Another upload of your organization is being checked.",
+            "Wait until it is done and publish again.",
+        ))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut uploading = self.app.uploading.lock().unwrap_or_else(PoisonError::into_inner);
+        uploading.remove(&self.organization);
+    }
+}
+
+/// Both parts, in memory.
+struct Upload {
+    manifest: Vec<u8>,
+    component: Vec<u8>,
+}
+
+impl Upload {
+    async fn read(mut parts: Multipart) -> Result<Self, ApiError> {
+        let (mut manifest, mut component) = (None, None);
+        while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
+            let name = part.name().unwrap_or_default().to_owned();
+            let (slot, most) = match name.as_str() {
+                "manifest" => (&mut manifest, limits::MANIFEST_BYTES),
+                "component" => (&mut component, limits::COMPONENT_BYTES),
+                _ => return Err(bad_part(&name, "it is not a part of a release")),
+            };
+            if slot.is_some() {
+                return Err(bad_part(&name, "it stands twice"));
+            }
+            *slot = Some(read_part(part, &name, most).await?);
+        }
+        Ok(Self {
+            manifest: manifest.ok_or_else(|| bad_part("manifest", "it is missing"))?,
+            component: component.ok_or_else(|| bad_part("component", "it is missing"))?,
+        })
+    }
+
+    fn manifest_of(&self, plugin: &Plugin) -> Result<Manifest, ApiError> {
+        let bad = |problems| {
+            let next = "Correct what is listed and publish again.";
+            ApiError::new(Code::BadManifest, "The manifest has problems.", next)
+                .with_problems(problems)
+        };
+        let manifest = Manifest::parse_json(&self.manifest).map_err(bad)?;
+        if manifest.name == plugin.name {
+            return Ok(manifest);
+        }
+        Err(bad(vec![Problem {
+            place: "name".to_owned(),
+            reason: format!(
+                "it is `{}`, and the release is published to `{}`",
+                manifest.name, plugin.name
+            ),
+            next_step: "Publish it to the plugin of that name, or correct the name".to_owned(),
+        }]))
+    }
+}
+
+async fn read_part(mut part: Field<'_>, name: &str, most: u64) -> Result<Vec<u8>, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(|error| too_large_or_broken(&error))? {
+        if (bytes.len() + chunk.len()) as u64 > most {
+            return Err(ApiError::new(
+                Code::TooLarge,
+                format!("The part `{name}` is larger than {most} bytes (limit `release.{name}`)."),
+                "Make it smaller: strip debug information from a component, shorten the manifest's texts.",
+            ));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn too_large_or_broken(error: &axum::extract::multipart::MultipartError) -> ApiError {
+    if error.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return broken();
+    }
+    ApiError::new(
+        Code::TooLarge,
+        format!("The upload is larger than {UPLOAD_BYTES_MAX} bytes (limits `release.component` and `release.manifest`)."),
+        "Make the component smaller: strip debug information, leave out what it does not use.",
+    )
+}
+
+fn broken() -> ApiError {
+    let next = "Send both parts as `multipart/form-data` again.";
+    ApiError::new(Code::BadUpload, "The upload broke off or is not a multipart form.", next)
+}
+
+fn bad_part(name: &str, reason: &str) -> ApiError {
+    let place: String = name.chars().take(64).collect();
+    let next = "Send exactly the parts `manifest` (JSON) and `component` (WebAssembly).";
+    let problem =
+        Problem { place: place.clone(), reason: reason.to_owned(), next_step: next.to_owned() };
+    ApiError::new(Code::BadUpload, format!("The part `{place}` is wrong: {reason}."), next)
+        .with_problems(vec![problem])
+}
+
+/// The gate, then the component, its artifact and the release.
+async fn take(
+    app: &App,
+    caller: &Caller,
+    plugin: &Plugin,
+    manifest: Manifest,
+    component: Vec<u8>,
+) -> Result<Uploaded, ApiError> {
+    let digest = blob::digest(&component);
+    if let Some(before) = app.store.release_of_version(&plugin.id, &manifest, &digest).await? {
+        return Ok(before);
+    }
+    let (gated, component) = gate(app, component).await?;
+    let Some(artifact) = gated.artifact else {
+        return Err(gate_failed(&gated));
+    };
+    let component_bytes = component.len() as u64;
+    let digest = app.store.put_component(component).await?;
+    app.store.put_artifact(&digest, artifact).await?;
+    let new = NewRelease {
+        plugin: plugin.id.clone(),
+        manifest,
+        digest,
+        component_bytes,
+        gate: json!({
+            "findings": gated.inspection.findings,
+            "imports": gated.inspection.imports,
+        }),
+        actor: caller.user().clone(),
+    };
+    Ok(app.store.create_release(new).await?)
+}
+
+/// Scanning and loading take a core for a while: not one of those that answer.
+async fn gate(app: &App, component: Vec<u8>) -> Result<(Gated, Vec<u8>), ApiError> {
+    let (sandbox, runtime) = (app.sandbox.clone(), tokio::runtime::Handle::current());
+    let work = move || runtime.block_on(sandbox.gate(&component)).map(|gated| (gated, component));
+    let gated = tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?;
+    gated.map_err(ApiError::internal)
+}
+
+fn gate_failed(gated: &Gated) -> ApiError {
+    let failed = gated.inspection.findings.iter().filter(|finding| !finding.ok);
+    let problems: Vec<_> = failed
+        .map(|finding| Problem {
+            place: finding.check.to_owned(),
+            reason: finding.message.clone(),
+            next_step: finding.hint.clone(),
+        })
+        .collect();
+    let checks: Vec<_> = problems.iter().map(|problem| problem.place.as_str()).collect();
+    let detail = format!("The component did not pass: {}. The release was not kept.", checks.join(", "));
+    ApiError::new(Code::GateFailed, detail, "Follow the hints and publish again.")
+        .with_problems(problems)
+}
+
+/// The view of a release.
+pub fn view(release: Release) -> ReleaseView {
+    ReleaseView {
+        id: release.id,
+        plugin: release.plugin,
+        plugin_name: release.plugin_name,
+        version: release.version,
+        digest: release.digest,
+        component_bytes: release.component_bytes,
+        state: release.state.name(),
+        gate: release.gate,
+        manifest: release.manifest,
+        uploaded_by: release.uploaded_by,
+        created_at: release.created_at,
+        decided_by: release.decided_by,
+        decision_reason: release.decision_reason,
+        decided_at: release.decided_at,
+    }
+}

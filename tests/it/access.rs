@@ -1,0 +1,12 @@
+//! Who may call what: every route, by everybody who must not get through.
+//!
+//! - [`table`]: every route with what it needs; a new route without a row fails
+//! - [`people`]: those who are turned away, and what they learn by it
+//! - [`bodies`]: requests that are not what a call takes
+//! - [`repeats`]: `Idempotency-Key`
+mod bodies;
+mod people;
+mod repeats;
+mod table;
+
+pub use people::member;

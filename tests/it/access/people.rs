@@ -1,0 +1,352 @@
+//! Those who must not get through, at every route: what they are told, whole,
+//! and that it tells them nothing.
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::table::{Needs, ROWS, Row};
+use crate::support::{Actor, Answer, World, guest};
+
+/// Every kind of thing is really there, so that "not found" means "not yours".
+struct Town {
+    world: World,
+    /// A customer and publisher with nothing to do with the others.
+    stranger: Actor,
+    ids: BTreeMap<&'static str, String>,
+}
+
+impl Town {
+    async fn start() -> Self {
+        let world = World::with_overlaps(2).await;
+        let stranger = world.host.organization("hooli", true, true).await;
+        let release = world.listed(&World::manifest("script"), guest("script")).await;
+        let install = world.enabled("script", &world.grant(), &json!({})).await;
+        let run = world.runs(&install).await.remove(0);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let acme = &world.acme;
+        let ids = BTreeMap::from([
+            ("import", text(&acme.all("imports").await[0]["id"])),
+            ("account", text(&acme.all("accounts").await[0]["id"])),
+            ("user", text(&acme.all("members").await[0]["user"]["id"])),
+            ("token", text(&acme.all("tokens").await[0]["id"])),
+            ("connection", text(&acme.all("connections").await[0]["id"])),
+            ("partnership", world.partnership.clone()),
+            ("plugin", text(&release["plugin"])),
+            ("name", "script".to_owned()),
+            ("release", text(&release["id"])),
+            ("delivery", text(&run["delivery"])),
+            ("run", text(&run["id"])),
+            ("install", install),
+        ]);
+        Self { world, stranger, ids }
+    }
+
+    /// Replaces `{org}` and all ids.
+    fn fill(&self, text: &str, org: &str) -> String {
+        let filled = text.replace("{org}", org);
+        self.ids.iter().fold(filled, |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
+    }
+
+    /// The same with ids that are sound and nobody's.
+    fn fill_with_nobodys(&self, text: &str, org: &str) -> String {
+        let filled = text.replace("{org}", org);
+        self.ids.iter().fold(filled, |text, (name, id)| {
+            let made_up = match id.split_once('_') {
+                Some((prefix, _)) => format!("{prefix}_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"),
+                None => "nobodys".to_owned(),
+            };
+            text.replace(&format!("{{{name}}}"), &made_up)
+        })
+    }
+
+    /// Whose thing a route is about.
+    fn owner(&self, row: &Row) -> &Actor {
+        if row.needs.is_of_platform() {
+            &self.world.host.platform
+        } else if row.path.contains("/plugins") {
+            &self.world.publisher
+        } else {
+            &self.world.acme
+        }
+    }
+
+    /// Calls a route with a body that passes its shape.
+    async fn call(&self, who: &Actor, row: &Row, path: &str) -> Answer {
+        let method = Method::from_bytes(row.method.as_bytes()).unwrap();
+        let request = who.request(method, &format!("/v1{path}"));
+        let form = || {
+            let part = reqwest::multipart::Part::text("{}");
+            reqwest::multipart::Form::new()
+                .part("component", reqwest::multipart::Part::bytes(vec![1]))
+                .part("manifest", part)
+        };
+        let request = match row.body {
+            "" => request,
+            "file" => request.body("Id,Name,Website\n"),
+            "form" => request.multipart(form()),
+            _ => request.json(&row.json(|text| self.fill(text, ""))),
+        };
+        who.send(request).await
+    }
+
+    /// What everyone's audit says, to see that nothing was done.
+    async fn audits(&self) -> Vec<Value> {
+        let mut entries = self.world.acme.all("audit").await;
+        entries.extend(self.world.publisher.all("audit").await);
+        entries.extend(self.world.host.platform.all("audit").await);
+        entries
+    }
+}
+
+/// A token of one's own organization.
+pub async fn token(admin: &Actor, body: Value) -> (Actor, String) {
+    let made = admin.post(&admin.own("tokens"), &body).await.good();
+    let text = made["token"].as_str().unwrap();
+    (Actor::new(&admin.url, &admin.org, text), made["id"].as_str().unwrap().to_owned())
+}
+
+const ALL_SCOPES: [&str; 4] = ["read", "write", "publish", "admin"];
+
+/// A member with this role and these scopes.
+pub async fn member(admin: &Actor, role: &str, scopes: &[&str]) -> Actor {
+    let email = format!("{role}-{}@{}.example", scopes.len(), admin.org);
+    let person = json!({ "email": email, "name": role, "role": role });
+    let made = admin.post(&admin.own("members"), &person).await.good();
+    token(admin, json!({ "name": role, "scopes": scopes, "user": made["user"]["id"] })).await.0
+}
+
+fn problem(status: u16, code: &str, title: &str, detail: &str, owner: &str, next_step: &str) -> Value {
+    json!({
+        "type": format!("https://venn.invalid/errors/{code}"), "title": title, "status": status,
+        "code": code, "detail": detail, "owner": owner, "next_step": next_step, "problems": [],
+    })
+}
+
+fn without_type(mut problem: Value) -> Value {
+    assert!(problem["type"].as_str().is_some_and(|text| text.contains(problem["code"].as_str().unwrap())));
+    problem.as_object_mut().unwrap().remove("type");
+    problem
+}
+
+#[track_caller]
+fn assert_same(answer: &Answer, expected: &Value, context: &str) {
+    assert_eq!(answer.kind, "application/problem+json", "{context}: {}", answer.text);
+    let got = without_type(answer.body.clone());
+    assert_eq!(got, without_type(expected.clone()), "{context}");
+    assert_eq!(Some(u64::from(answer.status)), expected["status"].as_u64(), "{context}");
+}
+
+fn unauthenticated(detail: &str) -> Value {
+    problem(
+        401,
+        "unauthenticated",
+        "There is no valid token with the request.",
+        detail,
+        "caller",
+        "Send `authorization: Bearer <token>`; `venn login` keeps one for the command line.",
+    )
+}
+
+pub fn not_found() -> Value {
+    problem(
+        404,
+        "not-found",
+        "There is no such thing, or it is not yours to see.",
+        "There is no such thing, or it is not yours to see.",
+        "caller",
+        "Check the address and the organization that your token is for (`GET /v1/me`).",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_valid_token_every_route_says_the_same_and_does_nothing() {
+    let town = Town::start().await;
+    let acme = &town.world.acme;
+    let (revoked, id) = token(acme, json!({ "name": "revoked", "scopes": ["read"] })).await;
+    acme.delete(&acme.own(&format!("tokens/{id}"))).await.good();
+    let short = json!({ "name": "expired", "scopes": ["read"], "expires_in_days": 1 });
+    let (expired, _) = token(acme, short).await;
+    expired.get("/v1/me").await.good();
+    town.world.host.advance_ms(24 * 60 * 60 * 1_000);
+    let known = acme.token.rsplit_once('_').unwrap().0;
+    let texts = [
+        String::new(),
+        revoked.token,
+        expired.token,
+        "nonsense".to_owned(),
+        "venn_".to_owned(),
+        "venn__".to_owned(),
+        known.to_owned(),
+        format!("{known}_{}", "0".repeat(64)),
+        format!("{}0", acme.token),
+        "venn_7ZZZZZZZZZZZZZZZZZZZZZZZZZ_00".to_owned(),
+    ];
+    let before = town.audits().await;
+    for row in ROWS {
+        for text in &texts {
+            let caller = Actor::new(&acme.url, "acme", text);
+            let path = town.fill(row.path, &town.owner(row).org);
+            let answer = town.call(&caller, row, &path).await;
+            let detail = match text.is_empty() {
+                true => "There is no token with the request.",
+                false => "The token is not valid, or has expired.",
+            };
+            let context = format!("{} {} with `{text}`", row.method, row.path);
+            assert_same(&answer, &unauthenticated(detail), &context);
+        }
+    }
+    assert_eq!(town.audits().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_cannot_tell_what_is_there_from_what_is_not() {
+    let town = Town::start().await;
+    let before = town.audits().await;
+    let id = town.world.acme.get("/v1/organizations/acme").await.good();
+    let id = id["id"].as_str().unwrap();
+    for row in ROWS.iter().filter(|row| row.path.contains("{org}")) {
+        let owner = town.owner(row);
+        let platform = &town.world.host.platform;
+        for caller in [&town.stranger, &town.world.globex, platform] {
+            if caller.org == "platform" && (row.method, row.path) == ("GET", "/organizations/{org}") {
+                continue;
+            }
+            for org in [owner.org.as_str(), id, "nowhere", "org_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"] {
+                let answer = town.call(caller, row, &town.fill(row.path, org)).await;
+                let context = format!("{} {} as {} of {org}", row.method, row.path, caller.org);
+                assert_same(&answer, &not_found(), &context);
+            }
+        }
+    }
+    assert_eq!(town.audits().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_others_do_nothing_under_ones_own_address() {
+    let town = Town::start().await;
+    let before = town.audits().await;
+    let names_an_id = |row: &&Row| row.path.contains("{org}") && row.path.matches('{').count() > 1;
+    for row in ROWS.iter().filter(names_an_id) {
+        for path in [town.fill(row.path, "hooli"), town.fill_with_nobodys(row.path, "hooli")] {
+            let answer = town.call(&town.stranger, row, &path).await;
+            assert_same(&answer, &not_found(), &format!("{} {path}", row.method));
+        }
+    }
+    assert_eq!(town.audits().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platforms_routes_do_not_exist_for_others() {
+    let town = Town::start().await;
+    for row in ROWS.iter().filter(|row| row.needs.is_of_platform()) {
+        for caller in [&town.world.acme, &town.world.publisher] {
+            let answer = town.call(caller, row, &town.fill(row.path, "")).await;
+            assert_same(&answer, &not_found(), &format!("{} {}", row.method, row.path));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_too_small_is_told_which_one_it_takes() {
+    let town = Town::start().await;
+    let mut members = BTreeMap::new();
+    for admin in [&town.world.acme, &town.world.publisher, &town.world.host.platform] {
+        for role in ["developer", "user", "support"] {
+            members.insert((admin.org.clone(), role), member(admin, role, &ALL_SCOPES).await);
+        }
+    }
+    let before = town.audits().await;
+    for row in ROWS {
+        let org = town.owner(row).org.clone();
+        for role in row.needs.refused_roles() {
+            let caller = &members[&(org.clone(), *role)];
+            let answer = town.call(caller, row, &town.fill(row.path, &org)).await;
+            let detail = format!(
+                "this needs the role {} in this organization; yours is {role}",
+                row.needs.roles_text()
+            );
+            let expected = problem(
+                403,
+                "role-too-small",
+                "The member's role does not allow this.",
+                &detail,
+                "organization-admin",
+                "Ask an admin of your organization to do it or to change your role.",
+            );
+            assert_same(&answer, &expected, &format!("{} {} as {role}", row.method, row.path));
+        }
+    }
+    assert_eq!(town.audits().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_the_scope_is_told_which_one_it_takes() {
+    let town = Town::start().await;
+    let mut narrow = BTreeMap::new();
+    for admin in [&town.world.acme, &town.world.publisher, &town.world.host.platform] {
+        for scope in ALL_SCOPES {
+            let rest: Vec<_> = ALL_SCOPES.into_iter().filter(|one| *one != scope).collect();
+            let (actor, _) = token(admin, json!({ "name": scope, "scopes": rest })).await;
+            narrow.insert((admin.org.clone(), scope), actor);
+        }
+    }
+    let before = town.audits().await;
+    for row in ROWS {
+        let org = town.owner(row).org.clone();
+        let scope = row.needs.scope();
+        let caller = &narrow[&(org.clone(), scope)];
+        let answer = town.call(caller, row, &town.fill(row.path, &org)).await;
+        let expected = problem(
+            403,
+            "scope-too-small",
+            "The token's scopes do not allow this.",
+            &format!("this needs a token with the scope `{scope}`"),
+            "caller",
+            &format!("Make a token with the scope `{scope}` and use that."),
+        );
+        assert_same(&answer, &expected, &format!("{} {}", row.method, row.path));
+    }
+    assert_eq!(town.audits().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_read_does_with_a_reading_token() {
+    let town = Town::start().await;
+    let mut readers = BTreeMap::new();
+    for admin in [&town.world.acme, &town.world.publisher, &town.world.host.platform] {
+        readers.insert(admin.org.clone(), member(admin, "support", &["read"]).await);
+    }
+    let readable = |row: &&Row| {
+        row.method == "GET" && matches!(row.needs, Needs::Anyone | Needs::Member | Needs::Platform)
+    };
+    for row in ROWS.iter().filter(readable) {
+        let org = town.owner(row).org.clone();
+        let answer = town.call(&readers[&org], row, &town.fill(row.path, &org)).await;
+        assert_eq!(answer.status, 200, "{} {}: {}", row.method, row.path, answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_cannot_give_more_than_it_has_and_a_removed_member_is_out_at_once() {
+    let world = World::start().await;
+    let acme = &world.acme;
+    let (narrow, _) = token(acme, json!({ "name": "n", "scopes": ["read", "admin"] })).await;
+    let wider = json!({ "name": "w", "scopes": ["read", "write"] });
+    let refused = narrow.post(&acme.own("tokens"), &wider).await.refused(403, "scope-too-small");
+    assert_eq!(refused["detail"], "Your token lacks the scope `write`, so it cannot give it to another one.");
+
+    let user = member(acme, "user", &["read", "write"]).await;
+    let me = user.get("/v1/me").await.good();
+    let path = acme.own(&format!("members/{}", me["user"]["id"].as_str().unwrap()));
+    assert_eq!(acme.delete(&path).await.status, 204);
+    assert_same(
+        &user.get("/v1/me").await,
+        &unauthenticated("The token is not valid, or has expired."),
+        "a removed member",
+    );
+    let own = acme.get("/v1/me").await.good();
+    let path = acme.own(&format!("members/{}", own["user"]["id"].as_str().unwrap()));
+    let last = acme.delete(&path).await.refused(409, "wrong-state");
+    assert_eq!(last["detail"], "This member is the last admin of the organization.");
+}

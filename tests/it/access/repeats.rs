@@ -1,0 +1,94 @@
+//! `Idempotency-Key`: a request that is sent again has one effect and one
+//! answer.
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Actor, Answer, Host};
+
+async fn acme() -> (Host, Actor) {
+    let host = Host::start(&[]).await;
+    let acme = host.organization("acme", true, false).await;
+    (host, acme)
+}
+
+async fn send(actor: &Actor, key: &str, path: &str, body: &Value) -> Answer {
+    let request = actor.request(Method::POST, &actor.own(path)).header("idempotency-key", key);
+    actor.send(request.json(body)).await
+}
+
+fn import(name: &str) -> Value {
+    json!({ "mode": "merge", "file_name": name, "columns": null, "stages": null })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_again_has_one_effect_and_the_same_answer() {
+    let (host, acme) = acme().await;
+    let first = send(&acme, "key-1", "imports", &import("a.csv")).await;
+    let second = send(&acme, "key-1", "imports", &import("a.csv")).await;
+    assert_eq!((first.status, &first.text, &first.kind), (second.status, &second.text, &second.kind));
+    assert_eq!(first.status, 201);
+    assert_eq!(acme.all("imports").await.len(), 1);
+    // A refusal is repeated too, as what it is.
+    let taken = json!({ "key": "customers", "title": "Again" });
+    for _ in 0..2 {
+        send(&acme, "key-2", "populations", &taken).await.refused(409, "taken");
+    }
+    // The key is the token's own, and ends after a day.
+    let other = acme.post(&acme.own("tokens"), &json!({ "name": "b", "scopes": ["read", "write"] }));
+    let other = Actor::new(&acme.url, "acme", other.await.good()["token"].as_str().unwrap());
+    send(&other, "key-1", "imports", &import("a.csv")).await.good();
+    assert_eq!(acme.all("imports").await.len(), 2);
+    host.advance_ms(24 * 60 * 60 * 1_000);
+    send(&acme, "key-1", "imports", &import("b.csv")).await.good();
+    assert_eq!(acme.all("imports").await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    let (_host, acme) = acme().await;
+    send(&acme, "key", "imports", &import("a.csv")).await.good();
+    let population = json!({ "key": "vip", "title": "VIP" });
+    for (path, body) in [("imports", import("b.csv")), ("populations", population)] {
+        let refused = send(&acme, "key", path, &body).await.refused(422, "idempotency-key-reused");
+        assert_eq!(refused["detail"], "This Idempotency-Key was used for another request.");
+        assert_eq!(refused["next_step"], "Send a fresh key per request.");
+    }
+    assert_eq!(acme.all("imports").await.len(), 1);
+    let long = "k".repeat(129);
+    let refused = send(&acme, &long, "imports", &import("a.csv")).await.refused(400, "bad-query");
+    assert_eq!(refused["detail"], "The Idempotency-Key must have 1 to 128 visible characters.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twins_at_the_same_time_one_is_worked_on() {
+    let (_host, acme) = acme().await;
+    let body = import("a.csv");
+    let answers = futures::future::join_all((0..8).map(|_| send(&acme, "twin", "imports", &body))).await;
+    let made = acme.all("imports").await;
+    assert_eq!(made.len(), 1);
+    assert!(answers.iter().any(|answer| answer.status == 201));
+    for answer in answers {
+        if answer.status == 201 {
+            assert_eq!(answer.body["id"], made[0]["id"]);
+        } else {
+            let refused = answer.refused(409, "wrong-state");
+            assert_eq!(
+                refused["detail"],
+                "A request with this Idempotency-Key is still being worked on, or was when Venn stopped."
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_told_once_even_with_a_key() {
+    let (host, acme) = acme().await;
+    let body = json!({ "name": "ci", "scopes": ["read"] });
+    let first = send(&acme, "token", "tokens", &body).await.good();
+    let again = send(&acme, "token", "tokens", &body).await.good();
+    assert_eq!((&first["id"], &again["token"]), (&again["id"], &Value::Null));
+    let secret = first["token"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
+    let data = host.stop().await;
+    let leaks = crate::support::files_with(data.path(), secret.as_bytes());
+    assert!(leaks.is_empty(), "the token's secret is in {leaks:?}");
+}

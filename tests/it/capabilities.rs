@@ -1,0 +1,11 @@
+//! What a plugin can do, through the server with real components: each
+//! capability allowed, denied and exceeded; and nothing beside it.
+//!
+//! - [`overlaps`]: partnership, population, field, and the data owner's purpose
+//! - [`egress`]: where a call may go, as which message, with which credential
+//! - [`effects`]: state, timeline, accounts
+//! - [`revoked`]: what is taken away while a plugin runs
+mod effects;
+mod egress;
+mod overlaps;
+mod revoked;

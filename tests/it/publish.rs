@@ -1,0 +1,44 @@
+//! From an upload to an enabled install: what is refused on the way, by whom,
+//! and in which words.
+//!
+//! - [`components`]: what is not a component that may run here
+//! - [`manifests`]: what a manifest must not say; versions and names
+//! - [`review`]: the platform's ceiling and its go or no-go; the marketplace
+//! - [`installs`]: configuration, grant and connections against all of that
+mod components;
+mod installs;
+mod manifests;
+mod review;
+
+use reqwest::{Method, multipart::{Form, Part}};
+use serde_json::Value;
+
+use crate::support::{Actor, Answer, Host, World, guest};
+
+/// A publisher with the plugin `script` and no release.
+async fn taskworks() -> (Host, Actor) {
+    let host = Host::start(&[]).await;
+    let publisher = host.organization("taskworks", false, true).await;
+    let body = serde_json::json!({ "name": "script" });
+    publisher.post(&publisher.own("plugins"), &body).await.good();
+    (host, publisher)
+}
+
+/// Uploads these bytes to the plugin `script`, manifest as it is written.
+async fn upload(publisher: &Actor, manifest: impl Into<String>, component: Vec<u8>) -> Answer {
+    let form = Form::new()
+        .part("manifest", Part::text(manifest.into()))
+        .part("component", Part::bytes(component));
+    let path = publisher.own("plugins/script/releases");
+    publisher.send(publisher.request(Method::POST, &path).multipart(form)).await
+}
+
+/// The manifest of the plugin `script`.
+fn manifest() -> Value {
+    World::manifest("script")
+}
+
+/// The release of the guest `script`, submitted.
+async fn submitted(publisher: &Actor) -> Value {
+    upload(publisher, manifest().to_string(), guest("script")).await.good()
+}
