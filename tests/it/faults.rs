@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 use venn_testkit::{Fault, Token};
 
+
 use crate::support::{World, crm_tasks, crm_tasks_manifest, guest, world::CRM_TOKEN};
+
+/// A token that may do everything.
+fn token(value: &str) -> Token {
+    Token { value: value.to_owned(), scopes: None }
+}
 
 async fn with_crm_tasks() -> (World, String) {
     let world = World::with_overlaps(3).await;
@@ -30,7 +36,7 @@ fn route<'i>(inbox: &'i [Value], run: &Value) -> &'i Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_credential_is_the_customers_and_names_the_field_to_fix() {
     let (world, install) = with_crm_tasks().await;
-    world.sim.set_tokens(vec![Token::all("another")]);
+    world.sim.set_tokens(vec![token("another")]);
     let run = world.backfilled(&install).await;
     assert_eq!(verdict(&run).0, "customer-config");
     assert_eq!(verdict(&run).1, "customer-admin");
@@ -43,7 +49,7 @@ async fn a_refused_credential_is_the_customers_and_names_the_field_to_fix() {
     // It is not hammered: it waits until the customer acts, then goes on by itself.
     let delivery = &world.acme.all("deliveries?state=parked").await[0];
     assert_eq!(delivery["id"], run["delivery"]);
-    world.sim.set_tokens(vec![Token::all(CRM_TOKEN)]);
+    world.sim.set_tokens(vec![token(CRM_TOKEN)]);
     let connection = &world.acme.all("connections").await[0];
     let secret = world.acme.own(&format!("connections/{}/secret", connection["id"].as_str().unwrap()));
     world.acme.put(&secret, &json!({ "secret": CRM_TOKEN })).await.good();
@@ -54,7 +60,7 @@ async fn a_refused_credential_is_the_customers_and_names_the_field_to_fix() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_down_is_nobodys_fault_here_and_is_tried_again() {
     let (world, install) = with_crm_tasks().await;
-    world.sim.fail_next(1, Fault::Unavailable);
+    world.sim.fail_next(1, Fault::Unavailable { retry_after_s: None });
     let run = world.backfilled(&install).await;
     assert_eq!(verdict(&run), ("third-party", "publisher", true));
     let inbox = world.acme.all("inbox").await;

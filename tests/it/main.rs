@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod support;
 

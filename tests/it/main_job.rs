@@ -24,7 +24,7 @@ async fn an_enabled_install_makes_its_unique_property_first() {
     assert_eq!(runs.len(), 1);
     assert_eq!((&runs[0]["event_kind"], &runs[0]["ending"]), (&json!("installed"), &json!("ok")));
     let made = world.sim.calls().into_iter().filter(|call| call.path == "/crm/v3/properties/tasks");
-    assert_eq!(made.map(|call| call.status).collect::<Vec<_>>(), [201]);
+    assert_eq!(made.map(|call| call.status).collect::<Vec<_>>(), [Some(201)]);
     // What was there before it was enabled is the customer's choice: no task yet.
     assert_eq!(tasks(&world), 0);
 }
@@ -83,7 +83,7 @@ async fn a_backfill_is_a_chain_of_runs_with_progress() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_is_replayed_to_the_same_outcome_without_network() {
     let (world, install) = with_crm_tasks(2).await;
-    world.sim.fail(venn_testkit::Fault::Unavailable);
+    world.sim.fail(venn_testkit::Fault::Unavailable { retry_after_s: None });
     let run = world.backfilled(&install).await;
     assert_eq!((&run["ending"], &run["verdict"]["class"]), (&json!("fault"), &json!("third-party")));
     let calls = world.sim.calls().len();

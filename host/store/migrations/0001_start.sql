@@ -220,7 +220,7 @@ CREATE TABLE overlap (
 );
 CREATE INDEX overlap_by_change ON overlap (partnership_id, change_no, id);
 CREATE INDEX overlap_by_partnership ON overlap (partnership_id, id);
-CREATE INDEX overlap_by_domain ON overlap (partnership_id, domain);
+CREATE INDEX overlap_by_domain ON overlap (partnership_id, domain, id);
 CREATE INDEX overlap_by_left ON overlap (left_account);
 CREATE INDEX overlap_by_right ON overlap (right_account);
 

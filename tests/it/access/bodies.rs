@@ -25,7 +25,7 @@ fn filled(path: &str) -> String {
         ("{account}", "acc"), ("{user}", "usr"), ("{token}", "tok"),
     ];
     ids.iter().fold(path.replace("{org}", "acme"), |path, (place, prefix)| {
-        path.replace(place, &format!("{prefix}_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"))
+        path.replace(place, &format!("{prefix}_7zzzzzzzzzzzzzzzzzzzzzzzzz"))
     })
 }
 

@@ -53,7 +53,7 @@ impl Town {
         let filled = text.replace("{org}", org);
         self.ids.iter().fold(filled, |text, (name, id)| {
             let made_up = match id.split_once('_') {
-                Some((prefix, _)) => format!("{prefix}_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"),
+                Some((prefix, _)) => format!("{prefix}_7zzzzzzzzzzzzzzzzzzzzzzzzz"),
                 None => "nobodys".to_owned(),
             };
             text.replace(&format!("{{{name}}}"), &made_up)
@@ -180,7 +180,7 @@ async fn without_a_valid_token_every_route_says_the_same_and_does_nothing() {
         known.to_owned(),
         format!("{known}_{}", "0".repeat(64)),
         format!("{}0", acme.token),
-        "venn_7ZZZZZZZZZZZZZZZZZZZZZZZZZ_00".to_owned(),
+        "venn_7zzzzzzzzzzzzzzzzzzzzzzzzz_00".to_owned(),
     ];
     let before = town.audits().await;
     for row in ROWS {
@@ -212,7 +212,7 @@ async fn a_stranger_cannot_tell_what_is_there_from_what_is_not() {
             if caller.org == "platform" && (row.method, row.path) == ("GET", "/organizations/{org}") {
                 continue;
             }
-            for org in [owner.org.as_str(), id, "nowhere", "org_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"] {
+            for org in [owner.org.as_str(), id, "nowhere", "org_7zzzzzzzzzzzzzzzzzzzzzzzzz"] {
                 let answer = town.call(caller, row, &town.fill(row.path, org)).await;
                 let context = format!("{} {} as {} of {org}", row.method, row.path, caller.org);
                 assert_same(&answer, &not_found(), &context);

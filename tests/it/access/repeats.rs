@@ -34,8 +34,9 @@ async fn the_same_request_again_has_one_effect_and_the_same_answer() {
         send(&acme, "key-2", "populations", &taken).await.refused(409, "taken");
     }
     // The key is the token's own, and ends after a day.
-    let other = acme.post(&acme.own("tokens"), &json!({ "name": "b", "scopes": ["read", "write"] }));
-    let other = Actor::new(&acme.url, "acme", other.await.good()["token"].as_str().unwrap());
+    let token = json!({ "name": "b", "scopes": ["read", "write"] });
+    let made = acme.post(&acme.own("tokens"), &token).await.good();
+    let other = Actor::new(&acme.url, "acme", made["token"].as_str().unwrap());
     send(&other, "key-1", "imports", &import("a.csv")).await.good();
     assert_eq!(acme.all("imports").await.len(), 2);
     host.advance_ms(24 * 60 * 60 * 1_000);

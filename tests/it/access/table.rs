@@ -154,7 +154,7 @@ pub const ROWS: &[Row] = &[
     post(
         "/organizations/{org}/partnerships/{partnership}/pairings",
         User,
-        r#"{"our_account":"{account}","their_account":"acc_7ZZZZZZZZZZZZZZZZZZZZZZZZZ","decision":"link"}"#,
+        r#"{"our_account":"{account}","their_account":"acc_7zzzzzzzzzzzzzzzzzzzzzzzzz","decision":"link"}"#,
     ),
     get("/organizations/{org}/plugins", Member),
     post("/organizations/{org}/plugins", Developer, r#"{"name":"x"}"#),

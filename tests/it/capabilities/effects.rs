@@ -59,7 +59,7 @@ async fn what_was_read_of_one_partner_stays_in_its_partition() {
     let did = script.does(json!([get("c", here()), set("d", "laundered", Value::Null), get("d", Value::Null)])).await;
     assert_eq!(did.results, [json!({ "ok": "x" }), state, json!({ "ok": null })]);
     // A partnership that was not granted has no partition.
-    let nobody = "pty_7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+    let nobody = "pty_7zzzzzzzzzzzzzzzzzzzzzzzzz";
     let did = script.does(json!([set("e", "x", json!(nobody)), get("e", json!(nobody))])).await;
     let why = "the customer did not grant it";
     assert_eq!(did.results[0], denied("state", &format!("state of partnership {nobody}"), why, "customer-admin"));

@@ -61,7 +61,8 @@ async fn the_matrix_of_the_real_lists_is_what_a_recount_gives_on_both_sides() {
         for cell in matrix["cells"].as_array().unwrap() {
             let pair = ["our_population", "their_population"].map(|key| cell[key].as_str().unwrap().to_owned());
             let query = format!("overlaps?our_population={}&their_population={}", pair[0], pair[1]);
-            let expected = recount.get(&pair.clone().into()).copied().unwrap_or_default();
+            let key: (String, String) = pair.clone().into();
+            let expected = recount.get(&key).copied().unwrap_or_default();
             assert_eq!((&cell["count"], &cell["suppressed"]), (&json!(expected), &json!(false)), "{cell}");
             assert_eq!(of(side, &world, &query).await.len() as u64, expected);
         }
@@ -205,7 +206,7 @@ async fn nobody_decides_about_what_they_cannot_see() {
     put_rules(&world.globex, &world.partnership, json!([])).await;
     let path = world.acme.own(&format!("partnerships/{}/pairings", world.partnership));
     let mut texts = BTreeSet::new();
-    let nobody = json!("acc_7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+    let nobody = json!("acc_7zzzzzzzzzzzzzzzzzzzzzzzzz");
     for (ours, theirs) in [
         (&overlap["our_account"], &overlap["their_account"]),
         (&overlap["our_account"], &nobody),

@@ -78,7 +78,7 @@ async fn a_grant_beyond_the_approval_names_what_is_too_much() {
     let foreign = hooli.post(&hooli.own("partnerships"), &json!({ "partner": "globex" })).await.good();
     let wide = json!({
         "capabilities": ["overlaps:read", "timeline:write"],
-        "partnerships": [world.partnership, proposed["id"], foreign["id"], "pty_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"],
+        "partnerships": [world.partnership, proposed["id"], foreign["id"], "pty_7zzzzzzzzzzzzzzzzzzzzzzzzz"],
         "populations": ["customers", "vip"], "fields": ["their-name", "their-amount"],
         "egress_hosts": ["api.hubapi.com", "evil.example.com"],
     });
@@ -111,7 +111,7 @@ async fn a_connection_is_for_its_own_host_and_its_own_customer() {
     for (id, reason) in [
         (other["id"].as_str().unwrap(), "the connection is of the kind api-key for api.example.com"),
         (globexs["id"].as_str().unwrap(), "there is no such connection of yours"),
-        ("con_7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "there is no such connection of yours"),
+        ("con_7zzzzzzzzzzzzzzzzzzzzzzzzz", "there is no such connection of yours"),
     ] {
         let refused = draft(&world, id, grant(&world.partnership), json!({ "owner": "x" })).await;
         let refused = refused.refused(422, "invalid");

@@ -126,7 +126,7 @@ impl Bed {
             config: "{}".to_owned(),
             authority: self.memory.now(),
             limits: self.limits,
-            idempotency: Idempotency { key: [1; 32], delivery: id("dlv", 1) },
+            idempotency: Idempotency { key: [1; 32], delivery: id("dlv", 1), step: 0 },
             started_at: START,
         }
     }
@@ -167,6 +167,7 @@ pub fn settings(echo: &Simulator) -> Settings {
 pub fn control() -> Control {
     let mut manifest = World::manifest("bed");
     manifest["egress"][0]["host"] = "echo.example".into();
+    manifest["egress"][0]["methods"] = serde_json::json!(["GET", "HEAD", "POST"]);
     manifest["egress"][0]["paths"] = serde_json::json!(["/any", "/status"]);
     manifest["connections"][0]["host"] = "echo.example".into();
     manifest["connections"][0]["name"] = "echo".into();

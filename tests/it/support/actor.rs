@@ -50,6 +50,8 @@ impl Answer {
 impl Actor {
     /// Somebody with this token.
     pub fn new(url: &str, org: &str, token: &str) -> Self {
+        // The client is built without one; the second time it is there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url: url.to_owned(), org: org.to_owned(), token: token.to_owned(), http }
     }

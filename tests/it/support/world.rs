@@ -89,11 +89,12 @@ impl World {
 
     /// A manifest for a guest, with everything that can be asked for.
     pub fn manifest(name: &str) -> Value {
+        let capabilities = ["overlaps:read", "timeline:write", "state", "http:egress", "accounts:write"]
+            .map(|name| json!({ "name": name, "reason": "To be tested." }));
         json!({
             "name": name, "version": "0.1.0", "title": name, "summary": "A test guest.",
             "category": "other",
-            "capabilities": ["overlaps:read", "timeline:write", "state", "http:egress", "accounts:write"]
-                .map(|name| json!({ "name": name, "reason": "To be tested." })),
+            "capabilities": capabilities,
             "fields": ["our-name", "our-owner", "their-name", "their-owner", "their-amount"],
             "egress": [{ "host": "api.hubapi.com", "methods": ["GET", "POST"], "paths": ["/crm"],
                          "reason": "To be tested.", "data": "Test data.", "retention": "None." }],

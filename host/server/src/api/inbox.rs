@@ -5,7 +5,11 @@ use axum::{
     extract::{Path, State},
 };
 use serde::{Deserialize, Serialize};
-use venn_domain::{id::InstallId, organization::Need, time::Timestamp};
+use venn_domain::{
+    id::{AccountId, InstallId},
+    organization::Need,
+    time::Timestamp,
+};
 use venn_store::{
     audit::AuditEntry,
     incident::{Incident, Route},
@@ -91,7 +95,9 @@ pub async fn timeline(
     Path((org, account)): Path<(String, String)>,
 ) -> Result<Json<PageView<TimelineView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let entries = app.store.timeline(&org.id, &account.parse()?, TIMELINE_ENTRIES).await?;
+    let account: AccountId = account.parse()?;
+    app.store.account(&org.id, &account).await?.ok_or_else(ApiError::not_found)?;
+    let entries = app.store.timeline(&org.id, &account, TIMELINE_ENTRIES).await?;
     Ok(Json(PageView { items: entries.into_iter().map(view).collect(), next: None }))
 }
 

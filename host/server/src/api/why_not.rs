@@ -96,8 +96,10 @@ fn neutral(partner: &str) -> DetailView {
 fn answer(known: &WhyNot) -> (&'static str, Vec<DetailView>) {
     let nothing = || ("nothing-visible", vec![neutral(&known.partner_name)]);
     if let Some(paired) = &known.paired {
-        let whom = if paired.name.is_empty() { paired.account.to_string() } else { quoted(&paired.name) };
-        let text = format!("Paired with {whom}: {} ({}).", evidence(&paired.evidence), paired.confidence);
+        let whom =
+            if paired.name.is_empty() { paired.account.to_string() } else { quoted(&paired.name) };
+        let text =
+            format!("Paired with {whom}: {} ({}).", evidence(&paired.evidence), paired.confidence);
         let their_account = Some(paired.account.to_string());
         return ("paired", vec![DetailView { reason: "paired", their_account, text }]);
     }
@@ -107,7 +109,9 @@ fn answer(known: &WhyNot) -> (&'static str, Vec<DetailView>) {
         Some(Reason::NoDomain { .. }) => ("no-domain", details),
         // By the rules it would be paired with one that is shared, and is not:
         // what stands in the way cannot be seen.
-        Some(Reason::Paired { .. } | Reason::TiedByPerson { .. } | Reason::NoCounterpart { .. })
+        Some(
+            Reason::Paired { .. } | Reason::TiedByPerson { .. } | Reason::NoCounterpart { .. },
+        )
         | None => nothing(),
         Some(_) if details.is_empty() => nothing(),
         Some(_) => ("unpaired", details),
@@ -151,9 +155,10 @@ fn detail(known: &WhyNot, reason: &Reason) -> Option<DetailView> {
         Reason::BelowThreshold { .. } | Reason::NameMustMatch { .. } | Reason::NotCompared { .. }
     );
     let (name, text) = match with {
-        Some(with) if by_name && !name_shared => {
-            ("name-not-shared", format!("{with} does not match by the rules; its name is not shared with you."))
-        }
+        Some(with) if by_name && !name_shared => (
+            "name-not-shared",
+            format!("{with} does not match by the rules; its name is not shared with you."),
+        ),
         _ => (name, reason.to_string()),
     };
     let their_account = with.map(ToString::to_string);
@@ -164,9 +169,9 @@ fn detail(known: &WhyNot, reason: &Reason) -> Option<DetailView> {
 fn with_names(known: &WhyNot, text: String) -> String {
     let shared = known.theirs.iter().filter(|shared| shared.name_shared);
     let named = known.ours.iter().chain(shared.map(|shared| &shared.account));
-    named.filter(|account| !account.name.is_empty()).fold(text, |text, account| {
-        text.replace(&account.id, &quoted(&account.name))
-    })
+    named
+        .filter(|account| !account.name.is_empty())
+        .fold(text, |text, account| text.replace(&account.id, &quoted(&account.name)))
 }
 
 fn quoted(name: &str) -> String {
@@ -245,7 +250,10 @@ mod tests {
         assert_eq!(said(&known(None)), ("nothing-visible", NEUTRAL.to_owned()));
         // The rules would pair it with one that is shared; that they do not can
         // only be because of one that is hidden.
-        assert_eq!(said(&known(Some(("Acme Toys", true)))), ("nothing-visible", NEUTRAL.to_owned()));
+        assert_eq!(
+            said(&known(Some(("Acme Toys", true)))),
+            ("nothing-visible", NEUTRAL.to_owned())
+        );
         // A person tied it to one that is hidden.
         let mut tied = known(None);
         tied.decisions = vec![PairDecision {
@@ -260,7 +268,10 @@ mod tests {
     fn a_name_that_is_not_shared_cannot_be_guessed_by_its_likeness() {
         let (answer, text) = said(&known(Some(("Acme Boats", true))));
         assert_eq!(answer, "unpaired");
-        assert!(text.starts_with("The name of \u{201c}Acme Boats\u{201d} is too different: "), "{text}");
+        assert!(
+            text.starts_with("The name of \u{201c}Acme Boats\u{201d} is too different: "),
+            "{text}"
+        );
         let (answer, text) = said(&known(Some(("Acme Boats", false))));
         assert_eq!(answer, "unpaired");
         let expected =
@@ -286,7 +297,8 @@ mod tests {
             evidence: "name".to_owned(),
             confidence: "sure".to_owned(),
         });
-        let expected = "Paired with \u{201c}Acme Toys\u{201d}: equal name on the same domain (sure).";
+        let expected =
+            "Paired with \u{201c}Acme Toys\u{201d}: equal name on the same domain (sure).";
         assert_eq!(said(&paired), ("paired", expected.to_owned()));
     }
 

@@ -37,6 +37,9 @@ pub(super) struct Made {
 /// and diagnostics go to standard error.
 pub(super) fn build(toolchain: &Toolchain, dir: &Path, arguments: &[String]) -> Result<Vec<Made>> {
     let mut cargo = toolchain.cargo_build(dir);
+    // A folder of its own: the profile below would otherwise rebuild what the
+    // host's builds share, and each would wait for the other's lock.
+    cargo.env("CARGO_TARGET_DIR", target_folder(dir)?.join("plugin"));
     cargo.args(arguments).args(["--message-format", "json-render-diagnostics"]).envs(PROFILE);
     let mut child = cargo
         .stdin(Stdio::null())

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, HashSet};
 use tokio_util::sync::CancellationToken;
 use venn_domain::id::PartnershipId;
 use venn_mapping::{
-    Confidence, Decision, Decisions, Entry, LiveDecisions, Pair, Rule, Side, pair_crossing, pair_domain,
+    Confidence, Decision, Decisions, Entry, LiveDecisions, Pair, Rule, Side, pair_crossing,
+    pair_domain,
 };
 use venn_store::pairing::{
     Batch, DecisionKind, Found, FoundPair, FoundUnpaired, PairDecision, PairingAccount,
@@ -95,7 +96,8 @@ fn pair(batch: &Batch) -> Found {
     for (domain, (left, right)) in domains {
         let pairing = pair_domain(&left, &right, &live);
         found.pairs.extend(pairing.pairs.iter().map(found_pair));
-        for (accounts, is_left) in [(pairing.unpaired_left, true), (pairing.unpaired_right, false)] {
+        for (accounts, is_left) in [(pairing.unpaired_left, true), (pairing.unpaired_right, false)]
+        {
             found.unpaired.extend(accounts.into_iter().map(|account| FoundUnpaired {
                 account: account.to_string(),
                 domain: domain.to_owned(),

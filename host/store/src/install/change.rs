@@ -60,9 +60,10 @@ impl InstallChange {
 
     /// Why it cannot happen to an install in this state, if so.
     const fn refused(&self, state: InstallState) -> Option<&'static str> {
-        use InstallState::{Active, Draft, Paused, Uninstalled};
+        use InstallState::{Active, Draft, Paused, Uninstalled, Uninstalling};
         match (self, state) {
             (_, Uninstalled) => Some("uninstalled"),
+            (_, Uninstalling) => Some("being removed"),
             (Self::Enable, Active | Paused) => Some("enabled already"),
             (Self::Pause | Self::Resume, Draft) => Some("not enabled yet"),
             (Self::Pause, Paused) => Some("paused already"),

@@ -168,7 +168,8 @@ fn after(sql: &mut Sql, view: &View, scope: &InstallScope, from: &Position) {
     sql.add(" WHERE o.partnership_id = ").text(&view.id);
     sql.add(" AND (o.change_no, o.id) > (").number(from.number).add(", ").text(&from.id);
     sql.add(") AND (o.live = 0 OR (oa.id IS NOT NULL AND ta.id IS NOT NULL))");
-    let population = format!("CASE WHEN o.live = 1 THEN oa.population ELSE o.{ours}_population END");
+    let population =
+        format!("CASE WHEN o.live = 1 THEN oa.population ELSE o.{ours}_population END");
     sql.add(&format!(" AND {population} IN ")).list(&scope.our_populations);
 }
 

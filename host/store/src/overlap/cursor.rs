@@ -118,7 +118,8 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() > CURSOR_CHARS_MAX || !text.len().is_multiple_of(2) {
         return None;
     }
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |pair: &[u8]| match pair {
         [high, low] => Some(digit(high)? << 4 | digit(low)?),
         _ => None,

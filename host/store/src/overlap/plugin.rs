@@ -96,7 +96,8 @@ impl Store {
         let mut page = Collected::default();
         let mut more = false;
         for id in scope.sorted(query.partnership.as_deref()) {
-            let Some(view) = view::find(&mut snapshot, &scope.organization, id, scope.reader()).await?
+            let Some(view) =
+                view::find(&mut snapshot, &scope.organization, id, scope.reader()).await?
             else {
                 continue;
             };
@@ -115,8 +116,9 @@ impl Store {
         }
         snapshot.rollback().await?;
         let last = page.items.last().filter(|_| more);
-        let cursor =
-            last.map(|last| seal.close(&format!("{} {}", last.partnership, last.id))).transpose()?;
+        let cursor = last
+            .map(|last| seal.close(&format!("{} {}", last.partnership, last.id)))
+            .transpose()?;
         Ok(page.into_page(cursor))
     }
 
@@ -132,7 +134,8 @@ impl Store {
         let mut snapshot = connection.begin().await?;
         let mut page = Collected::default();
         for id in scope.sorted(None) {
-            let Some(view) = view::find(&mut snapshot, &scope.organization, id, scope.reader()).await?
+            let Some(view) =
+                view::find(&mut snapshot, &scope.organization, id, scope.reader()).await?
             else {
                 continue;
             };
@@ -150,7 +153,10 @@ impl Store {
     }
 
     /// Counts per pair of populations.
-    pub async fn plugin_counts(&self, scope: &InstallScope) -> Result<Vec<OverlapCount>, StoreError> {
+    pub async fn plugin_counts(
+        &self,
+        scope: &InstallScope,
+    ) -> Result<Vec<OverlapCount>, StoreError> {
         let mut connection = self.read().await?;
         let mut snapshot = connection.begin().await?;
         let mut all = Vec::new();
@@ -229,12 +235,8 @@ fn hides_something(view: &View, theirs: &[String]) -> bool {
 /// What a cursor of `find` belongs to: the query as the guest wrote it, but for
 /// cursor and page size.
 fn fingerprint(query: &OverlapQuery) -> String {
-    let parts = (
-        &query.partnership,
-        &query.our_populations,
-        &query.their_populations,
-        &query.fields,
-    );
+    let parts =
+        (&query.partnership, &query.our_populations, &query.their_populations, &query.fields);
     let text = crate::row::json(&parts);
     hex(&Sha256::digest(text.as_bytes()))
 }

@@ -57,7 +57,10 @@ impl Sql {
     }
 
     /// Runs it.
-    pub(super) async fn rows(self, connection: &mut AnyConnection) -> Result<Vec<AnyRow>, StoreError> {
+    pub(super) async fn rows(
+        self,
+        connection: &mut AnyConnection,
+    ) -> Result<Vec<AnyRow>, StoreError> {
         let mut query = sqlx::query(sqlx::AssertSqlSafe(self.text));
         for value in self.values {
             query = match value {

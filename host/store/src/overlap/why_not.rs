@@ -82,7 +82,8 @@ impl Store {
         let Some(found) = found.first() else { return Ok(None) };
         let account = account_of(&Row::new("account", found))?;
         let paired = paired(&view, &account).rows(&mut snapshot).await?;
-        let paired = paired.first().map(|row| paired_with(&Row::new("overlap", row))).transpose()?;
+        let paired =
+            paired.first().map(|row| paired_with(&Row::new("overlap", row))).transpose()?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         if !account.domain.is_empty() {
             let mut all = accounts(us);

@@ -203,10 +203,12 @@ async fn on_taken_domains(
     organization: &str,
 ) -> Result<Vec<PairingAccount>, StoreError> {
     // Accounts without a domain are never paired by rule: there may be a million.
+    // CROSS JOIN, because SQLite keeps its order: JOIN walks all accounts per batch.
     let rows = sqlx::query(
         "SELECT a.id, a.name, a.website, a.domain, a.population, a.rev
-         FROM pairing_taken t JOIN account a ON a.organization_id = $2 AND a.domain = t.domain
-         WHERE t.partnership_id = $1 AND t.domain <> ''",
+         FROM pairing_taken t CROSS JOIN account a
+         WHERE t.partnership_id = $1 AND t.domain <> ''
+             AND a.organization_id = $2 AND a.domain = t.domain",
     )
     .bind(id.to_owned())
     .bind(organization.to_owned())
@@ -223,9 +225,9 @@ async fn tied(
 ) -> Result<Vec<PairingAccount>, StoreError> {
     let sql = format!(
         "SELECT a.id, a.name, a.website, a.domain, a.population, a.rev
-         FROM account a WHERE a.organization_id = $2 AND a.id IN
-             (SELECT d.{side} FROM pairing_decision d
-              WHERE d.partnership_id = $1 AND d.decision <> 'reject')"
+         FROM (SELECT DISTINCT d.{side} AS id FROM pairing_decision d
+               WHERE d.partnership_id = $1 AND d.decision <> 'reject') t CROSS JOIN account a
+         WHERE a.id = t.id AND a.organization_id = $2"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id.to_owned())

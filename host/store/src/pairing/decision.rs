@@ -74,7 +74,8 @@ impl Store {
         let (store, actor, us) = (self.clone(), actor.to_owned(), us.clone());
         self.write(move |connection| {
             Box::pin(async move {
-                let Some(found) = partnership::find(connection, &us, &new.partnership).await? else {
+                let Some(found) = partnership::find(connection, &us, &new.partnership).await?
+                else {
                     return Ok(Decided::NotFound);
                 };
                 if found.state != PartnershipState::Active {
@@ -147,16 +148,14 @@ async fn write(
     found: &Partnership,
     new: &NewDecision,
 ) -> Result<(), StoreError> {
-    let (left, right) = if found.proposed_by_us {
-        (&new.ours, &new.theirs)
-    } else {
-        (&new.theirs, &new.ours)
-    };
-    let newest: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(decided_at) FROM pairing_decision WHERE partnership_id = $1")
-            .bind(found.id.to_string())
-            .fetch_one(&mut *connection)
-            .await?;
+    let (left, right) =
+        if found.proposed_by_us { (&new.ours, &new.theirs) } else { (&new.theirs, &new.ours) };
+    let newest: Option<i64> = sqlx::query_scalar(
+        "SELECT MAX(decided_at) FROM pairing_decision WHERE partnership_id = $1",
+    )
+    .bind(found.id.to_string())
+    .fetch_one(&mut *connection)
+    .await?;
     // The later one of two that contradict each other holds: no two at one time.
     let at = store.now().0.max(newest.map_or(0, |newest| newest + 1));
     sqlx::query(

@@ -37,7 +37,12 @@ pub(crate) const ACTOR: &str = "usr_test";
 /// The populations that both have.
 pub(crate) const POPULATIONS: [&str; 2] = ["customers", "prospects"];
 
-pub(crate) fn rule(population: &str, level: Level, fields: &[&str], purpose: Purpose) -> SharingRule {
+pub(crate) fn rule(
+    population: &str,
+    level: Level,
+    fields: &[&str],
+    purpose: Purpose,
+) -> SharingRule {
     let fields: FieldSet = fields.iter().copied().collect();
     SharingRule { population: population.to_owned(), level, fields, purpose }
 }
@@ -94,7 +99,12 @@ impl Two {
     }
 
     /// Both have an account of that name on that domain.
-    pub(crate) async fn both(&self, name: &str, domain: &str, populations: [&str; 2]) -> [AccountId; 2] {
+    pub(crate) async fn both(
+        &self,
+        name: &str,
+        domain: &str,
+        populations: [&str; 2],
+    ) -> [AccountId; 2] {
         [
             self.account(&self.left, name, domain, populations[0]).await,
             self.account(&self.right, name, domain, populations[1]).await,
@@ -114,7 +124,9 @@ impl Two {
 
     /// Changes an account as an import does; `set` is SQL.
     pub(crate) async fn change(&self, account: &AccountId, domain: &str, set: &str) {
-        let sql = format!("UPDATE account SET {set}, rev = CAST(rev || X'01' AS blob) WHERE id = '{account}'");
+        let sql = format!(
+            "UPDATE account SET {set}, rev = CAST(rev || X'01' AS blob) WHERE id = '{account}'"
+        );
         self.store.sql(&sql).await;
         self.touch(domain).await;
     }

@@ -8,7 +8,10 @@
 //! What stands after a batch, whatever happened before, meanwhile and between.
 use venn_domain::id::AccountId;
 
-use super::{Decided, DecisionKind, NewDecision, Written, fixture::{ACTOR, Two}};
+use super::{
+    Decided, DecisionKind, NewDecision, Written,
+    fixture::{ACTOR, Two},
+};
 
 const CUSTOMERS: [&str; 2] = ["customers", "customers"];
 
@@ -120,6 +123,26 @@ async fn a_batch_that_a_crash_interrupted_is_done_first() {
 }
 
 #[tokio::test]
+async fn of_two_workers_that_read_the_same_batch_only_one_writes() {
+    let two = Two::agreed().await;
+    let [left, _] = two.both("acme", "acme.com", CUSTOMERS).await;
+    two.store.take_pairing(&two.id, 10).await.unwrap();
+    let slow = two.store.pairing_batch(&two.id).await.unwrap().unwrap();
+    let pair = super::FoundPair {
+        left: slow.left[0].id.clone(),
+        right: slow.right[0].id.clone(),
+        evidence: "name",
+        confidence: "sure",
+    };
+    two.pair_taken().await;
+    two.remove(&left, "acme.com").await;
+    two.pair().await;
+    let found = super::Found { pairs: vec![pair], unpaired: vec![] };
+    assert_eq!(two.store.write_pairing(slow, found).await.unwrap(), Written::default());
+    assert_eq!(live(&two).await, 0, "what the slow one found is stale");
+}
+
+#[tokio::test]
 async fn what_was_found_before_the_end_is_not_written_after_it() {
     let two = Two::agreed().await;
     two.both("acme", "acme.com", CUSTOMERS).await;
@@ -149,11 +172,13 @@ async fn many_batches_make_one_delivery_until_it_is_taken() {
     let payload = two.store.text("SELECT payload FROM event").await;
     assert_eq!(payload, r#"{"reason":"changes","cursor":null}"#);
     for install in [&install, &other] {
-        let sql = format!("SELECT notified_no FROM install_partnership WHERE install_id = '{install}'");
+        let sql =
+            format!("SELECT notified_no FROM install_partnership WHERE install_id = '{install}'");
         assert_eq!(two.store.number(&sql).await, change_no(&two).await);
     }
     // One is being delivered: what changes now may come too late for it.
-    let lease = format!("UPDATE delivery SET state = 'leased', attempt = 1 WHERE install_id = '{install}'");
+    let lease =
+        format!("UPDATE delivery SET state = 'leased', attempt = 1 WHERE install_id = '{install}'");
     two.store.sql(&lease).await;
     two.both("beta", "beta.com", CUSTOMERS).await;
     assert_eq!(two.pair().await.deliveries, 1);

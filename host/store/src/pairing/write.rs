@@ -149,21 +149,21 @@ async fn is_current(connection: &mut AnyConnection, batch: &Batch) -> Result<boo
 }
 
 /// Which stored overlaps a batch decides about: those on its domains, and
-/// those of decided pairs that are of no one domain (any more).
+/// those of decided pairs that are of no one domain (any more). CROSS JOIN,
+/// because SQLite keeps its order: JOIN walks all overlaps per batch.
 const STORED: [&str; 2] = [
     "SELECT o.id, o.left_account, o.right_account, o.domain, o.evidence, o.confidence,
          o.left_population, o.right_population, o.left_rev, o.right_rev
-     FROM pairing_taken t
-         JOIN overlap o ON o.partnership_id = t.partnership_id AND o.domain = t.domain
-     WHERE t.partnership_id = $1 AND o.live = 1",
+     FROM pairing_taken t CROSS JOIN overlap o
+     WHERE t.partnership_id = $1 AND o.live = 1
+         AND o.partnership_id = t.partnership_id AND o.domain = t.domain",
     "SELECT o.id, o.left_account, o.right_account, o.domain, o.evidence, o.confidence,
          o.left_population, o.right_population, o.left_rev, o.right_rev
-     FROM pairing_decision d
-         JOIN overlap o ON o.partnership_id = d.partnership_id
-             AND o.left_account = d.left_account AND o.right_account = d.right_account
+     FROM pairing_decision d CROSS JOIN overlap o
          LEFT JOIN account l ON l.id = o.left_account
          LEFT JOIN account r ON r.id = o.right_account
-     WHERE d.partnership_id = $1 AND o.live = 1
+     WHERE d.partnership_id = $1 AND o.live = 1 AND o.partnership_id = d.partnership_id
+         AND o.left_account = d.left_account AND o.right_account = d.right_account
          AND (l.id IS NULL OR r.id IS NULL OR l.domain <> r.domain OR l.domain = '')",
 ];
 
@@ -182,7 +182,10 @@ async fn stored(
                 evidence: row.text("evidence")?,
                 confidence: row.text("confidence")?,
                 left: Seen { population: row.text("left_population")?, rev: row.blob("left_rev")? },
-                right: Seen { population: row.text("right_population")?, rev: row.blob("right_rev")? },
+                right: Seen {
+                    population: row.text("right_population")?,
+                    rev: row.blob("right_rev")?,
+                },
             };
             all.insert((row.text("left_account")?, row.text("right_account")?), stored);
         }
@@ -205,7 +208,11 @@ struct Changes<'a> {
     removed: Vec<&'a str>,
 }
 
-fn compare<'a>(batch: &'a Batch, found: &'a Found, stored: &'a HashMap<Key, Stored>) -> Changes<'a> {
+fn compare<'a>(
+    batch: &'a Batch,
+    found: &'a Found,
+    stored: &'a HashMap<Key, Stored>,
+) -> Changes<'a> {
     let by_id = |one: &'a [PairingAccount], two: &'a [PairingAccount]| -> HashMap<&str, _> {
         one.iter().chain(two).map(|account| (account.id.as_str(), account)).collect()
     };
@@ -302,9 +309,9 @@ async fn write_unpaired(
     found: &[FoundUnpaired],
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT u.account_id, u.domain, u.is_left FROM pairing_taken t
-             JOIN unpaired u ON u.partnership_id = t.partnership_id AND u.domain = t.domain
-         WHERE t.partnership_id = $1",
+        "SELECT u.account_id, u.domain, u.is_left FROM pairing_taken t CROSS JOIN unpaired u
+         WHERE t.partnership_id = $1
+             AND u.partnership_id = t.partnership_id AND u.domain = t.domain",
     )
     .bind(id.to_string())
     .fetch_all(&mut *connection)

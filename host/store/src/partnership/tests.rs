@@ -129,13 +129,18 @@ async fn a_rule_that_shows_more_is_a_change_and_one_that_shows_less_is_not() {
     assert!(newest("beta").await <= start, "prospects stay hidden");
     // The same again, and less, are no change.
     assert_eq!(two.share(&two.right, vec![narrow()]).await, 0);
-    assert_eq!(two.share(&two.right, vec![rule("customers", Level::Overlaps, &[], Purpose::View)]).await, 0);
+    assert_eq!(
+        two.share(&two.right, vec![rule("customers", Level::Overlaps, &[], Purpose::View)]).await,
+        0
+    );
     assert_eq!(change_no().await, start + 1);
     // Purpose and fields count too; the waiting delivery stands for both.
     two.share(&two.right, vec![rule("customers", Level::Overlaps, &[], Purpose::Egress)]).await;
-    two.share(&two.right, vec![rule("customers", Level::Overlaps, &["tier"], Purpose::Egress)]).await;
+    two.share(&two.right, vec![rule("customers", Level::Overlaps, &["tier"], Purpose::Egress)])
+        .await;
     assert_eq!(change_no().await, start + 3);
     assert_eq!(two.store.number("SELECT COUNT(*) FROM delivery").await, 1);
-    let notified = format!("SELECT notified_no FROM install_partnership WHERE install_id = '{install}'");
+    let notified =
+        format!("SELECT notified_no FROM install_partnership WHERE install_id = '{install}'");
     assert_eq!(two.store.number(&notified).await, start + 3);
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Kind;
 use super::error::Problem;
-use super::routes::Ask;
+use super::routes::{self, Ask};
 use super::state::{Link, State};
 use crate::clock::timestamp_text;
 use crate::party::Answer;
@@ -93,12 +93,65 @@ pub(super) fn put_default(
     to: Kind,
     to_id: u64,
 ) -> Result<Answer, Problem> {
-    for (kind, id) in [(ask.kind, from_id), (to, to_id)] {
+    check_ends(state, (ask.kind, from_id), (to, to_id))?;
+    let links = link(state, (ask.kind, from_id), (to, to_id))?;
+    Ok(complete(ask, &links))
+}
+
+/// Documented for the batch endpoints of version 4.
+const PAIRS_MAX: usize = 2_000;
+
+#[derive(Deserialize)]
+struct Pairs {
+    inputs: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    from: End,
+    to: End,
+}
+
+#[derive(Deserialize)]
+struct End {
+    id: String,
+}
+
+/// `POST /crm/v4/associations/{from}/{to}/batch/associate/default`; all pairs or none.
+pub(super) fn batch_default(
+    state: &mut State,
+    ask: &Ask<'_>,
+    to: Kind,
+) -> Result<Answer, Problem> {
+    let pairs: Pairs = ask.body()?;
+    if pairs.inputs.is_empty() || pairs.inputs.len() > PAIRS_MAX {
+        let count = pairs.inputs.len();
+        let text = format!("The batch must have 1 to {PAIRS_MAX} inputs, got {count}");
+        return Err(Problem::validation(text));
+    }
+    let mut ends = Vec::with_capacity(pairs.inputs.len());
+    for pair in &pairs.inputs {
+        let (from_id, to_id) = (routes::id(&pair.from.id)?, routes::id(&pair.to.id)?);
+        check_ends(state, (ask.kind, from_id), (to, to_id))?;
+        ends.push((from_id, to_id));
+    }
+    let mut links = Vec::with_capacity(ends.len() * 2);
+    for (from_id, to_id) in ends {
+        links.extend(link(state, (ask.kind, from_id), (to, to_id))?);
+    }
+    Ok(complete(ask, &links))
+}
+
+fn check_ends(state: &State, from: (Kind, u64), to: (Kind, u64)) -> Result<(), Problem> {
+    for (kind, id) in [from, to] {
         if state.live(kind, id).is_none() {
             return Err(invalid_target(kind, &id.to_string().into()));
         }
     }
-    let links = link(state, (ask.kind, from_id), (to, to_id))?;
+    Ok(())
+}
+
+fn complete(ask: &Ask<'_>, links: &[Link]) -> Answer {
     let results: Vec<Value> = links
         .iter()
         .map(|link| {
@@ -115,7 +168,7 @@ pub(super) fn put_default(
     let now = timestamp_text(ask.now_ms);
     let body =
         json!({ "status": "COMPLETE", "results": results, "startedAt": now, "completedAt": now });
-    Ok(Answer::json(200, &body))
+    Answer::json(200, &body)
 }
 
 pub(super) fn list(

@@ -60,6 +60,14 @@ pub(super) fn answer(
             let ask = ask(Kind::parse(kind)?);
             associations_route(state, token, &ask, from, rest)
         }
+        ["crm", "v4", "associations", kind, to, "batch", "associate", "default"] => {
+            let ask = ask(Kind::parse(kind)?);
+            auth::require(token, &[format!("crm.objects.{}.write", ask.kind.scope())])?;
+            if ask.call.method != Method::POST {
+                return Err(Problem::wrong_method());
+            }
+            associations::batch_default(state, &ask, Kind::parse(to)?)
+        }
         _ => Err(Problem::not_found()),
     }
 }

@@ -204,6 +204,13 @@ async fn associations_go_both_ways_and_end_with_a_record() {
         task["associations"],
         json!({ "companies": { "results": [{ "id": "1001", "type": "task_to_company" }] } })
     );
+    let pair = json!({ "inputs": [{ "from": { "id": "1002" }, "to": { "id": "1001" } }] });
+    let batch = "/crm/v4/associations/tasks/companies/batch/associate/default";
+    let again = client.post(batch, pair).await.good(200);
+    assert_eq!(again["status"], "COMPLETE");
+    assert_eq!(again["results"][0]["associationSpec"]["associationTypeId"], 192);
+    let missing = json!({ "inputs": [{ "from": { "id": "1002" }, "to": { "id": "9999" } }] });
+    client.post(batch, missing).await.good(400);
     client.delete("/crm/v3/objects/tasks/1002").await.good(204);
     let tasks = client.get("/crm/v4/objects/companies/1001/associations/tasks").await.good(200);
     assert_eq!(tasks, json!({ "results": [] }));

@@ -1,0 +1,1 @@
+//! Ten kill points on the path: kill -9, restart, nothing lost, no effect twice.
