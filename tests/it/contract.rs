@@ -17,22 +17,29 @@ fn wit() -> PathBuf {
 fn files(folder: PathBuf, extension: &str) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     let entries = entries.filter(|path| path.to_string_lossy().ends_with(extension));
-    entries.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())).collect()
+    entries
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())
+        })
+        .collect()
 }
 
 #[test]
 fn the_published_contract_is_unchanged() {
     // Changed on purpose? Then wit/README.md says what that takes; before 1.0.0
     // a breaking change raises the version.
-    let digests: BTreeMap<_, _> =
-        files(wit(), ".wit").into_iter().map(|(name, bytes)| (name, venn_sandbox::digest(&bytes))).collect();
+    let digests: BTreeMap<_, _> = files(wit(), ".wit")
+        .into_iter()
+        .map(|(name, bytes)| (name, venn_sandbox::digest(&bytes)))
+        .collect();
     insta::assert_json_snapshot!(digests);
 }
 
 #[test]
 fn every_kind_of_event_has_a_schema_that_lets_payloads_grow() {
     let schemas = files(wit().join("events"), ".schema.json");
-    let names: Vec<_> = schemas.keys().map(|name| name.strip_suffix(".schema.json").unwrap()).collect();
+    let names: Vec<_> =
+        schemas.keys().map(|name| name.strip_suffix(".schema.json").unwrap()).collect();
     let mut kinds: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
     kinds.sort_unstable();
     assert_eq!(names, kinds);
@@ -40,7 +47,11 @@ fn every_kind_of_event_has_a_schema_that_lets_payloads_grow() {
         let schema: Value = serde_json::from_slice(bytes).unwrap();
         assert!(jsonschema::meta::is_valid(&schema), "{name} is no JSON Schema");
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
-        assert_eq!((&schema["type"], &schema["additionalProperties"]), (&json!("object"), &json!(true)), "{name}");
+        assert_eq!(
+            (&schema["type"], &schema["additionalProperties"]),
+            (&json!("object"), &json!(true)),
+            "{name}"
+        );
         let validator = jsonschema::validator_for(&schema).unwrap();
         assert!(!validator.is_valid(&json!([])), "{name}");
     }
@@ -67,9 +78,11 @@ async fn what_the_host_sends_is_what_the_schemas_say() {
         let run = run.unwrap_or_else(|| panic!("no run on {kind}: {runs:?}"));
         let summary: Value = serde_json::from_str(run["summary"].as_str().unwrap()).unwrap();
         let payload: Value = serde_json::from_str(summary[0]["payload"].as_str().unwrap()).unwrap();
-        let schema: Value = serde_json::from_slice(&schemas[&format!("{kind}.schema.json")]).unwrap();
+        let schema: Value =
+            serde_json::from_slice(&schemas[&format!("{kind}.schema.json")]).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let errors: Vec<_> = validator.iter_errors(&payload).map(|error| error.to_string()).collect();
+        let errors: Vec<_> =
+            validator.iter_errors(&payload).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{kind} {payload}: {errors:?}");
     }
 }
@@ -110,12 +123,18 @@ async fn a_newer_plugin_is_refused_by_what_this_host_lacks() {
         ),
     ] {
         let manifest = World::manifest("newer");
-        let refused = world.publisher.publish(&manifest, guest(name)).await.refused(422, "gate-failed");
+        let refused =
+            world.publisher.publish(&manifest, guest(name)).await.refused(422, "gate-failed");
         let problem = &refused["problems"][0];
-        assert_eq!((&problem["place"], &problem["next_step"]), (&json!(check), &json!(hint)), "{refused}");
+        assert_eq!(
+            (&problem["place"], &problem["next_step"]),
+            (&json!(check), &json!(hint)),
+            "{refused}"
+        );
         let text = problem["reason"].as_str().unwrap();
         // What differs is in the engine's words, and they may change.
-        let differs = name == "newer_differs" && text.starts_with(reason) && text.len() > reason.len();
+        let differs =
+            name == "newer_differs" && text.starts_with(reason) && text.len() > reason.len();
         assert!(text == reason || differs, "{name}: {text}");
         assert_eq!(refused["problems"].as_array().unwrap().len(), 1, "{refused}");
     }

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use venn_testkit::{Fault, Token};
 
-
 use crate::support::{World, crm_tasks, crm_tasks_manifest, guest, world::CRM_TOKEN};
 
 /// A token that may do everything.
@@ -51,7 +50,8 @@ async fn a_refused_credential_is_the_customers_and_names_the_field_to_fix() {
     assert_eq!(delivery["id"], run["delivery"]);
     world.sim.set_tokens(vec![token(CRM_TOKEN)]);
     let connection = &world.acme.all("connections").await[0];
-    let secret = world.acme.own(&format!("connections/{}/secret", connection["id"].as_str().unwrap()));
+    let secret =
+        world.acme.own(&format!("connections/{}/secret", connection["id"].as_str().unwrap()));
     world.acme.put(&secret, &json!({ "secret": CRM_TOKEN })).await.good();
     let runs = world.runs(&install).await;
     assert_eq!(runs[0]["ending"], "ok", "{}", runs[0]);

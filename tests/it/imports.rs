@@ -20,8 +20,10 @@ async fn acme() -> (Host, Actor) {
 /// Accounts by the ids of their CRM.
 async fn external_ids(actor: &Actor) -> Vec<String> {
     let accounts = actor.all("accounts").await;
-    let mut ids: Vec<_> =
-        accounts.iter().map(|account| account["external_id"].as_str().unwrap().to_owned()).collect();
+    let mut ids: Vec<_> = accounts
+        .iter()
+        .map(|account| account["external_id"].as_str().unwrap().to_owned())
+        .collect();
     ids.sort();
     ids
 }
@@ -64,8 +66,10 @@ async fn the_two_real_lists_are_read_whole() {
     let one = acme.get(&acme.own("accounts?domain=e.foundation&limit=1")).await.good();
     let one = &one["items"][0];
     assert_eq!(
-        ["name", "website", "stage", "owner", "created_on", "population"].map(|key| one[key].clone()),
-        ["/e/", "doc.e.foundation", "customer", "C. Okafor", "2025-07-02", "customers"].map(Value::from)
+        ["name", "website", "stage", "owner", "created_on", "population"]
+            .map(|key| one[key].clone()),
+        ["/e/", "doc.e.foundation", "customer", "C. Okafor", "2025-07-02", "customers"]
+            .map(Value::from)
     );
 }
 

@@ -85,7 +85,10 @@ async fn a_fault_is_replayed_to_the_same_outcome_without_network() {
     let (world, install) = with_crm_tasks(2).await;
     world.sim.fail(venn_testkit::Fault::Unavailable { retry_after_s: None });
     let run = world.backfilled(&install).await;
-    assert_eq!((&run["ending"], &run["verdict"]["class"]), (&json!("fault"), &json!("third-party")));
+    assert_eq!(
+        (&run["ending"], &run["verdict"]["class"]),
+        (&json!("fault"), &json!("third-party"))
+    );
     let calls = world.sim.calls().len();
     let path = world.acme.own(&format!("runs/{}/replay", run["id"].as_str().unwrap()));
     let replay = world.acme.post(&path, &Value::Null).await.good();

@@ -63,12 +63,18 @@ async fn nothing_is_read_before_both_sides_agree() {
     assert_eq!(own["detail"], "The partnership was proposed by your own organization.");
     assert_eq!(own["next_step"], "Ask an admin of the partner to accept it.");
     let pending = acme.get(&acme.own(&format!("partnerships/{id}"))).await.good();
-    assert_eq!((&pending["state"], &pending["pairing"]["pending_domains"]), (&json!("proposed"), &json!(0)));
+    assert_eq!(
+        (&pending["state"], &pending["pairing"]["pending_domains"]),
+        (&json!("proposed"), &json!(0))
+    );
 
     let accepted = globex.post(&accept(&globex), &json!({})).await.good();
     assert_eq!((&accepted["state"], &accepted["proposed_by"]), (&json!("active"), &json!("them")));
     globex.post(&accept(&globex), &json!({})).await.refused(409, "wrong-state");
-    acme.until(&acme.own(&format!("partnerships/{id}")), |one| one["pairing"]["pending_domains"] == 0).await;
+    acme.until(&acme.own(&format!("partnerships/{id}")), |one| {
+        one["pairing"]["pending_domains"] == 0
+    })
+    .await;
     for side in [&acme, &globex] {
         assert_eq!(side.all(&format!("partnerships/{id}/overlaps")).await.len(), 6);
     }
@@ -83,10 +89,19 @@ async fn partners_are_other_customers_and_each_once() {
         let refused = from.post(&from.own("partnerships"), &body).await.refused(422, "invalid");
         refused["detail"].as_str().unwrap().to_owned()
     };
-    assert_eq!(refused(acme.clone(), "acme").await, "partner: an organization is no partner of itself.");
+    assert_eq!(
+        refused(acme.clone(), "acme").await,
+        "partner: an organization is no partner of itself."
+    );
     assert_eq!(refused(acme.clone(), "nowhere").await, "partner: there is no customer `nowhere`.");
-    assert_eq!(refused(acme.clone(), "taskworks").await, "partner: there is no customer `taskworks`.");
-    assert_eq!(refused(acme.clone(), "platform").await, "partner: there is no customer `platform`.");
+    assert_eq!(
+        refused(acme.clone(), "taskworks").await,
+        "partner: there is no customer `taskworks`."
+    );
+    assert_eq!(
+        refused(acme.clone(), "platform").await,
+        "partner: there is no customer `platform`."
+    );
     let id = propose(&acme, "globex").await;
     for (from, to) in [(&acme, "globex"), (&globex, "acme")] {
         let body = json!({ "partner": to });
@@ -105,23 +120,34 @@ async fn an_end_by_either_side_cuts_every_read_of_both() {
     let rule = json!([{ "population": "customers", "level": "all", "fields": ["name"], "purpose": "view" }]);
     put_rules(&acme, &id, rule.clone()).await;
     put_rules(&globex, &id, rule.clone()).await;
-    acme.until(&acme.own(&format!("partnerships/{id}")), |one| one["pairing"]["pending_domains"] == 0).await;
+    acme.until(&acme.own(&format!("partnerships/{id}")), |one| {
+        one["pairing"]["pending_domains"] == 0
+    })
+    .await;
     let overlaps = acme.all(&format!("partnerships/{id}/overlaps")).await;
-    let ended = globex.post(&globex.own(&format!("partnerships/{id}/end")), &json!({})).await.good();
+    let ended =
+        globex.post(&globex.own(&format!("partnerships/{id}/end")), &json!({})).await.good();
     assert!(ended["ended_at"].is_string());
     for side in [&acme, &globex] {
         for refusal in refusals(side, &id).await {
             assert_eq!(refusal["detail"], "The partnership is ended, so it cannot be read.");
-            assert_eq!(refusal["next_step"], "Propose a new partnership; an ended one stays ended.");
+            assert_eq!(
+                refusal["next_step"],
+                "Propose a new partnership; an ended one stays ended."
+            );
         }
-        side.post(&side.own(&format!("partnerships/{id}/end")), &json!({})).await.refused(409, "wrong-state");
+        side.post(&side.own(&format!("partnerships/{id}/end")), &json!({}))
+            .await
+            .refused(409, "wrong-state");
     }
     let path = acme.own(&format!("partnerships/{id}/sharing-rules"));
     acme.put(&path, &json!({ "rules": rule })).await.refused(409, "wrong-state");
     let decision = json!({
         "our_account": overlaps[0]["our_account"], "their_account": overlaps[0]["their_account"], "decision": "confirm",
     });
-    acme.post(&acme.own(&format!("partnerships/{id}/pairings")), &decision).await.refused(409, "wrong-state");
+    acme.post(&acme.own(&format!("partnerships/{id}/pairings")), &decision)
+        .await
+        .refused(409, "wrong-state");
     // Both audits say so, and a new one begins from nothing.
     for side in [&acme, &globex] {
         let audit = side.all("audit?action=partnership.").await;

@@ -10,7 +10,10 @@ mod installs;
 mod manifests;
 mod review;
 
-use reqwest::{Method, multipart::{Form, Part}};
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
 use serde_json::Value;
 
 use crate::support::{Actor, Answer, Host, World, guest};

@@ -82,12 +82,19 @@ fn only_one_crate_links_the_engine_and_only_one_speaks_sql() {
 fn every_api_error_code_and_every_limit_is_documented() {
     let errors = fs::read_to_string(root().join("docs/errors.md")).unwrap();
     for code in venn_server::error::Code::ALL {
-        let line = format!("| `{}` | {} | {} | {} |", code.name(), code.status().as_u16(), code.owner(), code.title());
+        let line = format!(
+            "| `{}` | {} | {} | {} |",
+            code.name(),
+            code.status().as_u16(),
+            code.owner(),
+            code.title()
+        );
         assert!(errors.contains(&line), "docs/errors.md lacks: {line}");
     }
     let limits = fs::read_to_string(root().join("docs/limits.md")).unwrap();
     for limit in venn_domain::limits::TABLE {
-        let line = format!("| `{}` | {} | {} | {} |", limit.name, limit.value, limit.unit, limit.why);
+        let line =
+            format!("| `{}` | {} | {} | {} |", limit.name, limit.value, limit.unit, limit.why);
         assert!(limits.contains(&line), "docs/limits.md lacks: {line}");
     }
 }

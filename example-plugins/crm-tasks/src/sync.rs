@@ -18,8 +18,8 @@ use crate::{
 
 /// Changes in one page: HubSpot takes at most 100 tasks in one batch.
 const PAGE_CHANGES: u32 = 100;
-/// Pages in one run: some 15 calls, a few seconds of HubSpot's time.
-const PAGES_PER_RUN: u32 = 5;
+/// Pages in one run: some 8 calls, a few seconds of HubSpot's time.
+const PAGES_PER_RUN: u32 = 2;
 /// The key of the state that holds how far changes were read.
 const CURSOR: &str = "cursor";
 

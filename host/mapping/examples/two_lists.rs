@@ -3,9 +3,7 @@
 //! of one's own:
 //!
 //! `cargo run --release -p venn-mapping --example two_lists -- left.csv right.csv`
-//!
-//! With the feature `bench` and a third argument, it also makes lists of that
-//! many accounts from these and prints how long they take.
+//! For timings see `bench_mapping`.
 
 use std::error::Error;
 use std::fs::File;
@@ -26,7 +24,7 @@ const LIMITS: ListLimits = ListLimits {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(left), Some(right)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: two_lists LEFT.csv RIGHT.csv [ACCOUNTS]".into());
+        return Err("usage: two_lists LEFT.csv RIGHT.csv".into());
     };
     let (left, right) = (read(&left)?, read(&right)?);
     let (lefts, rights) = (entries(&left), entries(&right));
@@ -56,9 +54,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nnear misses:");
     for (similarity, left_id, right_id) in near_misses(&mapping, &lefts, &rights).iter().take(60) {
         println!("  {similarity:4} {} | {}", name(&left, left_id), name(&right, right_id));
-    }
-    if let Some(accounts) = arguments.next() {
-        time(accounts.parse()?, &left, &right);
     }
     Ok(())
 }
@@ -96,39 +91,4 @@ fn near_misses(mapping: &Mapping, left: &[Entry], right: &[Entry]) -> Vec<(u16, 
     }
     misses.sort_by(|a, b| b.cmp(a));
     misses
-}
-
-#[cfg(feature = "bench")]
-fn time(accounts: usize, left: &[Account], right: &[Account]) {
-    use std::time::Instant;
-    let seeds = |accounts: &[Account]| -> Vec<(String, String)> {
-        let seeds = accounts
-            .iter()
-            .map(|(_, name, website)| (name.clone(), website.clone().unwrap_or_default()));
-        seeds.collect()
-    };
-    let (left, right) =
-        venn_mapping::bench_data::synthetic(&seeds(left), &seeds(right), accounts, 1);
-    for round in 1..=5 {
-        let start = Instant::now();
-        let entries = |side: &[venn_mapping::bench_data::Account]| -> Vec<Entry> {
-            side.iter().map(|a| Entry::new(&a.id, &a.name, a.website.as_deref())).collect()
-        };
-        let (lefts, rights) = (entries(&left), entries(&right));
-        let normalised = start.elapsed();
-        let mapping = map_lists(&lefts, &rights, &Decisions::default());
-        let all = start.elapsed();
-        let per_s = 2_000_000 * accounts as u128 / all.as_micros().max(1);
-        println!(
-            "round {round}: normalised after {normalised:?}, mapped after {all:?}, {per_s} accounts/s"
-        );
-        if round == 5 {
-            println!("{:?}", mapping.figures());
-        }
-    }
-}
-
-#[cfg(not(feature = "bench"))]
-fn time(_: usize, _: &[Account], _: &[Account]) {
-    println!("build with --features bench for timings");
 }

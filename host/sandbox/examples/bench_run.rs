@@ -2,13 +2,14 @@
 //! engine configuration, component and records, a linker that answers the same
 //! imports and does nothing else, `InstancePre`, a fresh store per call.
 //!
-//! `bench_run [GUEST.wasm]`, one JSON object a line. The guest's `handle` reads
-//! its payload as a number, asks for as many overlaps, and adds up lengths.
+//! `bench_run [GUEST.wasm]`, one JSON object a line. The guest's `handle` gets
+//! `{"limit":N}`, asks for as many overlaps, and adds up lengths.
 //! Without an argument a guest of the same shape, written by hand, is used.
 //! Both sides hand over records that were made before: what it costs to make
 //! them is the store's business and is printed apart (`make-page`).
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
     reason = "a benchmark fails by panicking, and prints ratios"
@@ -54,12 +55,18 @@ fn main() {
     authority();
 }
 
+/// What the guest reads: both guests understand it.
+fn payload(records: u32) -> String {
+    format!("{{\"limit\":{records}}}")
+}
+
 async fn compare(sandbox: &Sandbox, component: &[u8], records: u32) {
     let prepared = sandbox.compile_here(component).unwrap();
     let memory = Memory::new(control(), records);
     let clock = Ticking::new();
-    let payload = records.to_string();
+    let payload = payload(records);
     let raw = raw::Raw::new(component, host::page(records));
+    let said = raw.call(&payload).await;
     let (mut ours_us, mut raw_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let began = Instant::now();
@@ -67,7 +74,10 @@ async fn compare(sandbox: &Sandbox, component: &[u8], records: u32) {
             let job = job(&prepared, &memory, &payload);
             let (outcome, tape) =
                 sandbox.run(job, Arc::clone(&memory) as _, Arc::clone(&clock) as _).await;
-            assert!(matches!(outcome.ending, Ending::Ok(_)), "{:?}", outcome.ending);
+            // Both sides did the same work, and really read the page.
+            let Ending::Ok(report) = &outcome.ending else { panic!("{:?}", outcome.ending) };
+            assert_eq!((&report.summary, report.done), (&said.0, said.1));
+            assert_eq!(outcome.calls.len(), usize::from(records > 0));
             black_box(tape);
         }
         ours_us.push(per_call(began, records));
@@ -90,12 +100,12 @@ async fn guards(sandbox: &Sandbox, component: &[u8]) {
     let memory = Memory::new(control(), 0);
     let clock = Ticking::new();
     let whole = time(2_000, async || {
-        let job = job(&prepared, &memory, "0");
+        let job = job(&prepared, &memory, &payload(0));
         black_box(sandbox.run(job, Arc::clone(&memory) as _, Arc::clone(&clock) as _).await);
     })
     .await;
     let make_job = time(20_000, async || {
-        black_box(job(&prepared, &memory, "0"));
+        black_box(job(&prepared, &memory, &payload(0)));
     })
     .await;
     let wall = time(20_000, async || {
@@ -119,7 +129,7 @@ async fn guards(sandbox: &Sandbox, component: &[u8]) {
             "{{\"bench\":\"run-guard\",\"case\":\"{guard}\",\"ratio\":{share:.4},\"us\":{us:.3}}}"
         );
     }
-    let job = job(&prepared, &memory, "0");
+    let job = job(&prepared, &memory, &payload(0));
     let (_, tape) = sandbox.run(job, Arc::clone(&memory) as _, Arc::clone(&clock) as _).await;
     let encode = time(5_000, async || {
         black_box(tape.encode().unwrap());

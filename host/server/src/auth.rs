@@ -1,11 +1,6 @@
 //! Who calls: the bearer token, looked up by its public id and compared by
 //! hash in constant time. Every handler takes a [`Caller`] and states its need.
-use std::{
-    fs::OpenOptions,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use anyhow::Context as _;
 use axum::{
@@ -83,7 +78,10 @@ pub async fn first_token(store: &Store, data: &Path) -> anyhow::Result<Option<St
         slug: "platform".to_owned(),
         name: "Platform".to_owned(),
         kinds: Kinds { platform: true, ..Kinds::default() },
-        admin: NewPerson { email: "admin@platform.invalid".to_owned(), name: "Platform admin".to_owned() },
+        admin: NewPerson {
+            email: "admin@platform.invalid".to_owned(),
+            name: "Platform admin".to_owned(),
+        },
         token: NewToken {
             id,
             name: "first start".to_owned(),
@@ -129,7 +127,8 @@ impl FromRequestParts<App> for Caller {
             return Ok(caller.clone());
         }
         let header = parts.headers.get(header::AUTHORIZATION);
-        let header = header.ok_or_else(|| unauthenticated("There is no token with the request."))?;
+        let header =
+            header.ok_or_else(|| unauthenticated("There is no token with the request."))?;
         let text = header.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
         let invalid = || unauthenticated("The token is not valid, or has expired.");
         let (id, secret) = text.and_then(|text| split_token(text.trim())).ok_or_else(invalid)?;

@@ -4,7 +4,8 @@
 //! have put a partner's value into is left out: log lines, messages of claims,
 //! panic texts, URLs beyond the host and the manifest's own path prefix,
 //! argument texts. What stays is what the host itself saw: codes, shapes,
-//! timings, counts, and the names of functions in a trap's frames.
+//! timings, counts, and the names of functions in a trap's frames. The verdict's
+//! fingerprint is left out too: it is made from paths, which a guest chooses.
 use serde_json::{Value, json};
 use venn_domain::{
     authority::Control,
@@ -29,6 +30,23 @@ pub struct Case<'a> {
     pub outcome: &'a Outcome,
     /// The verdict.
     pub verdict: &'a Verdict,
+}
+
+/// What the publisher and the platform read first: the host's words only. The
+/// verdict's evidence names paths, and a path is the guest's text.
+pub fn text(case: &Case<'_>) -> String {
+    let manifest = &case.control.manifest;
+    let (class, kind) = (case.verdict.class.name(), case.verdict.kind.name());
+    let how = match &case.outcome.ending {
+        Ending::Trap { code, .. } => format!("trapped ({code})"),
+        Ending::Limit { limit, .. } => format!("was stopped by the limit {limit}"),
+        Ending::HostFailed { .. } => "ended because something of the host failed".to_owned(),
+        Ending::Fault(_) | Ending::Ok(_) => "reported a fault".to_owned(),
+    };
+    format!(
+        "A run of {} {} on {} {how}. Verdict: {class}, {kind}. The bundle has the calls and their results.",
+        manifest.name, manifest.version, case.event_kind
+    )
 }
 
 /// The bundle as JSON; the same members always.
@@ -57,7 +75,9 @@ fn ending(ending: &Ending) -> Value {
         Ending::Ok(_) => json!({ "ending": "ok" }),
         // The code is the guest's text: only one that its manifest declares is known to be a code.
         Ending::Fault(_) => json!({ "ending": "fault" }),
-        Ending::Trap { code, message } => json!({ "ending": "trap", "code": code, "frames": message }),
+        Ending::Trap { code, message } => {
+            json!({ "ending": "trap", "code": code, "frames": message })
+        }
         Ending::Limit { limit, waiting_in } => {
             json!({ "ending": "limit", "limit": limit, "waiting_in": waiting_in })
         }
@@ -72,7 +92,6 @@ fn verdict(verdict: &Verdict) -> Value {
         "owner": verdict.owner,
         "confidence_permille": verdict.confidence_permille,
         "retryable": verdict.retryable,
-        "fingerprint": verdict.fingerprint,
         "algorithm_version": verdict.algorithm_version,
     })
 }
@@ -93,11 +112,16 @@ fn call(call: &CallSummary, manifest: &Manifest) -> Value {
 /// make up at run time.
 fn target(target: &str, manifest: &Manifest) -> Option<String> {
     let (method, rest) = target.split_once(' ')?;
-    let known_method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method);
+    let known_method =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method);
     let rest = rest.strip_prefix("https://").unwrap_or(rest);
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let rule = &manifest.egress.iter().find(|request| request.rule.host == host)?.rule;
-    let prefix = rule.paths.iter().filter(|prefix| path.starts_with(prefix.as_str())).max_by_key(|p| p.len());
+    let prefix = rule
+        .paths
+        .iter()
+        .filter(|prefix| path.starts_with(prefix.as_str()))
+        .max_by_key(|p| p.len());
     known_method.then(|| format!("{method} {host}{}…", prefix.map_or("/", String::as_str)))
 }
 

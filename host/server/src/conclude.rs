@@ -13,7 +13,7 @@ use venn_store::{
     StoreError,
     delivery::Leased,
     install::InstallFacts,
-    run::{Next, NewRoute},
+    run::{NewRoute, Next},
 };
 
 use crate::{app::App, bundle};
@@ -56,7 +56,14 @@ pub async fn conclude(
         publisher: facts.publisher.clone(),
         platform: app.store.platform().await?,
     };
-    let case = bundle::Case { control, facts, run, event_kind: &leased.event.kind, outcome, verdict: &verdict };
+    let case = bundle::Case {
+        control,
+        facts,
+        run,
+        event_kind: &leased.event.kind,
+        outcome,
+        verdict: &verdict,
+    };
     let routes = routes(&plan, &verdict, &parties, &case);
     let next = after_failure(app, leased, &verdict);
     Ok(Conclusion { verdict: Some(verdict), routes, next })
@@ -95,7 +102,7 @@ fn routes(
             organization: parties.of(owner),
             is_owner,
             title: title(plan.kind, case),
-            text: plan.text.clone(),
+            text: text(plan, owner, case),
             detail: detail(plan, verdict, owner, case),
         })
         .collect()
@@ -110,6 +117,14 @@ fn title(kind: RouteKind, case: &bundle::Case<'_>) -> String {
         RouteKind::PublisherInbox => format!("{name} failed"),
         RouteKind::PlatformInbox => format!("{name} failed, and it is ours"),
         RouteKind::Triage => format!("{name} failed, and it is not known why"),
+    }
+}
+
+/// The customer reads the whole; others what the bundle may say.
+fn text(plan: &RoutePlan, owner: Owner, case: &bundle::Case<'_>) -> String {
+    match owner {
+        Owner::CustomerAdmin | Owner::DataOwner => plan.text.clone(),
+        Owner::Publisher | Owner::PlatformAdmin => bundle::text(case),
     }
 }
 

@@ -99,7 +99,13 @@ struct ProblemView<'a> {
 impl ApiError {
     /// An error with what happened and what to do next.
     pub fn new(code: Code, detail: impl Into<String>, next_step: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), next_step: next_step.into(), problems: Vec::new(), source: None }
+        Self {
+            code,
+            detail: detail.into(),
+            next_step: next_step.into(),
+            problems: Vec::new(),
+            source: None,
+        }
     }
 
     /// The answer for what does not exist, and for what must look so.
@@ -133,7 +139,10 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if let Some(source) = &self.source {
-            tracing::error!(error = source.as_ref() as &dyn std::error::Error, "api.request failed");
+            tracing::error!(
+                error = source.as_ref() as &dyn std::error::Error,
+                "api.request failed"
+            );
         }
         let view = ProblemView {
             r#type: format!("urn:venn:error:{}", self.code.name()),

@@ -38,7 +38,11 @@ struct KeepInstead(String);
 
 /// An answer with a secret that is told this once: a repeat of the request is
 /// answered with `kept`, the same without the secret (`"token": null`).
-pub fn answer_once<T: Serialize>(status: StatusCode, told: &T, kept: &T) -> Result<Response, ApiError> {
+pub fn answer_once<T: Serialize>(
+    status: StatusCode,
+    told: &T,
+    kept: &T,
+) -> Result<Response, ApiError> {
     let kept = serde_json::to_string(kept).map_err(ApiError::internal)?;
     Ok((status, Extension(KeepInstead(kept)), Json(told)).into_response())
 }
@@ -155,7 +159,8 @@ fn in_progress() -> ApiError {
 
 fn repeat(kept: &KeptAnswer) -> Response {
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
-    let kind = if status.is_client_error() { "application/problem+json" } else { "application/json" };
+    let kind =
+        if status.is_client_error() { "application/problem+json" } else { "application/json" };
     let mut response = (status, kept.body.clone()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));

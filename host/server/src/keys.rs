@@ -72,7 +72,9 @@ pub enum KeysError {
         source: std::io::Error,
     },
     /// Others could read the keys.
-    #[error("{path} can be read by others (mode {mode:04o}); run `chmod 600 {path}` and, if others were on this machine, `venn keys rotate`")]
+    #[error(
+        "{path} can be read by others (mode {mode:04o}); run `chmod 600 {path}` and, if others were on this machine, `venn keys rotate`"
+    )]
     TooOpen {
         /// The file.
         path: String,
@@ -80,7 +82,9 @@ pub enum KeysError {
         mode: u32,
     },
     /// The file is not a key file.
-    #[error("{path} is not a key file: {why}; restore it from a backup, because without it no stored credential can be read")]
+    #[error(
+        "{path} is not a key file: {why}; restore it from a backup, because without it no stored credential can be read"
+    )]
     Bad {
         /// The file.
         path: String,
@@ -88,10 +92,14 @@ pub enum KeysError {
         why: &'static str,
     },
     /// `VENN_KEY` is not a key.
-    #[error("VENN_KEY is not a key: it must have 64 hexadecimal digits, for example from `openssl rand -hex 32`")]
+    #[error(
+        "VENN_KEY is not a key: it must have 64 hexadecimal digits, for example from `openssl rand -hex 32`"
+    )]
     BadVariable,
     /// `VENN_KEY` cannot be rotated.
-    #[error("the keys come from VENN_KEY and cannot be rotated; use a key file (VENN_KEYS_FILE, or `keys.json` in the data folder)")]
+    #[error(
+        "the keys come from VENN_KEY and cannot be rotated; use a key file (VENN_KEYS_FILE, or `keys.json` in the data folder)"
+    )]
     NotRotatable,
     /// A server runs, or a rotation.
     #[error("the keys in {path} are in use; stop `venn serve` there and try again")]
@@ -196,7 +204,8 @@ impl KeyFile {
         let bad = |why| KeysError::Bad { path: path.display().to_string(), why };
         let mut all = BTreeMap::new();
         for (id, text) in &self.keys {
-            let key = unhex(text).ok_or_else(|| bad("a key does not have 64 hexadecimal digits"))?;
+            let key =
+                unhex(text).ok_or_else(|| bad("a key does not have 64 hexadecimal digits"))?;
             all.insert(id.clone(), key);
         }
         secret::Keys::new(self.current.clone(), all)

@@ -113,7 +113,9 @@ impl Ports for InstallPorts {
         fields: &OverlapFields,
     ) -> Result<OverlapAnswer, PortError> {
         let host = Host::parse(domain);
-        let Ok(registrable) = host.as_ref().map_err(|_| ()).and_then(|host| host.registrable().map_err(|_| ())) else {
+        let Ok(registrable) =
+            host.as_ref().map_err(|_| ()).and_then(|host| host.registrable().map_err(|_| ()))
+        else {
             return Err(PortError::Invalid(
                 "`domain` has no registrable domain: give a URL, a host or a domain such as `example.com`"
                     .to_owned(),
@@ -168,7 +170,8 @@ impl Ports for InstallPorts {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>, PortError> {
-        let keys = self.app.store.state_keys(&self.install, partnership, prefix, cursor, limit).await;
+        let keys =
+            self.app.store.state_keys(&self.install, partnership, prefix, cursor, limit).await;
         keys.map_err(|error| failed(&error))
     }
 
@@ -177,7 +180,9 @@ impl Ports for InstallPorts {
         let keys = &self.app.keys.encryption;
         let found = self.app.store.install_secret(keys, &self.install, connection).await;
         let (_, opened) = found.map_err(|error| failed(&error))?.ok_or_else(|| {
-            PortError::Unavailable(format!("the connection `{connection}` is not in place any more"))
+            PortError::Unavailable(format!(
+                "the connection `{connection}` is not in place any more"
+            ))
         })?;
         let text = String::from_utf8(opened.expose().to_vec());
         text.map(Secret::new).map_err(|_| PortError::Failed("a credential is not text".to_owned()))
@@ -214,7 +219,11 @@ pub async fn check_install(app: &App, install: &InstallId) -> Result<CheckRecord
     let mut findings: Vec<CheckFinding> = checked
         .findings
         .into_iter()
-        .map(|finding| CheckFinding { level: finding.level, field: finding.field, message: finding.message })
+        .map(|finding| CheckFinding {
+            level: finding.level,
+            field: finding.field,
+            message: finding.message,
+        })
         .collect();
     if !ended_well {
         findings.push(CheckFinding {
@@ -231,7 +240,9 @@ fn ending_text(ending: &venn_domain::run::Ending) -> String {
     use venn_domain::run::Ending;
     match ending {
         Ending::Fault(claim) => format!("the plugin's check failed: {}", claim.message),
-        Ending::Limit { limit, .. } => format!("the plugin's check was stopped by the limit {limit}"),
+        Ending::Limit { limit, .. } => {
+            format!("the plugin's check was stopped by the limit {limit}")
+        }
         Ending::HostFailed { .. } => "the check could not be run; try again".to_owned(),
         _ => "the plugin's check crashed; its publisher has to fix that".to_owned(),
     }

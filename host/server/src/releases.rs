@@ -36,9 +36,11 @@ async fn load(app: &App, digest: &str) -> anyhow::Result<Prepared> {
         }
     }
     let component = app.store.component(digest).await?;
-    let component = component.with_context(|| format!("the component {digest} is not in the store"))?;
+    let component =
+        component.with_context(|| format!("the component {digest} is not in the store"))?;
     let compiled = app.sandbox.recompile(&component).await?;
-    let sealed = compiled.map_err(|finding| anyhow::anyhow!("{}: {}", finding.check, finding.message))?;
+    let sealed =
+        compiled.map_err(|finding| anyhow::anyhow!("{}: {}", finding.check, finding.message))?;
     app.store.put_artifact(digest, sealed.clone()).await?;
     Ok(app.sandbox.load(digest, &sealed)?)
 }

@@ -48,7 +48,10 @@ fn accounts() -> Router<App> {
 fn partnerships() -> Router<App> {
     use api::{overlap, pairing, partnership, sharing_rule, why_not};
     Router::new()
-        .route("/organizations/{org}/partnerships", get(partnership::list).post(partnership::propose))
+        .route(
+            "/organizations/{org}/partnerships",
+            get(partnership::list).post(partnership::propose),
+        )
         .route("/organizations/{org}/partnerships/{partnership}", get(partnership::get))
         .route("/organizations/{org}/partnerships/{partnership}/accept", post(partnership::accept))
         .route("/organizations/{org}/partnerships/{partnership}/end", post(partnership::end))

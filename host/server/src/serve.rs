@@ -108,7 +108,9 @@ impl Server {
         accept(router(self.app), listener, &stop).await?;
         workers.close();
         if tokio::time::timeout(DRAIN, workers.wait()).await.is_err() {
-            tracing::warn!("server.drain ran out of time; unfinished runs are repeated at the next start");
+            tracing::warn!(
+                "server.drain ran out of time; unfinished runs are repeated at the next start"
+            );
         }
         Ok(())
     }
@@ -146,12 +148,17 @@ async fn ready(State(app): State<App>) -> Response {
         Ok(()) => Json(serde_json::json!({ "ready": true })).into_response(),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "server.ready failed");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "ready": false }))).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "ready": false })))
+                .into_response()
         }
     }
 }
 
-async fn accept(router: Router, listener: TcpListener, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn accept(
+    router: Router,
+    listener: TcpListener,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ);
@@ -169,7 +176,8 @@ async fn accept(router: Router, listener: TcpListener, stop: &CancellationToken)
             },
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -112,6 +112,15 @@ CREATE TABLE import_row (
     PRIMARY KEY (import_id, external_id)
 );
 
+-- The id of an account for ever: one that leaves the list and comes back is the
+-- same to people's decisions and to what plugins did for it.
+CREATE TABLE account_key (
+    organization_id text NOT NULL REFERENCES organization (id),
+    external_id text NOT NULL,
+    account_id text NOT NULL,
+    PRIMARY KEY (organization_id, external_id)
+);
+
 CREATE TABLE account (
     id text PRIMARY KEY NOT NULL,
     organization_id text NOT NULL REFERENCES organization (id),
@@ -396,9 +405,11 @@ CREATE TABLE run (
     -- effects that were dropped because their capability was revoked meanwhile
     effects_dropped bigint NOT NULL,
     started_at bigint NOT NULL,
-    ended_at bigint NOT NULL,
-    UNIQUE (delivery_id, step, attempt)
+    ended_at bigint NOT NULL
 );
+-- Not unique: a delivery that was parked begins its attempts anew. That a run is
+-- recorded once is the lease's fence.
+CREATE INDEX run_by_delivery ON run (delivery_id, step, attempt);
 CREATE INDEX run_by_organization ON run (organization_id, id);
 CREATE INDEX run_by_install ON run (install_id, id);
 CREATE INDEX run_by_plugin ON run (plugin_id, id);

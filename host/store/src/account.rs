@@ -168,14 +168,16 @@ pub(crate) async fn insert_population(
     title: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO population (organization_id, key, title, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(organization.to_string())
-        .bind(key.to_owned())
-        .bind(title.to_owned())
-        .bind(now.0)
-        .execute(connection)
-        .await
-        .map_err(StoreError::taken("This population's key"))?;
+    sqlx::query(
+        "INSERT INTO population (organization_id, key, title, created_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(organization.to_string())
+    .bind(key.to_owned())
+    .bind(title.to_owned())
+    .bind(now.0)
+    .execute(connection)
+    .await
+    .map_err(StoreError::taken("This population's key"))?;
     Ok(())
 }
 

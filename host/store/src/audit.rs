@@ -103,7 +103,8 @@ impl Store {
         .bind(i64::from(limit) + 1)
         .fetch_all(&mut *connection)
         .await?;
-        let items = rows.iter().map(|row| entry(&Row::new("audit", row))).collect::<Result<Vec<_>, _>>()?;
+        let items =
+            rows.iter().map(|row| entry(&Row::new("audit", row))).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(items, limit, |entry| entry.id.to_string()))
     }
 }

@@ -23,17 +23,32 @@ impl AuthorityNumber {
         self.number.load(Ordering::Acquire)
     }
 
-    /// Reads the number back after a group in which somebody raised it.
-    pub(crate) async fn publish(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        if self.raised.swap(false, Ordering::AcqRel) {
-            self.publish_now(connection).await?;
+    /// Reads the number back after a group in which somebody raised it. Until
+    /// that works the writer tries again after every group, and no host call
+    /// trusts the number that it has.
+    pub(crate) async fn publish(&self, connection: &mut AnyConnection) {
+        if !self.raised.load(Ordering::Acquire) {
+            return;
         }
-        Ok(())
+        match self.publish_now(connection).await {
+            Ok(()) => self.raised.store(false, Ordering::Release),
+            Err(error) => {
+                self.number.store(u64::MAX, Ordering::Release);
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "store.authority.publish failed"
+                );
+            }
+        }
     }
 
-    pub(crate) async fn publish_now(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        let number: i64 =
-            sqlx::query_scalar("SELECT number FROM authority WHERE one = 1").fetch_one(connection).await?;
+    pub(crate) async fn publish_now(
+        &self,
+        connection: &mut AnyConnection,
+    ) -> Result<(), StoreError> {
+        let number: i64 = sqlx::query_scalar("SELECT number FROM authority WHERE one = 1")
+            .fetch_one(connection)
+            .await?;
         self.number.store(number.unsigned_abs(), Ordering::Release);
         self.changed.notify_waiters();
         Ok(())
@@ -43,7 +58,9 @@ impl AuthorityNumber {
 /// Raises the number in this transaction.
 pub(crate) async fn raise(store: &Store, connection: &mut AnyConnection) -> Result<(), StoreError> {
     store.authority().raised.store(true, Ordering::Release);
-    sqlx::query("UPDATE authority SET number = number + 1 WHERE one = 1").execute(connection).await?;
+    sqlx::query("UPDATE authority SET number = number + 1 WHERE one = 1")
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -58,7 +58,8 @@ impl Store {
             if digest(&bytes) == name {
                 return Ok(Some(bytes));
             }
-            let reason = "the file's bytes have another digest; restore it from a backup".to_owned();
+            let reason =
+                "the file's bytes have another digest; restore it from a backup".to_owned();
             Err(StoreError::BadRow { table: BLOBS, column: "sha256", row: name, reason })
         })
         .await

@@ -17,6 +17,7 @@ use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
     authority,
+    delivery::{self, Waiting},
     install::ConnectionMap,
     plugin::{Change, states},
     row::Row,
@@ -151,14 +152,12 @@ impl Store {
         secret: Zeroizing<Vec<u8>>,
     ) -> Result<Connection, StoreError> {
         let store = self.clone();
-        self.write(move |db| {
-            Box::pin(async move { create(&store, db, &keys, new, &secret).await })
-        })
-        .await
+        self.write(move |db| Box::pin(async move { create(&store, db, &keys, new, &secret).await }))
+            .await
     }
 
-    /// Puts another secret: the connection is active again. Call
-    /// [`Store::unpark`] afterwards for what waited for it.
+    /// Puts another secret: the connection is active again, and what waited
+    /// for a person of this customer is due.
     pub async fn replace_secret(
         &self,
         keys: Arc<Keys>,
@@ -186,6 +185,7 @@ impl Store {
                 .execute(&mut *db)
                 .await?;
                 note(&store, db, &found, actor.as_str(), "connection.secret-replaced").await?;
+                delivery::unpark(db, store.now(), Waiting::Organization(&organization)).await?;
                 Ok(find(db, &organization, &id).await?.map_or(Change::NotFound, Change::Done))
             })
         })

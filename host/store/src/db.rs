@@ -1,8 +1,5 @@
 //! Opening the store: connections, durability settings, migrations.
-use std::{
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use futures::future::BoxFuture;
 use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyPoolOptions, pool::PoolConnection};
@@ -147,3 +144,6 @@ async fn set_up_reader(connection: &mut AnyConnection) -> Result<(), sqlx::Error
     sqlx::query("PRAGMA foreign_keys = ON").execute(&mut *connection).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

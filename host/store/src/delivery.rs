@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use sqlx::AnyConnection;
 use venn_domain::{
     event::Event,
-    id::{DeliveryId, EventId, InstallId, OrganizationId, RunId},
+    id::{DeliveryId, EventId, InstallId, OrganizationId, PartnershipId, PluginId, RunId},
     time::Timestamp,
 };
 
@@ -140,7 +140,10 @@ impl Store {
             .bind(i64::from(limit) + 1)
             .fetch_all(&mut *connection)
             .await?;
-        let items = rows.iter().map(|row| delivery(&Row::new("delivery", row))).collect::<Result<Vec<_>, _>>()?;
+        let items = rows
+            .iter()
+            .map(|row| delivery(&Row::new("delivery", row)))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(items, limit, |delivery| delivery.id.to_string()))
     }
 
@@ -166,7 +169,8 @@ impl Store {
             .bind(id.to_string())
             .fetch_all(&mut *connection)
             .await?;
-        let runs = runs.iter().map(|row| Row::new("run", row).parsed("id")).collect::<Result<_, _>>()?;
+        let runs =
+            runs.iter().map(|row| Row::new("run", row).parsed("id")).collect::<Result<_, _>>()?;
         Ok(Some((found, runs)))
     }
 
@@ -193,26 +197,45 @@ impl Store {
         })
         .await
     }
+}
 
-    /// Wakes what waited for a person of this organization to act: after a
-    /// connection, a configuration or a grant changed.
-    pub async fn unpark(&self, organization: &OrganizationId) -> Result<u64, StoreError> {
-        let (organization, now) = (organization.to_string(), self.now().0);
-        self.write(move |connection| {
-            Box::pin(async move {
-                let done = sqlx::query(
-                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2
-                     WHERE organization_id = $1 AND state = 'parked'",
-                )
-                .bind(organization)
-                .bind(now)
-                .execute(connection)
-                .await?;
-                Ok(done.rows_affected())
-            })
-        })
-        .await
-    }
+/// Whose parked deliveries are due again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Waiting<'a> {
+    /// Those of one install: it was changed.
+    Install(&'a InstallId),
+    /// Those of one customer: a connection was changed.
+    Organization(&'a OrganizationId),
+    /// Those of one plugin: its approval was changed, or it was resumed.
+    Plugin(&'a PluginId),
+    /// Those of installs that read one partnership: its rules were changed.
+    Partnership(&'a PartnershipId),
+}
+
+/// Makes due what waited for a person to act, in the transaction in which the
+/// person did. What waits for something else besides is parked again at once.
+pub(crate) async fn unpark(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    waiting: Waiting<'_>,
+) -> Result<(), StoreError> {
+    let (which, id) = match waiting {
+        Waiting::Install(id) => ("install_id = $1", id.to_string()),
+        Waiting::Organization(id) => ("organization_id = $1", id.to_string()),
+        Waiting::Plugin(id) => {
+            ("install_id IN (SELECT id FROM install WHERE plugin_id = $1)", id.to_string())
+        }
+        Waiting::Partnership(id) => (
+            "install_id IN (SELECT install_id FROM install_partnership WHERE partnership_id = $1)",
+            id.to_string(),
+        ),
+    };
+    let sql = format!(
+        "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2
+         WHERE state = 'parked' AND {which}"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(now.0).execute(connection).await?;
+    Ok(())
 }
 
 async fn lease(

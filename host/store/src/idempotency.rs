@@ -115,12 +115,14 @@ impl Store {
         let (token, key) = (token.to_string(), key.to_owned());
         self.write(move |connection| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM idempotency WHERE token_id = $1 AND key = $2 AND status = $3")
-                    .bind(token)
-                    .bind(key)
-                    .bind(IN_PROGRESS)
-                    .execute(connection)
-                    .await?;
+                sqlx::query(
+                    "DELETE FROM idempotency WHERE token_id = $1 AND key = $2 AND status = $3",
+                )
+                .bind(token)
+                .bind(key)
+                .bind(IN_PROGRESS)
+                .execute(connection)
+                .await?;
                 Ok(())
             })
         })

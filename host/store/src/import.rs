@@ -329,7 +329,10 @@ async fn set_report(
 
 async fn find(connection: &mut AnyConnection, id: &ImportId) -> Result<Option<Import>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM import WHERE id = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(connection).await?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
     row.map(|row| import(&Row::new("import", &row))).transpose()
 }
 

@@ -166,7 +166,8 @@ impl Store {
         .bind(i64::from(limit) + 1)
         .fetch_all(&mut *connection)
         .await?;
-        let items = rows.iter().map(|row| route(&Row::new("route", row))).collect::<Result<Vec<_>, _>>()?;
+        let items =
+            rows.iter().map(|row| route(&Row::new("route", row))).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(items, limit, |route| route.id.to_string()))
     }
 
@@ -189,7 +190,10 @@ impl Store {
         .bind(i64::from(limit) + 1)
         .fetch_all(&mut *connection)
         .await?;
-        let items = rows.iter().map(|row| incident(&Row::new("incident", row))).collect::<Result<Vec<_>, _>>()?;
+        let items = rows
+            .iter()
+            .map(|row| incident(&Row::new("incident", row)))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(items, limit, |incident| incident.id.to_string()))
     }
 }

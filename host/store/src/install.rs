@@ -30,8 +30,8 @@ pub mod change;
 pub mod control;
 pub mod facts;
 pub use control::InstallFacts;
-pub use venn_domain::admission::InstallState;
 pub(crate) use control::control_on;
+pub use venn_domain::admission::InstallState;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -85,7 +85,10 @@ impl Store {
         new: NewOrganization,
     ) -> Result<(Organization, Person), StoreError> {
         let store = self.clone();
-        self.write(move |connection| Box::pin(async move { create(&store, connection, &new).await })).await
+        self.write(move |connection| {
+            Box::pin(async move { create(&store, connection, &new).await })
+        })
+        .await
     }
 
     /// The first start: makes the platform's organization, unless there is one.
@@ -112,9 +115,10 @@ impl Store {
     /// Whether the platform's organization is there.
     pub async fn has_platform(&self) -> Result<bool, StoreError> {
         let mut connection = self.read().await?;
-        let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM organization WHERE is_platform = 1")
-            .fetch_one(&mut *connection)
-            .await?;
+        let there: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM organization WHERE is_platform = 1")
+                .fetch_one(&mut *connection)
+                .await?;
         Ok(there > 0)
     }
 
@@ -211,7 +215,8 @@ async fn create(
         .await
         .map_err(StoreError::taken("This slug"))?;
     for (key, title) in STANDARD_POPULATIONS {
-        crate::account::insert_population(connection, &made.id, key, title, made.created_at).await?;
+        crate::account::insert_population(connection, &made.id, key, title, made.created_at)
+            .await?;
     }
     let admin = find_or_make(store, connection, &new.admin).await?;
     member::insert(connection, &made.id, &admin.id, Role::Admin, made.created_at).await?;

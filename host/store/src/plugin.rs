@@ -14,6 +14,7 @@ use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
     authority,
+    delivery::{self, Waiting},
     row::{Row, json},
 };
 
@@ -221,7 +222,11 @@ impl Store {
 
     /// Whether the person is a member of the plugin's organization, with
     /// whatever token they come.
-    pub async fn is_plugin_insider(&self, id: &PluginId, user: &UserId) -> Result<bool, StoreError> {
+    pub async fn is_plugin_insider(
+        &self,
+        id: &PluginId,
+        user: &UserId,
+    ) -> Result<bool, StoreError> {
         let mut connection = self.read().await?;
         let found: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM plugin p
@@ -243,9 +248,8 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Plugin>, StoreError> {
         let mut connection = self.read().await?;
-        let sql = format!(
-            "{SELECT} WHERE p.organization_id = $1 AND p.id > $2 ORDER BY p.id LIMIT $3"
-        );
+        let sql =
+            format!("{SELECT} WHERE p.organization_id = $1 AND p.id > $2 ORDER BY p.id LIMIT $3");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
             .bind(after.map(ToString::to_string).unwrap_or_default())
@@ -350,7 +354,10 @@ impl ReviewChange {
                  WHERE id = $1",
             ),
         };
-        query.bind(before.id.to_string()).execute(connection).await?;
+        query.bind(before.id.to_string()).execute(&mut *connection).await?;
+        if !matches!(self, Self::Suspend(_)) {
+            delivery::unpark(connection, store.now(), Waiting::Plugin(&before.id)).await?;
+        }
         Ok(None)
     }
 
@@ -360,9 +367,7 @@ impl ReviewChange {
                 let detail = serde_json::json!({ "before": before.approval, "after": after });
                 ("approval.changed", detail)
             }
-            Self::Suspend(reason) => {
-                ("plugin.suspended", serde_json::json!({ "reason": reason }))
-            }
+            Self::Suspend(reason) => ("plugin.suspended", serde_json::json!({ "reason": reason })),
             Self::Resume => ("plugin.resumed", serde_json::json!({})),
         }
     }

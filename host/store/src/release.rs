@@ -163,10 +163,8 @@ impl Store {
     /// Keeps a release that passed the gate, as submitted.
     pub async fn create_release(&self, new: NewRelease) -> Result<Uploaded, StoreError> {
         let store = self.clone();
-        self.write(move |connection| {
-            Box::pin(async move { create(&store, connection, new).await })
-        })
-        .await
+        self.write(move |connection| Box::pin(async move { create(&store, connection, new).await }))
+            .await
     }
 
     /// One release, whoever owns it.
@@ -330,7 +328,8 @@ async fn decide(
             .execute(&mut *connection)
             .await?;
     }
-    let detail = serde_json::json!({ "version": found.version, "digest": found.digest, "reason": reason });
+    let detail =
+        serde_json::json!({ "version": found.version, "digest": found.digest, "reason": reason });
     let action = if go { "release.approved" } else { "release.refused" };
     plugin::tell(store, connection, &plugin, reviewer, action, id.to_string(), &detail).await?;
     Ok(find(connection, BY_ID, values()).await?.map_or(Change::NotFound, Change::Done))

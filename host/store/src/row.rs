@@ -55,7 +55,10 @@ impl<'r> Row<'r> {
         self.number(column).map(Timestamp)
     }
 
-    pub(crate) fn time_or_none(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn time_or_none(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.get::<Option<i64>>(column)?.map(Timestamp))
     }
 
@@ -72,12 +75,16 @@ impl<'r> Row<'r> {
         text.parse().map_err(|error: T::Err| self.bad(column, error.to_string()))
     }
 
-    pub(crate) fn parsed_or_none<T: FromStr>(&self, column: &'static str) -> Result<Option<T>, StoreError>
+    pub(crate) fn parsed_or_none<T: FromStr>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError>
     where
         T::Err: std::fmt::Display,
     {
         let text = self.text_or_none(column)?;
-        text.map(|text| text.parse().map_err(|error: T::Err| self.bad(column, error.to_string()))).transpose()
+        text.map(|text| text.parse().map_err(|error: T::Err| self.bad(column, error.to_string())))
+            .transpose()
     }
 
     /// A closed set of names.
@@ -91,7 +98,10 @@ impl<'r> Row<'r> {
     }
 
     /// JSON text; empty text is the default.
-    pub(crate) fn json<T: DeserializeOwned + Default>(&self, column: &'static str) -> Result<T, StoreError> {
+    pub(crate) fn json<T: DeserializeOwned + Default>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
         let text = self.text(column)?;
         if text.is_empty() {
             return Ok(T::default());
@@ -100,7 +110,10 @@ impl<'r> Row<'r> {
     }
 
     /// JSON text that is always there.
-    pub(crate) fn json_always<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
+    pub(crate) fn json_always<T: DeserializeOwned>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
         let text = self.text(column)?;
         serde_json::from_str(&text).map_err(|error| self.bad(column, error.to_string()))
     }

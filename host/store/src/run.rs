@@ -8,4 +8,4 @@ mod read;
 mod record;
 
 pub use read::{Run, RunFilter};
-pub use record::{Next, NewRoute, Recorded, RunRecord};
+pub use record::{NewRoute, Next, Recorded, RunRecord};

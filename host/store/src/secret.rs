@@ -104,8 +104,8 @@ impl SecretPlace {
 
 /// A nonce, then the ciphertext with its tag.
 fn seal(cipher: &XChaCha20Poly1305, msg: &[u8], aad: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let nonce = XNonce::try_generate()
-        .map_err(|_| StoreError::Secret("the system gives no randomness"))?;
+    let nonce =
+        XNonce::try_generate().map_err(|_| StoreError::Secret("the system gives no randomness"))?;
     let sealed = cipher
         .encrypt(&nonce, Payload { msg, aad })
         .map_err(|_| StoreError::Secret("it could not be encrypted"))?;
@@ -180,7 +180,11 @@ impl Store {
     }
 
     /// Opens a secret; an error if there is none.
-    pub async fn open_secret(&self, keys: &Keys, place: &SecretPlace) -> Result<Opened, StoreError> {
+    pub async fn open_secret(
+        &self,
+        keys: &Keys,
+        place: &SecretPlace,
+    ) -> Result<Opened, StoreError> {
         let mut connection = self.read().await?;
         let row = sqlx::query(
             "SELECT credential_id, key_id, wrapped_key, ciphertext FROM secret

@@ -70,7 +70,11 @@ impl Deref for TestStore {
 
 impl TestStore {
     pub(crate) async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same in a folder that may hold a database already.
+    pub(crate) async fn open_in(folder: tempfile::TempDir) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(START_US)));
         let settings = Settings {
             folder: folder.path().to_owned(),

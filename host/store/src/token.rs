@@ -37,7 +37,10 @@ pub struct NewToken {
 impl fmt::Debug for NewToken {
     /// Without the hash: it has no place in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewToken").field("id", &self.id).field("scopes", &self.scopes).finish_non_exhaustive()
+        f.debug_struct("NewToken")
+            .field("id", &self.id)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -234,7 +237,8 @@ impl Store {
     }
 }
 
-const SELECT: &str = "SELECT token.id AS token_id, token.name AS token_name, token.scopes AS scopes,
+const SELECT: &str =
+    "SELECT token.id AS token_id, token.name AS token_name, token.scopes AS scopes,
     token.expires_at AS expires_at, token.revoked_at AS revoked_at, token.created_at AS created_at,
     person.id AS id, person.email AS email, person.name AS name
     FROM token JOIN person ON person.id = token.user_id";

@@ -72,9 +72,15 @@ async fn run(
     while inbox.recv_many(&mut group, GROUP_MAX).await > 0 {
         let mut answers = Vec::with_capacity(group.len());
         let committed = match commit(&mut connection, &mut group, &mut answers).await {
-            Ok(()) => authority.publish(&mut connection).await.is_ok(),
+            Ok(()) => {
+                authority.publish(&mut connection).await;
+                true
+            }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "store.group.commit failed");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "store.group.commit failed"
+                );
                 false
             }
         };

@@ -20,9 +20,17 @@ async fn post(actor: &Actor, path: &str, body: impl Into<reqwest::Body>) -> crat
 /// Replaces every `{…}` of an address by something that passes its shape.
 fn filled(path: &str) -> String {
     let ids = [
-        ("{partnership}", "pty"), ("{plugin}", "plg"), ("{release}", "rel"), ("{install}", "ins"),
-        ("{connection}", "con"), ("{delivery}", "dlv"), ("{run}", "run"), ("{import}", "imp"),
-        ("{account}", "acc"), ("{user}", "usr"), ("{token}", "tok"),
+        ("{partnership}", "pty"),
+        ("{plugin}", "plg"),
+        ("{release}", "rel"),
+        ("{install}", "ins"),
+        ("{connection}", "con"),
+        ("{delivery}", "dlv"),
+        ("{run}", "run"),
+        ("{import}", "imp"),
+        ("{account}", "acc"),
+        ("{user}", "usr"),
+        ("{token}", "tok"),
     ];
     ids.iter().fold(path.replace("{org}", "acme"), |path, (place, prefix)| {
         path.replace(place, &format!("{prefix}_7zzzzzzzzzzzzzzzzzzzzzzzzz"))
@@ -34,16 +42,23 @@ async fn every_body_is_refused_with_a_member_that_nobody_knows() {
     let (host, acme) = acme().await;
     // A configuration's members are the plugin's, a connection map's its own.
     let open = ["/config", "/connections"];
-    let closed = |path: &str| !open.iter().any(|end| path.ends_with(end) && path.contains("/installs/"));
+    let closed =
+        |path: &str| !open.iter().any(|end| path.ends_with(end) && path.contains("/installs/"));
     for row in ROWS.iter().filter(|row| row.takes_json() && closed(row.path)) {
         let caller = if row.needs.is_of_platform() { &host.platform } else { &acme };
         let mut body = row.json(filled);
         body["surprise"] = json!(1);
         let method = Method::from_bytes(row.method.as_bytes()).unwrap();
         let path = format!("/v1{}", filled(row.path));
-        let refused = caller.call(method.clone(), &path, Some(&body)).await.refused(400, "bad-body");
+        let refused =
+            caller.call(method.clone(), &path, Some(&body)).await.refused(400, "bad-body");
         let detail = refused["detail"].as_str().unwrap();
-        assert!(detail.contains("unknown field `surprise`, expected"), "{} {}: {detail}", row.method, row.path);
+        assert!(
+            detail.contains("unknown field `surprise`, expected"),
+            "{} {}: {detail}",
+            row.method,
+            row.path
+        );
         assert!(refused["problems"][0]["place"].as_str().unwrap().starts_with("line 1, column "));
 
         let text = caller.request(method, &path).header("content-type", "text/plain");
@@ -62,12 +77,24 @@ async fn json_that_is_none_is_refused_at_its_place() {
     let cases: [(&[u8], &str); 9] = [
         (b"{", "The body cannot be read at line 1, column 1: EOF while parsing an object."),
         (b"nonsense", "The body cannot be read at line 1, column 2: expected ident."),
-        (br#"{"key":1,"title":"t"}"#, "The body cannot be read at line 1, column 8: invalid type: integer `1`, expected a string."),
-        (br#"{"key":null,"title":"t"}"#, "The body cannot be read at line 1, column 11: invalid type: null, expected a string."),
+        (
+            br#"{"key":1,"title":"t"}"#,
+            "The body cannot be read at line 1, column 8: invalid type: integer `1`, expected a string.",
+        ),
+        (
+            br#"{"key":null,"title":"t"}"#,
+            "The body cannot be read at line 1, column 11: invalid type: null, expected a string.",
+        ),
         (br#"{"key":"k"}"#, "The body cannot be read at line 1, column 11: missing field `title`."),
-        (br#"{"key":"a","key":"b","title":"t"}"#, "The body cannot be read at line 1, column 16: duplicate field `key`."),
+        (
+            br#"{"key":"a","key":"b","title":"t"}"#,
+            "The body cannot be read at line 1, column 16: duplicate field `key`.",
+        ),
         (b"{}\n{}", "The body cannot be read at line 1, column 2: missing field `key`."),
-        (b"{\"key\":\"\xFF\"}", "The body cannot be read at line 1, column 9: invalid unicode code point."),
+        (
+            b"{\"key\":\"\xFF\"}",
+            "The body cannot be read at line 1, column 9: invalid unicode code point.",
+        ),
         (b"", "The body cannot be read at line 1, column 2: missing field `key`."),
     ];
     for (body, detail) in cases {
@@ -151,7 +178,8 @@ async fn what_people_type_is_refused_with_every_problem_at_once() {
         "admin_email": "nobody", "admin_name": "a\nb",
     });
     let refused = host.platform.post("/v1/organizations", &body).await.refused(422, "invalid");
-    let places: Vec<_> = refused["problems"].as_array().unwrap().iter().map(|p| p["place"].clone()).collect();
+    let places: Vec<_> =
+        refused["problems"].as_array().unwrap().iter().map(|p| p["place"].clone()).collect();
     assert_eq!(places, ["slug", "name", "admin_email", "admin_name", "customer"]);
     let taken = json!({
         "slug": "acme", "name": "Acme", "customer": true, "publisher": false,

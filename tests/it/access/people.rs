@@ -116,7 +116,14 @@ pub async fn member(admin: &Actor, role: &str, scopes: &[&str]) -> Actor {
     token(admin, json!({ "name": role, "scopes": scopes, "user": made["user"]["id"] })).await.0
 }
 
-fn problem(status: u16, code: &str, title: &str, detail: &str, owner: &str, next_step: &str) -> Value {
+fn problem(
+    status: u16,
+    code: &str,
+    title: &str,
+    detail: &str,
+    owner: &str,
+    next_step: &str,
+) -> Value {
     json!({
         "type": format!("https://venn.invalid/errors/{code}"), "title": title, "status": status,
         "code": code, "detail": detail, "owner": owner, "next_step": next_step, "problems": [],
@@ -124,7 +131,11 @@ fn problem(status: u16, code: &str, title: &str, detail: &str, owner: &str, next
 }
 
 fn without_type(mut problem: Value) -> Value {
-    assert!(problem["type"].as_str().is_some_and(|text| text.contains(problem["code"].as_str().unwrap())));
+    assert!(
+        problem["type"]
+            .as_str()
+            .is_some_and(|text| text.contains(problem["code"].as_str().unwrap()))
+    );
     problem.as_object_mut().unwrap().remove("type");
     problem
 }
@@ -209,7 +220,8 @@ async fn a_stranger_cannot_tell_what_is_there_from_what_is_not() {
         let owner = town.owner(row);
         let platform = &town.world.host.platform;
         for caller in [&town.stranger, &town.world.globex, platform] {
-            if caller.org == "platform" && (row.method, row.path) == ("GET", "/organizations/{org}") {
+            if caller.org == "platform" && (row.method, row.path) == ("GET", "/organizations/{org}")
+            {
                 continue;
             }
             for org in [owner.org.as_str(), id, "nowhere", "org_7zzzzzzzzzzzzzzzzzzzzzzzzz"] {
@@ -334,7 +346,10 @@ async fn a_token_cannot_give_more_than_it_has_and_a_removed_member_is_out_at_onc
     let (narrow, _) = token(acme, json!({ "name": "n", "scopes": ["read", "admin"] })).await;
     let wider = json!({ "name": "w", "scopes": ["read", "write"] });
     let refused = narrow.post(&acme.own("tokens"), &wider).await.refused(403, "scope-too-small");
-    assert_eq!(refused["detail"], "Your token lacks the scope `write`, so it cannot give it to another one.");
+    assert_eq!(
+        refused["detail"],
+        "Your token lacks the scope `write`, so it cannot give it to another one."
+    );
 
     let user = member(acme, "user", &["read", "write"]).await;
     let me = user.get("/v1/me").await.good();

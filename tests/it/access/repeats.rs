@@ -25,7 +25,10 @@ async fn the_same_request_again_has_one_effect_and_the_same_answer() {
     let (host, acme) = acme().await;
     let first = send(&acme, "key-1", "imports", &import("a.csv")).await;
     let second = send(&acme, "key-1", "imports", &import("a.csv")).await;
-    assert_eq!((first.status, &first.text, &first.kind), (second.status, &second.text, &second.kind));
+    assert_eq!(
+        (first.status, &first.text, &first.kind),
+        (second.status, &second.text, &second.kind)
+    );
     assert_eq!(first.status, 201);
     assert_eq!(acme.all("imports").await.len(), 1);
     // A refusal is repeated too, as what it is.
@@ -64,7 +67,8 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
 async fn of_twins_at_the_same_time_one_is_worked_on() {
     let (_host, acme) = acme().await;
     let body = import("a.csv");
-    let answers = futures::future::join_all((0..8).map(|_| send(&acme, "twin", "imports", &body))).await;
+    let answers =
+        futures::future::join_all((0..8).map(|_| send(&acme, "twin", "imports", &body))).await;
     let made = acme.all("imports").await;
     assert_eq!(made.len(), 1);
     assert!(answers.iter().any(|answer| answer.status == 201));

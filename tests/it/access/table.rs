@@ -105,7 +105,8 @@ const fn delete(path: &'static str, needs: Needs) -> Row {
     Row { method: "DELETE", path, needs, body: "" }
 }
 
-const GRANT: &str = r#"{"capabilities":[],"partnerships":[],"populations":[],"fields":[],"egress_hosts":[]}"#;
+const GRANT: &str =
+    r#"{"capabilities":[],"partnerships":[],"populations":[],"fields":[],"egress_hosts":[]}"#;
 const INSTALL: &str = r#"{"plugin":"script","name":"x","grant":{"capabilities":[],"partnerships":[],"populations":[],"fields":[],"egress_hosts":[]},"config":{},"connections":{}}"#;
 
 /// Every route of `/v1`.
@@ -120,7 +121,11 @@ pub const ROWS: &[Row] = &[
     ),
     get("/organizations/{org}", Member),
     get("/organizations/{org}/members", Member),
-    post("/organizations/{org}/members", Owner, r#"{"email":"x@x.example","name":"X","role":"user"}"#),
+    post(
+        "/organizations/{org}/members",
+        Owner,
+        r#"{"email":"x@x.example","name":"X","role":"user"}"#,
+    ),
     delete("/organizations/{org}/members/{user}", Owner),
     get("/organizations/{org}/tokens", Owner),
     post("/organizations/{org}/tokens", Owner, r#"{"name":"x","scopes":["read"]}"#),
@@ -239,7 +244,8 @@ fn routes_of(source: &str) -> BTreeSet<(String, String)> {
                 // `review::get)` is a handler; a method begins a word and opens.
                 !code[..at].ends_with(':') && !code[..at].ends_with('_')
             });
-            let by_name = named.iter().any(|(name, of)| of == method && code.contains(name.as_str()));
+            let by_name =
+                named.iter().any(|(name, of)| of == method && code.contains(name.as_str()));
             if direct || by_name {
                 found.insert((method.to_uppercase(), path.to_owned()));
             }
@@ -286,7 +292,8 @@ fn the_parser_sees_what_is_written() {
             "/d",
             put(d::put),
         )"#;
-    let expected = [("GET", "/a"), ("GET", "/b/{c}"), ("POST", "/a"), ("POST", "/b/{c}"), ("PUT", "/d")];
+    let expected =
+        [("GET", "/a"), ("GET", "/b/{c}"), ("POST", "/a"), ("POST", "/b/{c}"), ("PUT", "/d")];
     let expected = expected.map(|(method, path)| (method.to_owned(), path.to_owned()));
     assert_eq!(routes_of(source), BTreeSet::from(expected));
 }

@@ -40,7 +40,8 @@ fn manifest() -> Value {
 async fn enabled<'w>(world: &'w World, hosts: &[&str]) -> Script<'w> {
     let crm = world.connection().await;
     let acme = &world.acme;
-    let body = json!({ "name": "echo", "kind": "api-key", "host": "echo.example", "secret": ECHO_SECRET });
+    let body =
+        json!({ "name": "echo", "kind": "api-key", "host": "echo.example", "secret": ECHO_SECRET });
     let echo = acme.post(&acme.own("connections"), &body).await.good();
     let mut grant = world.grant();
     grant["egress_hosts"] = json!(hosts);
@@ -64,7 +65,11 @@ async fn an_allowed_call_goes_out_with_the_credential_and_comes_back_without() {
     let script = installed(&world).await;
     let did = script
         .does(json!([
-            with(call("GET", "https://api.hubapi.com/crm/v3/objects/tasks"), "connection", json!("crm")),
+            with(
+                call("GET", "https://api.hubapi.com/crm/v3/objects/tasks"),
+                "connection",
+                json!("crm")
+            ),
             with(call("GET", "https://echo.example/any?q=1"), "connection", json!("echo")),
             call("GET", "https://echo.example/plain"),
         ]))
@@ -75,12 +80,24 @@ async fn an_allowed_call_goes_out_with_the_credential_and_comes_back_without() {
     // The third party says what it was sent: the secret is taken out of it.
     let body: Value = serde_json::from_str(did.results[1]["ok"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["headers"]["x-api-key"], json!(["[redacted]"]));
-    assert_eq!((&body["path"], &body["headers"]["host"]), (&json!("/any"), &json!(["echo.example"])));
-    let plain: Value = serde_json::from_str(did.results[2]["ok"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&body["path"], &body["headers"]["host"]),
+        (&json!("/any"), &json!(["echo.example"]))
+    );
+    let plain: Value =
+        serde_json::from_str(did.results[2]["ok"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(plain["headers"]["x-api-key"], Value::Null);
     // What people see of it has no query and no value.
-    let targets: Vec<_> = did.run["calls"].as_array().unwrap().iter().map(|call| call["target"].clone()).collect();
-    assert_eq!(targets, ["GET api.hubapi.com/crm/v3/objects/tasks", "GET echo.example/any", "GET echo.example/plain"]);
+    let targets: Vec<_> =
+        did.run["calls"].as_array().unwrap().iter().map(|call| call["target"].clone()).collect();
+    assert_eq!(
+        targets,
+        [
+            "GET api.hubapi.com/crm/v3/objects/tasks",
+            "GET echo.example/any",
+            "GET echo.example/plain"
+        ]
+    );
     assert_eq!(did.run["calls"][0]["connection"], "crm");
 }
 
@@ -89,7 +106,11 @@ async fn a_secret_is_on_the_disk_only_sealed() {
     let world = World::start().await;
     let script = installed(&world).await;
     let echo = with(call("POST", "https://echo.example/any"), "connection", json!("echo"));
-    let crm = with(call("GET", "https://api.hubapi.com/crm/v3/objects/tasks"), "connection", json!("crm"));
+    let crm = with(
+        call("GET", "https://api.hubapi.com/crm/v3/objects/tasks"),
+        "connection",
+        json!("crm"),
+    );
     script.does(json!([echo, crm])).await;
     let run = script.done().await.run["id"].as_str().unwrap().to_owned();
     for part in ["", "/log", "/transcript"] {
@@ -109,7 +130,8 @@ async fn a_secret_is_on_the_disk_only_sealed() {
 async fn what_was_not_agreed_on_is_denied_by_the_layer_that_lacks_it() {
     let world = World::start().await;
     let release = world.publisher.publish(&manifest(), guest("script")).await.good();
-    let rule = |host: &str, paths: Value| json!({ "host": host, "methods": ["GET"], "paths": paths });
+    let rule =
+        |host: &str, paths: Value| json!({ "host": host, "methods": ["GET"], "paths": paths });
     let ceiling = json!({
         "capabilities": ["overlaps:read", "timeline:write", "state", "http:egress"],
         "fields": ["our-name", "their-name", "their-owner"],
@@ -118,15 +140,69 @@ async fn what_was_not_agreed_on_is_denied_by_the_layer_that_lacks_it() {
     world.approve("script", &release, &ceiling).await;
     let script = enabled(&world, &["api.hubapi.com"]).await;
     let cases = [
-        ("GET", "https://evil.example.com/a?secret=1", "https://evil.example.com/a", NOT_ASKED, "publisher"),
-        ("DELETE", "https://api.hubapi.com/crm/v3", "https://api.hubapi.com/crm/v3", NOT_ASKED, "publisher"),
-        ("GET", "https://api.hubapi.com/oauth", "https://api.hubapi.com/oauth", NOT_ASKED, "publisher"),
-        ("GET", "https://api.hubapi.com/crmx", "https://api.hubapi.com/crmx", NOT_ASKED, "publisher"),
-        ("GET", "https://api.hubapi.com:8443/crm/v3", "https://api.hubapi.com:8443/crm/v3", NOT_ASKED, "publisher"),
-        ("GET", "http://api.hubapi.com/crm/v3", "http://api.hubapi.com/crm/v3", NOT_ASKED, "publisher"),
-        ("GET", "https://a.api.hubapi.com/crm/v3", "https://a.api.hubapi.com/crm/v3", NOT_ASKED, "publisher"),
-        ("POST", "https://api.hubapi.com/crm/v3", "https://api.hubapi.com/crm/v3", NOT_APPROVED, "platform-admin"),
-        ("GET", "https://api.hubapi.com/crm/v4", "https://api.hubapi.com/crm/v4", NOT_APPROVED, "platform-admin"),
+        (
+            "GET",
+            "https://evil.example.com/a?secret=1",
+            "https://evil.example.com/a",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "DELETE",
+            "https://api.hubapi.com/crm/v3",
+            "https://api.hubapi.com/crm/v3",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "GET",
+            "https://api.hubapi.com/oauth",
+            "https://api.hubapi.com/oauth",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "GET",
+            "https://api.hubapi.com/crmx",
+            "https://api.hubapi.com/crmx",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "GET",
+            "https://api.hubapi.com:8443/crm/v3",
+            "https://api.hubapi.com:8443/crm/v3",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "GET",
+            "http://api.hubapi.com/crm/v3",
+            "http://api.hubapi.com/crm/v3",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "GET",
+            "https://a.api.hubapi.com/crm/v3",
+            "https://a.api.hubapi.com/crm/v3",
+            NOT_ASKED,
+            "publisher",
+        ),
+        (
+            "POST",
+            "https://api.hubapi.com/crm/v3",
+            "https://api.hubapi.com/crm/v3",
+            NOT_APPROVED,
+            "platform-admin",
+        ),
+        (
+            "GET",
+            "https://api.hubapi.com/crm/v4",
+            "https://api.hubapi.com/crm/v4",
+            NOT_APPROVED,
+            "platform-admin",
+        ),
         ("GET", "https://echo.example/", "https://echo.example/", NOT_GRANTED, "customer-admin"),
     ];
     let steps: Vec<_> = cases.iter().map(|(method, url, ..)| call(method, url)).collect();
@@ -134,7 +210,10 @@ async fn what_was_not_agreed_on_is_denied_by_the_layer_that_lacks_it() {
     for ((method, _, shown, why, who), result) in cases.iter().zip(&did.results) {
         assert_eq!(*result, denied(EGRESS, &format!("{method} {shown}"), why, who));
     }
-    assert_eq!((&did.run["denials"], &did.run["usage"]["http_calls"]), (&json!(cases.len()), &json!(0)));
+    assert_eq!(
+        (&did.run["denials"], &did.run["usage"]["http_calls"]),
+        (&json!(cases.len()), &json!(0))
+    );
     assert_eq!(world.acme.all("audit?action=run.denied").await.len(), cases.len());
 
     // Without the capability the host does not matter.
@@ -153,7 +232,11 @@ async fn a_credential_goes_to_its_own_origin_only() {
     let did = script
         .does(json!([
             with(call("GET", "https://echo.example/steal"), "connection", json!("crm")),
-            with(call("GET", "https://api.hubapi.com/crm/v3/objects/tasks"), "connection", json!("echo")),
+            with(
+                call("GET", "https://api.hubapi.com/crm/v3/objects/tasks"),
+                "connection",
+                json!("echo")
+            ),
             with(call("GET", "https://echo.example/x"), "connection", json!("nope")),
         ]))
         .await;
@@ -174,28 +257,75 @@ async fn a_credential_goes_to_its_own_origin_only() {
 async fn urls_and_headers_that_mean_something_else_are_refused() {
     let world = World::start().await;
     let script = installed(&world).await;
-    let header = |name: &str, value: &str| with(call("GET", "https://echo.example/h"), "headers", json!([[name, value]]));
+    let header = |name: &str, value: &str| {
+        with(call("GET", "https://echo.example/h"), "headers", json!([[name, value]]))
+    };
     let crm = |step: Value| with(step, "connection", json!("echo"));
     let cases = [
-        (call("GET", "https://127.0.0.1/crm"), "the URL is refused: its host is an IP address; hosts are names"),
-        (call("GET", "https://[::1]/crm"), "the URL is refused: its host is an IP address; hosts are names"),
-        (call("GET", "https://2130706433/crm"), "the URL is refused: its host is an IP address; hosts are names"),
-        (call("GET", "https://0x7f.1/crm"), "the URL is refused: its host is an IP address; hosts are names"),
-        (call("GET", "https://api.hubapi.com@echo.example/"), "the URL is refused: it has a user name before `@`; use a connection for credentials"),
-        (call("GET", "https://api.hubapi.com\\@echo.example/"), "the URL is refused: it has a user name before `@`; use a connection for credentials"),
-        (call("GET", "file:///etc/passwd"), "the URL is refused: its scheme is not `https` or `http`"),
+        (
+            call("GET", "https://127.0.0.1/crm"),
+            "the URL is refused: its host is an IP address; hosts are names",
+        ),
+        (
+            call("GET", "https://[::1]/crm"),
+            "the URL is refused: its host is an IP address; hosts are names",
+        ),
+        (
+            call("GET", "https://2130706433/crm"),
+            "the URL is refused: its host is an IP address; hosts are names",
+        ),
+        (
+            call("GET", "https://0x7f.1/crm"),
+            "the URL is refused: its host is an IP address; hosts are names",
+        ),
+        (
+            call("GET", "https://api.hubapi.com@echo.example/"),
+            "the URL is refused: it has a user name before `@`; use a connection for credentials",
+        ),
+        (
+            call("GET", "https://api.hubapi.com\\@echo.example/"),
+            "the URL is refused: it has a user name before `@`; use a connection for credentials",
+        ),
+        (
+            call("GET", "file:///etc/passwd"),
+            "the URL is refused: its scheme is not `https` or `http`",
+        ),
         (call("GET", "/crm"), "the URL is refused: it is not absolute; write `https://host/path`"),
-        (call("get", "https://echo.example/"), "the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, in upper case"),
-        (call("CONNECT", "https://echo.example/"), "the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, in upper case"),
+        (
+            call("get", "https://echo.example/"),
+            "the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, in upper case",
+        ),
+        (
+            call("CONNECT", "https://echo.example/"),
+            "the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, in upper case",
+        ),
         (header("Host", "evil.example.com"), "the header `Host` is set by the host"),
         (header("idempotency-key", "mine"), "the header `idempotency-key` is set by the host"),
         (header("x-forwarded-for", "127.0.0.1"), "the header `x-forwarded-for` is set by the host"),
-        (header("transfer-encoding", "chunked"), "the header `transfer-encoding` is set by the host"),
-        (header("x-a", "b\r\nhost: evil"), "the header is refused: its value has a control character"),
-        (header("x a", "b"), "the header is refused: its name is not a token of letters, digits and `!#$%&'*+-.^_`|~`"),
-        (crm(header("Authorization", "Bearer mine")), "the header `Authorization` is set by the host where it adds a credential"),
-        (crm(header("X-Api-Key", "mine")), "the header `X-Api-Key` is set by the host where it adds a credential"),
-        (crm(header("cookie", "a=b")), "the header `cookie` is set by the host where it adds a credential"),
+        (
+            header("transfer-encoding", "chunked"),
+            "the header `transfer-encoding` is set by the host",
+        ),
+        (
+            header("x-a", "b\r\nhost: evil"),
+            "the header is refused: its value has a control character",
+        ),
+        (
+            header("x a", "b"),
+            "the header is refused: its name is not a token of letters, digits and `!#$%&'*+-.^_`|~`",
+        ),
+        (
+            crm(header("Authorization", "Bearer mine")),
+            "the header `Authorization` is set by the host where it adds a credential",
+        ),
+        (
+            crm(header("X-Api-Key", "mine")),
+            "the header `X-Api-Key` is set by the host where it adds a credential",
+        ),
+        (
+            crm(header("cookie", "a=b")),
+            "the header `cookie` is set by the host where it adds a credential",
+        ),
     ];
     let steps: Vec<_> = cases.iter().map(|(step, _)| step.clone()).collect();
     let did = script.does(json!(steps)).await;
@@ -210,12 +340,26 @@ async fn urls_and_headers_that_mean_something_else_are_refused() {
 async fn paths_that_climb_out_are_refused_or_denied() {
     let world = World::start().await;
     let script = installed(&world).await;
-    let paths = ["/crm/../oauth", "/crm/%2e%2e/oauth", "/crm/..%2foauth", "/crm/./../oauth", "/crm%2f..%2foauth", "//crm", "/crm\\..\\oauth", "/crm/%00", "/%63rm/../oauth"];
-    let steps: Vec<_> = paths.iter().map(|path| call("GET", &format!("https://api.hubapi.com{path}"))).collect();
+    let paths = [
+        "/crm/../oauth",
+        "/crm/%2e%2e/oauth",
+        "/crm/..%2foauth",
+        "/crm/./../oauth",
+        "/crm%2f..%2foauth",
+        "//crm",
+        "/crm\\..\\oauth",
+        "/crm/%00",
+        "/%63rm/../oauth",
+    ];
+    let steps: Vec<_> =
+        paths.iter().map(|path| call("GET", &format!("https://api.hubapi.com{path}"))).collect();
     let did = script.does(json!(steps)).await;
     for (path, result) in paths.iter().zip(&did.results) {
         assert!(result["ok"].is_null(), "{path}: {result}");
-        assert!(result["denied"].is_object() || result["error"]["kind"] == "invalid", "{path}: {result}");
+        assert!(
+            result["denied"].is_object() || result["error"]["kind"] == "invalid",
+            "{path}: {result}"
+        );
     }
     assert_eq!(world.sim.calls().len(), 0, "nothing was sent");
 }
@@ -225,10 +369,15 @@ async fn redirects_are_handed_over_and_never_followed() {
     let world = World::start().await;
     let script = installed(&world).await;
     let to = "https://api.hubapi.com/crm/v3/objects/tasks";
-    let redirect = with(call("GET", &format!("https://echo.example/redirect?to={to}&code=307")), "connection", json!("echo"));
+    let redirect = with(
+        call("GET", &format!("https://echo.example/redirect?to={to}&code=307")),
+        "connection",
+        json!("echo"),
+    );
     let answer = script.asks(redirect).await;
     assert_eq!(answer["ok"]["status"], 307);
-    let location = answer["ok"]["headers"].as_array().unwrap().iter().find(|header| header[0] == "location");
+    let location =
+        answer["ok"]["headers"].as_array().unwrap().iter().find(|header| header[0] == "location");
     assert_eq!(location.unwrap()[1], to);
     assert_eq!((world.echo.calls().len(), world.sim.calls().len()), (1, 0));
 }
@@ -247,10 +396,17 @@ async fn an_answer_that_is_too_large_or_too_late_is_an_error_of_its_kind() {
         ]))
         .await;
     // A body at the limit is more than a report may hold: look at the call.
-    let results: Vec<_> = did.run["calls"].as_array().unwrap().iter().map(|call| call["result"].clone()).collect();
+    let results: Vec<_> =
+        did.run["calls"].as_array().unwrap().iter().map(|call| call["result"].clone()).collect();
     assert_eq!(results[0]["status"], 200, "{results:?}");
-    assert_eq!((&results[1]["result"], &results[1]["kind"]), (&json!("network-failed"), &json!("body-too-large")));
-    assert_eq!((&results[2]["result"], &results[2]["kind"]), (&json!("network-failed"), &json!("timeout")));
+    assert_eq!(
+        (&results[1]["result"], &results[1]["kind"]),
+        (&json!("network-failed"), &json!("body-too-large"))
+    );
+    assert_eq!(
+        (&results[2]["result"], &results[2]["kind"]),
+        (&json!("network-failed"), &json!("timeout"))
+    );
     assert_eq!(results[3]["status"], 503);
 }
 
@@ -258,10 +414,21 @@ async fn an_answer_that_is_too_large_or_too_late_is_an_error_of_its_kind() {
 async fn the_idempotency_key_is_the_operations_own_in_one_delivery() {
     let world = World::start().await;
     let script = installed(&world).await;
-    let post = |operation: &str| with(call("POST", "https://echo.example/w"), "operation", json!(operation));
-    let steps = json!([post("task/1"), post("task/1"), post("task/2"), call("GET", "https://echo.example/r"), call("POST", "https://echo.example/w"), call("POST", "https://echo.example/w")]);
+    let post = |operation: &str| {
+        with(call("POST", "https://echo.example/w"), "operation", json!(operation))
+    };
+    let steps = json!([
+        post("task/1"),
+        post("task/1"),
+        post("task/2"),
+        call("GET", "https://echo.example/r"),
+        call("POST", "https://echo.example/w"),
+        call("POST", "https://echo.example/w")
+    ]);
     let keys = |results: &[Value]| -> Vec<Value> {
-        let body = |result: &Value| serde_json::from_str::<Value>(result["ok"]["body"].as_str().unwrap()).unwrap();
+        let body = |result: &Value| {
+            serde_json::from_str::<Value>(result["ok"]["body"].as_str().unwrap()).unwrap()
+        };
         results.iter().map(|result| body(result)["headers"]["idempotency-key"][0].clone()).collect()
     };
     let first = keys(&script.does(steps.clone()).await.results);
@@ -270,7 +437,10 @@ async fn the_idempotency_key_is_the_operations_own_in_one_delivery() {
     assert_eq!(first[3], Value::Null, "reading needs none");
     assert_ne!(first[4], first[5], "equal calls without a name are counted apart");
     let second = keys(&script.does(steps).await.results);
-    assert!(second.iter().zip(&first).all(|(a, b)| a.is_null() || a != b), "another delivery, other keys");
+    assert!(
+        second.iter().zip(&first).all(|(a, b)| a.is_null() || a != b),
+        "another delivery, other keys"
+    );
     let failing = json!([post("task/1"), { "call": "fault", "code": "x", "cause": "third-party", "retry_after": 1 }]);
     script.does(failing).await;
     world.host.advance_ms(3_600_000);

@@ -1,7 +1,11 @@
 //! Reading overlaps: what everyone concerned agreed on, and nothing else.
 use serde_json::{Value, json};
 
-use crate::support::{World, guest, script::{denied, refused}, world::rows};
+use crate::support::{
+    World, guest,
+    script::{denied, refused},
+    world::rows,
+};
 
 const READ: &str = "overlaps:read";
 const NOT_ASKED: &str = "the manifest does not ask for it";
@@ -39,16 +43,45 @@ async fn what_is_granted_is_read_and_no_other_field_is_filled() {
     let [all, page, one, counts, changes] = did.results.as_slice() else { panic!("{}", did.run) };
     let items = all["ok"]["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
-    let filled: Vec<_> = items[0].as_object().unwrap().iter().filter(|(_, value)| **value != json!("")).map(|(key, _)| key.as_str()).collect();
-    let known = ["id", "partnership", "partner", "domain", "evidence", "confidence", "paired-at", "our-account", "our-population", "our-name", "their-account", "their-population", "their-name", "their-owner", "extra"];
+    let filled: Vec<_> = items[0]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, value)| **value != json!(""))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    let known = [
+        "id",
+        "partnership",
+        "partner",
+        "domain",
+        "evidence",
+        "confidence",
+        "paired-at",
+        "our-account",
+        "our-population",
+        "our-name",
+        "their-account",
+        "their-population",
+        "their-name",
+        "their-owner",
+        "extra",
+    ];
     assert_eq!(filled, known);
     assert_eq!((&items[0]["partner"], &items[0]["extra"]), (&json!("Globex"), &json!([])));
     let items = page["ok"]["items"].as_array().unwrap();
-    assert_eq!((items.len(), &items[0]["their-owner"], &items[0]["our-name"]), (2, &json!(""), &json!("")));
+    assert_eq!(
+        (items.len(), &items[0]["their-owner"], &items[0]["our-name"]),
+        (2, &json!(""), &json!(""))
+    );
     assert!(page["ok"]["cursor"].is_string());
     assert_eq!(one["ok"]["items"].as_array().unwrap().len(), 1);
     assert_eq!(one["ok"]["items"][0]["domain"], "company-1.com");
-    let customers = counts["ok"].as_array().unwrap().iter().find(|count| count["our-population"] == "customers");
+    let customers = counts["ok"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|count| count["our-population"] == "customers");
     assert_eq!(customers.unwrap()["count"], 3);
     // Without a cursor it begins where the install was enabled.
     assert_eq!((&changes["ok"]["items"], &changes["ok"]["more"]), (&json!([]), &json!(false)));
@@ -59,7 +92,11 @@ async fn what_is_granted_is_read_and_no_other_field_is_filled() {
 async fn what_is_not_granted_is_denied_in_whole_sentences() {
     let world = World::with_overlaps(3).await;
     let hooli = world.host.organization("hooli", true, false).await;
-    let made = world.acme.post(&world.acme.own("partnerships"), &json!({ "partner": "hooli" })).await.good();
+    let made = world
+        .acme
+        .post(&world.acme.own("partnerships"), &json!({ "partner": "hooli" }))
+        .await
+        .good();
     let other = made["id"].as_str().unwrap().to_owned();
     hooli.post(&hooli.own(&format!("partnerships/{other}/accept")), &json!({})).await.good();
     let mut manifest = World::manifest("script");
@@ -113,7 +150,8 @@ async fn what_is_not_granted_is_denied_in_whole_sentences() {
     let audit = world.acme.all("audit?action=run.denied").await;
     let mut audited: Vec<_> = audit.iter().map(|entry| entry["detail"]["denial"].clone()).collect();
     audited.sort_by_key(|denial| denial["what"].to_string());
-    let mut whats: Vec<_> = expected[..10].iter().map(|one| one["denied"]["what"].clone()).collect();
+    let mut whats: Vec<_> =
+        expected[..10].iter().map(|one| one["denied"]["what"].clone()).collect();
     whats.sort_by_key(Value::to_string);
     assert_eq!(audited.iter().map(|denial| denial["what"].clone()).collect::<Vec<_>>(), whats);
     assert!(audit.iter().all(|entry| entry["subject"] == did.run["id"]), "{audit:?}");
@@ -171,7 +209,10 @@ async fn a_field_that_the_owner_keeps_is_withheld_and_named() {
     world.share(&world.globex, "overlaps", &["name"], "egress").await;
     let page = script.asks(find(json!({ "fields": ["their-name", "their-owner"] }))).await;
     let items = page["ok"]["items"].as_array().unwrap();
-    assert!(items.iter().all(|item| item["their-owner"] == "" && item["their-name"] != ""), "{page}");
+    assert!(
+        items.iter().all(|item| item["their-owner"] == "" && item["their-name"] != ""),
+        "{page}"
+    );
     assert_eq!(page["ok"]["withheld"], json!(["their-owner"]));
     assert_eq!(page["ok"]["withheld-partners"], json!([]));
 }
@@ -195,7 +236,13 @@ async fn pages_and_cursors_are_bounded_and_the_installs_own() {
     for forged in &did.results[1..3] {
         assert_eq!(forged["error"]["kind"], "invalid", "{forged}");
     }
-    assert_eq!(did.results[3], refused("invalid", "`name` is not a field of an overlap: names start with `our-` or `their-`"));
+    assert_eq!(
+        did.results[3],
+        refused(
+            "invalid",
+            "`name` is not a field of an overlap: names start with `our-` or `their-`"
+        )
+    );
     assert_eq!(did.results[4]["error"]["kind"], "invalid");
     assert_eq!(did.results[5], refused("invalid", "`domain` must have 1 to 2048 bytes"));
     assert_eq!(did.results[6]["error"]["kind"], "invalid");
@@ -203,13 +250,10 @@ async fn pages_and_cursors_are_bounded_and_the_installs_own() {
     // A cursor of one install is nothing to another.
     let first = script.asks(json!({ "call": "overlaps.changes", "partnership": "$subject" })).await;
     let cursor = first["ok"]["cursor"].as_str().unwrap();
-    let body = json!({ "plugin": "script", "name": "second", "grant": world.grant(), "config": {},
-                       "connections": { "crm": world.connection().await } });
-    let second = world.acme.post(&world.acme.own("installs"), &body).await.good();
-    let install = second["id"].as_str().unwrap().to_owned();
-    world.acme.post(&world.acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
-    let second = crate::support::script::Script { world: &world, install };
-    let answer = second.asks(json!({ "call": "overlaps.changes", "partnership": "$subject", "cursor": cursor })).await;
+    let second = script.another().await;
+    let answer = second
+        .asks(json!({ "call": "overlaps.changes", "partnership": "$subject", "cursor": cursor }))
+        .await;
     assert_eq!(answer["error"]["kind"], "invalid", "{answer}");
 }
 
@@ -225,7 +269,9 @@ async fn changes_come_in_order_and_once() {
     let (mut cursor, mut seen) = (start, Vec::new());
     loop {
         let page = script.asks(ask(cursor.clone())).await["ok"].clone();
-        seen.extend(page["items"].as_array().unwrap().iter().map(|one| one["overlap"]["domain"].clone()));
+        seen.extend(
+            page["items"].as_array().unwrap().iter().map(|one| one["overlap"]["domain"].clone()),
+        );
         let left = page["remaining"].as_u64().unwrap();
         assert_eq!(page["more"], left > 0, "{page}");
         cursor = page["cursor"].clone();

@@ -22,30 +22,75 @@ async fn a_file_that_cannot_be_used_says_why_and_changes_nothing() {
     let again = "Save the list as \"CSV UTF-8\" and import it again.";
     let quote = "Close the quote or double it (\"\") and import the file again; the rows behind it can't be told apart.";
     let cases: [(Vec<u8>, Value); 7] = [
-        (Vec::new(), error(1, None, "empty-file", "the file is empty", "Export the list again, with a header line.")),
+        (
+            Vec::new(),
+            error(
+                1,
+                None,
+                "empty-file",
+                "the file is empty",
+                "Export the list again, with a header line.",
+            ),
+        ),
         (
             salesforce("").into(),
-            error(2, None, "no-rows", "the file has a header and no rows", "Export the list again; an empty list would remove every account."),
+            error(
+                2,
+                None,
+                "no-rows",
+                "the file has a header and no rows",
+                "Export the list again; an empty list would remove every account.",
+            ),
         ),
         (
             salesforce(cut).into(),
-            error(3, Some("Name"), "quote-not-closed", "the quote that opens here isn't closed properly: the file ends before it closes on line 5", quote),
+            error(
+                3,
+                Some("Name"),
+                "quote-not-closed",
+                "the quote that opens here isn't closed properly: the file ends before it closes on line 5",
+                quote,
+            ),
         ),
         (
             salesforce("1,O\0ne,one.com,,,\n").into(),
-            error(2, None, "nul-byte", "a NUL byte: this isn't a text file, or it is UTF-16 without byte-order mark", again),
+            error(
+                2,
+                None,
+                "nul-byte",
+                "a NUL byte: this isn't a text file, or it is UTF-16 without byte-order mark",
+                again,
+            ),
         ),
         (
             [salesforce("1,Caf").as_bytes(), b"\xE9,one.com,,,\n"].concat(),
-            error(2, None, "not-utf8", "this byte (0xE9) isn't UTF-8; spreadsheets often write Windows-1252 instead", again),
+            error(
+                2,
+                None,
+                "not-utf8",
+                "this byte (0xE9) isn't UTF-8; spreadsheets often write Windows-1252 instead",
+                again,
+            ),
         ),
         (
             b"Nr,Firma,Web\n7,Acme,acme.com\n".to_vec(),
-            error(1, None, "unrecognised-columns", "the columns aren't those of a known CRM export: \"Nr\", \"Firma\", \"Web\"", "Pass a column map that says which column is the external id, the name and the website."),
+            error(
+                1,
+                None,
+                "unrecognised-columns",
+                "the columns aren't those of a known CRM export: \"Nr\", \"Firma\", \"Web\"",
+                "Pass a column map that says which column is the external id, the name and the website.",
+            ),
         ),
         (
             b"Id,Name,Website,Name\n7,Acme,acme.com,x\n".to_vec(),
-            error(1, Some("Name"), "duplicate-column", "this column stands in the file twice: as column 2 too", "Rename or remove one of them and import the file again."),
+            error(
+                1,
+                Some("Name"),
+                "duplicate-column",
+                "this column stands in the file twice: as column 2 too",
+                "Rename or remove one of them and import the file again.",
+            ),
         ),
     ];
     for (file, expected) in cases {
@@ -73,17 +118,48 @@ async fn a_wrong_row_is_left_out_and_the_others_are_taken() {
     assert_eq!(import["state"], "done", "{}", import["error"]);
     assert_eq!(numbers(&import), [9, 7, 2, 0, 0, 0]);
     assert_eq!(external_ids(&acme).await, ["1", "8"]);
-    let ragged = "Quote cells that hold the delimiter or a line break, and fill rows up to the header.";
+    let ragged =
+        "Quote cells that hold the delimiter or a line break, and fill rows up to the header.";
     assert_eq!(
         import["problems"],
         json!([
             error(3, Some("Type"), "ragged-row", "this row has 3 cells, the header has 6", ragged),
             error(4, Some("7"), "ragged-row", "this row has 8 cells, the header has 6", ragged),
-            error(5, Some("Id"), "duplicate-id", "the id \"1\" is that of line 2 already", "Keep one of the two rows: the first one was taken."),
-            error(6, Some("Id"), "missing-id", "this account has no id", "Every account needs the id that the CRM gave it."),
-            error(7, Some("Name"), "cell-too-long", "this cell has more than 65536 bytes", "Shorten the cell or leave the column out of the export."),
-            error(8, Some("Name"), "missing-name-and-website", "this account has neither a name nor a website", "Give it one of them in the CRM, or leave it out of the export."),
-            error(9, Some("Open_Opportunity_Amount"), "invalid-amount", "\"many\" isn't an amount", "Write it as a plain number with a decimal point, such as 1234.50."),
+            error(
+                5,
+                Some("Id"),
+                "duplicate-id",
+                "the id \"1\" is that of line 2 already",
+                "Keep one of the two rows: the first one was taken."
+            ),
+            error(
+                6,
+                Some("Id"),
+                "missing-id",
+                "this account has no id",
+                "Every account needs the id that the CRM gave it."
+            ),
+            error(
+                7,
+                Some("Name"),
+                "cell-too-long",
+                "this cell has more than 65536 bytes",
+                "Shorten the cell or leave the column out of the export."
+            ),
+            error(
+                8,
+                Some("Name"),
+                "missing-name-and-website",
+                "this account has neither a name nor a website",
+                "Give it one of them in the CRM, or leave it out of the export."
+            ),
+            error(
+                9,
+                Some("Open_Opportunity_Amount"),
+                "invalid-amount",
+                "\"many\" isn't an amount",
+                "Write it as a plain number with a decimal point, such as 1234.50."
+            ),
         ])
     );
     assert_eq!(import["problems_total"], 7);
@@ -104,13 +180,20 @@ async fn other_columns_are_read_by_the_callers_map() {
     assert_eq!((&import["state"], &import["added"]), (&json!("done"), &json!(1)), "{import}");
     assert_eq!(import["ignored_columns"], json!(["Telefon"]));
     let accounts = acme.all("accounts").await;
-    assert_eq!((&accounts[0]["name"], &accounts[0]["population"]), (&json!("Müller"), &json!("customers")));
-    assert!(!json!(accounts).to_string().contains("canary"), "a column that nobody asked for stays out");
+    assert_eq!(
+        (&accounts[0]["name"], &accounts[0]["population"]),
+        (&json!("Müller"), &json!("customers"))
+    );
+    assert!(
+        !json!(accounts).to_string().contains("canary"),
+        "a column that nobody asked for stays out"
+    );
 
     let missing = json!({ "external_id": "Nr", "website": "URL" });
     let import = acme.import_with(&with(missing), file).await;
     let reason = "the column map names \"URL\", which the file lacks; it has \"Nr\", \"Firma\", \"Web\", \"Art\", \"Telefon\"";
-    let expected = error(1, None, "missing-column", reason, "Correct the column map or the file's header.");
+    let expected =
+        error(1, None, "missing-column", reason, "Correct the column map or the file's header.");
     assert_eq!(import["error"], expected);
 
     let unknown = with(json!({ "external_id": "Nr", "phone": "Telefon" }));

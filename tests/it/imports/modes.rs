@@ -26,8 +26,12 @@ async fn a_replace_that_removes_many_waits_for_a_yes() {
 
     let asked = acme.import("replace", companies(6)).await;
     assert_eq!(asked["state"], "waiting-for-confirmation");
-    let question = "The list lacks 2 of the 8 accounts that are there now (25 %). Shall they be removed?";
-    assert_eq!(asked["confirm"], json!({ "removes": 2, "of": 8, "percent": 25, "question": question }));
+    let question =
+        "The list lacks 2 of the 8 accounts that are there now (25 %). Shall they be removed?";
+    assert_eq!(
+        asked["confirm"],
+        json!({ "removes": 2, "of": 8, "percent": 25, "question": question })
+    );
     assert_eq!(external_ids(&acme).await.len(), 8, "nothing has changed yet");
     let cancelled = acme.post(&path_of(&acme, &asked, "/cancel"), &json!({})).await.good();
     assert_eq!(cancelled["state"], "cancelled");
@@ -74,7 +78,9 @@ async fn a_merge_keeps_what_the_list_lacks() {
     assert_eq!(numbers(&import), [3, 0, 1, 1, 0, 1]);
     assert_eq!(external_ids(&acme).await, ["1", "2", "3", "9"]);
     let after = acme.all("accounts").await;
-    let by = |accounts: &[Value], id: &str| accounts.iter().find(|one| one["external_id"] == id).cloned().unwrap();
+    let by = |accounts: &[Value], id: &str| {
+        accounts.iter().find(|one| one["external_id"] == id).cloned().unwrap()
+    };
     assert_eq!(by(&after, "1"), by(&before, "1"));
     assert_eq!(by(&after, "2")["name"], "Renamed");
     assert_eq!(by(&after, "2")["id"], by(&before, "2")["id"], "it is the same account");
@@ -98,7 +104,10 @@ async fn stages_lead_to_populations_and_unknown_ones_are_reported() {
         .filter(|(_, accounts)| *accounts > 0)
         .collect();
     counted.sort_unstable();
-    assert_eq!(counted, [("customers", 1), ("key-accounts", 1), ("open-opportunities", 1), ("prospects", 5)]);
+    assert_eq!(
+        counted,
+        [("customers", 1), ("key-accounts", 1), ("open-opportunities", 1), ("prospects", 5)]
+    );
     let vip = acme.get(&acme.own("accounts?population=key-accounts")).await.good();
     assert_eq!(vip["items"][0]["external_id"], "1");
 
@@ -142,7 +151,8 @@ async fn an_import_without_a_file_can_be_cancelled_and_then_takes_none() {
     let keys: Vec<_> = made.as_object().unwrap().keys().map(String::as_str).collect();
     assert!(keys.contains(&"confirm") && keys.contains(&"error") && keys.contains(&"finished_at"));
     acme.post(&path_of(&acme, &made, "/cancel"), &json!({})).await.good();
-    let upload = acme.request(reqwest::Method::PUT, &path_of(&acme, &made, "/file")).body(companies(1));
+    let upload =
+        acme.request(reqwest::Method::PUT, &path_of(&acme, &made, "/file")).body(companies(1));
     let refused = acme.send(upload).await.refused(409, "wrong-state");
     assert_eq!(refused["detail"], "This import does not wait for a file.");
     assert_eq!(external_ids(&acme).await.len(), 0);

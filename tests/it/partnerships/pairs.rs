@@ -9,9 +9,7 @@ use crate::support::{Actor, World, list};
 
 /// Shows everything of all populations to the partner.
 fn everything() -> Value {
-    let rule = |population: &str| {
-        json!({ "population": population, "level": "all", "fields": ["name", "owner"], "purpose": "egress" })
-    };
+    let rule = |population: &str| json!({ "population": population, "level": "all", "fields": ["name", "owner"], "purpose": "egress" });
     json!(["customers", "open-opportunities", "prospects"].map(rule))
 }
 
@@ -27,7 +25,9 @@ async fn paired(acme: impl Into<Vec<u8>>, globex: impl Into<Vec<u8>>) -> World {
 }
 
 fn salesforce(rows: &[(&str, &str, &str)]) -> String {
-    let row = |(id, name, website): &(&str, &str, &str)| format!("{id},\"{name}\",{website},Customer,,\n");
+    let row = |(id, name, website): &(&str, &str, &str)| {
+        format!("{id},\"{name}\",{website},Customer,,\n")
+    };
     "Id,Name,Website,Type,Owner.Name,Open_Opportunity_Amount\n".to_owned()
         + &rows.iter().map(row).collect::<String>()
 }
@@ -59,16 +59,22 @@ async fn the_matrix_of_the_real_lists_is_what_a_recount_gives_on_both_sides() {
         let recount = counted(&overlaps);
         assert_eq!(matrix["cells"].as_array().unwrap().len(), 9);
         for cell in matrix["cells"].as_array().unwrap() {
-            let pair = ["our_population", "their_population"].map(|key| cell[key].as_str().unwrap().to_owned());
+            let pair = ["our_population", "their_population"]
+                .map(|key| cell[key].as_str().unwrap().to_owned());
             let query = format!("overlaps?our_population={}&their_population={}", pair[0], pair[1]);
             let key: (String, String) = pair.clone().into();
             let expected = recount.get(&key).copied().unwrap_or_default();
-            assert_eq!((&cell["count"], &cell["suppressed"]), (&json!(expected), &json!(false)), "{cell}");
+            assert_eq!(
+                (&cell["count"], &cell["suppressed"]),
+                (&json!(expected), &json!(false)),
+                "{cell}"
+            );
             assert_eq!(of(side, &world, &query).await.len() as u64, expected);
         }
         // One account of ours is paired with one of theirs.
         for key in ["our_account", "their_account", "id"] {
-            let distinct: BTreeSet<_> = overlaps.iter().map(|overlap| overlap[key].to_string()).collect();
+            let distinct: BTreeSet<_> =
+                overlaps.iter().map(|overlap| overlap[key].to_string()).collect();
             assert_eq!(distinct.len(), overlaps.len(), "{key}");
         }
         let by_confidence = ["sure", "likely"].map(|level| format!("overlaps?confidence={level}"));
@@ -80,11 +86,16 @@ async fn the_matrix_of_the_real_lists_is_what_a_recount_gives_on_both_sides() {
         assert!(!unpaired.is_empty());
         for leftover in unpaired {
             let key = if leftover["side"] == "ours" { "our_account" } else { "their_account" };
-            assert!(overlaps.iter().all(|overlap| overlap[key] != leftover["account"]), "{leftover}");
+            assert!(
+                overlaps.iter().all(|overlap| overlap[key] != leftover["account"]),
+                "{leftover}"
+            );
         }
         seen.push(overlaps);
     }
-    let ids = |overlaps: &[Value]| overlaps.iter().map(|one| one["id"].to_string()).collect::<BTreeSet<_>>();
+    let ids = |overlaps: &[Value]| {
+        overlaps.iter().map(|one| one["id"].to_string()).collect::<BTreeSet<_>>()
+    };
     assert_eq!(ids(&seen[0]), ids(&seen[1]), "both sides see the same pairs");
 }
 
@@ -92,7 +103,11 @@ async fn the_matrix_of_the_real_lists_is_what_a_recount_gives_on_both_sides() {
 async fn why_not(actor: &Actor, world: &World, external_id: &str) -> (String, String) {
     let accounts = actor.all("accounts").await;
     let account = accounts.iter().find(|one| one["external_id"] == external_id).unwrap();
-    let path = format!("accounts/{}/why-not?partnership={}", account["id"].as_str().unwrap(), world.partnership);
+    let path = format!(
+        "accounts/{}/why-not?partnership={}",
+        account["id"].as_str().unwrap(),
+        world.partnership
+    );
     let answer = actor.get(&actor.own(&path)).await.good();
     (answer["answer"].as_str().unwrap().to_owned(), answer["text"].as_str().unwrap().to_owned())
 }
@@ -100,20 +115,36 @@ async fn why_not(actor: &Actor, world: &World, external_id: &str) -> (String, St
 #[tokio::test(flavor = "multi_thread")]
 async fn why_not_has_an_answer_for_every_account() {
     let ours = [
-        ("a1", "Acme Cloud", "acme.com"), ("a2", "Initech", "initech.com"), ("a3", "Nowhere", ""),
-        ("a4", "Mailer", "gmail.com"), ("a5", "Initech Labs", "labs.initech.com"), ("a6", "Alone", "alone.com"),
+        ("a1", "Acme Cloud", "acme.com"),
+        ("a2", "Initech", "initech.com"),
+        ("a3", "Nowhere", ""),
+        ("a4", "Mailer", "gmail.com"),
+        ("a5", "Initech Labs", "labs.initech.com"),
+        ("a6", "Alone", "alone.com"),
     ];
-    let theirs = [("g1", "Acme Cloud", "acme.com"), ("g2", "Initech", "www.initech.com"), ("g3", "Zebra", "zoo.alone.com")];
+    let theirs = [
+        ("g1", "Acme Cloud", "acme.com"),
+        ("g2", "Initech", "www.initech.com"),
+        ("g3", "Zebra", "zoo.alone.com"),
+    ];
     let world = paired(salesforce(&ours), salesforce(&theirs)).await;
     let acme = &world.acme;
     let nothing = "Nothing that Globex shares with you pairs with this account. It may have no account of this company, or not share it with you.";
     assert_eq!(
         why_not(acme, &world, "a1").await,
-        ("paired".to_owned(), "Paired with \u{201c}Acme Cloud\u{201d}: equal host and equal name (sure).".to_owned())
+        (
+            "paired".to_owned(),
+            "Paired with \u{201c}Acme Cloud\u{201d}: equal host and equal name (sure).".to_owned()
+        )
     );
     let (answer, text) = why_not(acme, &world, "a5").await;
     assert_eq!(answer, "unpaired");
-    assert!(text.starts_with("\u{201c}Initech\u{201d} is paired with \u{201c}Initech\u{201d} already: "), "{text}");
+    assert!(
+        text.starts_with(
+            "\u{201c}Initech\u{201d} is paired with \u{201c}Initech\u{201d} already: "
+        ),
+        "{text}"
+    );
     let (answer, text) = why_not(acme, &world, "a6").await;
     assert_eq!(answer, "unpaired");
     assert!(text.starts_with("The name of \u{201c}Zebra\u{201d} is too different: "), "{text}");
@@ -125,7 +156,10 @@ async fn why_not_has_an_answer_for_every_account() {
     // Hidden and not there are one answer, to the letter.
     put_rules(&world.globex, &world.partnership, json!([])).await;
     for id in ["a1", "a2", "a5", "a6"] {
-        assert_eq!(why_not(acme, &world, id).await, ("nothing-visible".to_owned(), nothing.to_owned()));
+        assert_eq!(
+            why_not(acme, &world, id).await,
+            ("nothing-visible".to_owned(), nothing.to_owned())
+        );
     }
 }
 
@@ -158,12 +192,20 @@ fn set<const N: usize>(pairs: [[&str; 4]; N]) -> BTreeSet<[String; 4]> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_people_decide_counts_for_both_and_outlives_imports() {
-    let ours = [("a1", "Acme", "acme.com"), ("a2", "Brand", "brand.com"), ("a3", "Old Name", "old.com")];
-    let theirs = [("g1", "Acme", "acme.com"), ("g2", "Other Brand", "brand.com"), ("g3", "New Name", "new.com")];
+    let ours =
+        [("a1", "Acme", "acme.com"), ("a2", "Brand", "brand.com"), ("a3", "Old Name", "old.com")];
+    let theirs = [
+        ("g1", "Acme", "acme.com"),
+        ("g2", "Other Brand", "brand.com"),
+        ("g3", "New Name", "new.com"),
+    ];
     let (ours_csv, theirs_csv) = (salesforce(&ours), salesforce(&theirs));
     let world = paired(ours_csv.clone(), theirs_csv.clone()).await;
     let sure = ["Acme", "Acme", "host-and-name", "sure"];
-    assert_eq!(pairs(&world.acme, &world).await, set([sure, ["Brand", "Other Brand", "host", "likely"]]));
+    assert_eq!(
+        pairs(&world.acme, &world).await,
+        set([sure, ["Brand", "Other Brand", "host", "likely"]])
+    );
 
     decide(&world, "a1", "g1", "reject").await;
     decide(&world, "a2", "g2", "confirm").await;
@@ -177,7 +219,10 @@ async fn what_people_decide_counts_for_both_and_outlives_imports() {
     assert_eq!(pairs(&world.globex, &world).await, mirrored);
     let (answer, text) = why_not(&world.acme, &world, "a1").await;
     assert_eq!(answer, "unpaired");
-    assert_eq!(text, "Not paired with \u{201c}Acme\u{201d}: a person said that they are different companies.");
+    assert_eq!(
+        text,
+        "Not paired with \u{201c}Acme\u{201d}: a person said that they are different companies."
+    );
 
     // The same lists again; then one account goes and comes back.
     world.acme.import("replace", ours_csv.clone()).await;
@@ -201,7 +246,11 @@ async fn what_people_decide_counts_for_both_and_outlives_imports() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_decides_about_what_they_cannot_see() {
-    let world = paired(salesforce(&[("a1", "Acme", "acme.com")]), salesforce(&[("g1", "Acme", "acme.com")])).await;
+    let world = paired(
+        salesforce(&[("a1", "Acme", "acme.com")]),
+        salesforce(&[("g1", "Acme", "acme.com")]),
+    )
+    .await;
     let overlap = of(&world.acme, &world, "overlaps").await.remove(0);
     put_rules(&world.globex, &world.partnership, json!([])).await;
     let path = world.acme.own(&format!("partnerships/{}/pairings", world.partnership));
@@ -227,7 +276,11 @@ async fn nobody_decides_about_what_they_cannot_see() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partner_of_both_sees_nothing_of_what_is_between_them() {
-    let world = paired(salesforce(&[("a1", "Acme", "acme.com")]), salesforce(&[("g1", "Acme", "acme.com")])).await;
+    let world = paired(
+        salesforce(&[("a1", "Acme", "acme.com")]),
+        salesforce(&[("g1", "Acme", "acme.com")]),
+    )
+    .await;
     let hooli = world.host.organization("hooli", true, false).await;
     hooli.import("replace", salesforce(&[("h1", "Acme", "acme.com")])).await;
     let own = super::propose(&world.acme, "hooli").await;

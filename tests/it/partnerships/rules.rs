@@ -9,7 +9,9 @@ use crate::support::{Actor, Host, world::rows};
 /// 1 to 6 are Acme's too; 7 is on a domain of Acme's but not paired; 8 on none.
 fn canaries() -> String {
     let row = |n: usize, host: &str| {
-        format!("canaryid{n},Canaryname{n},https://{host}/canarywebsite{n},canarystage,canaryowner{n},7770{n},1999-01-0{n},canarytier{n}\n")
+        format!(
+            "canaryid{n},Canaryname{n},https://{host}/canarywebsite{n},canarystage,canaryowner{n},7770{n},1999-01-0{n},canarytier{n}\n"
+        )
     };
     let mut list = "Nr,Company,Web,State,Who,Sum,Since,Tier\n".to_owned();
     for n in 1..=6 {
@@ -53,7 +55,10 @@ impl Pair {
         assert_eq!(import["added"], 8, "{import}");
         let id = propose(&acme, "globex").await;
         globex.post(&globex.own(&format!("partnerships/{id}/accept")), &json!({})).await.good();
-        acme.until(&acme.own(&format!("partnerships/{id}")), |one| one["pairing"]["pending_domains"] == 0).await;
+        acme.until(&acme.own(&format!("partnerships/{id}")), |one| {
+            one["pairing"]["pending_domains"] == 0
+        })
+        .await;
         Self { _host: host, acme, globex, id }
     }
 
@@ -69,10 +74,17 @@ impl Pair {
     /// Everything that Acme can ask of anything, as one text.
     async fn all_that_acme_sees(&self) -> String {
         let mut paths = vec![
-            "accounts?limit=200".to_owned(), "partnerships".to_owned(), "audit?limit=200".to_owned(),
-            "inbox".to_owned(), "incidents".to_owned(), "populations".to_owned(), "runs".to_owned(),
-            format!("partnerships/{}", self.id), format!("partnerships/{}/sharing-rules", self.id),
-            format!("partnerships/{}/matrix", self.id), format!("partnerships/{}/overlaps?limit=200", self.id),
+            "accounts?limit=200".to_owned(),
+            "partnerships".to_owned(),
+            "audit?limit=200".to_owned(),
+            "inbox".to_owned(),
+            "incidents".to_owned(),
+            "populations".to_owned(),
+            "runs".to_owned(),
+            format!("partnerships/{}", self.id),
+            format!("partnerships/{}/sharing-rules", self.id),
+            format!("partnerships/{}/matrix", self.id),
+            format!("partnerships/{}/overlaps?limit=200", self.id),
             format!("partnerships/{}/unpaired?limit=200", self.id),
         ];
         for account in self.acme.all("accounts").await {
@@ -97,10 +109,18 @@ async fn without_a_rule_or_hidden_there_is_nothing_to_see() {
     let hidden = pair.all_that_acme_sees().await;
     for seen in [&without, &hidden] {
         let lower = seen.to_lowercase();
-        assert!(!lower.contains("canary") && !lower.contains("7770") && !lower.contains("1999"), "{seen}");
+        assert!(
+            !lower.contains("canary") && !lower.contains("7770") && !lower.contains("1999"),
+            "{seen}"
+        );
     }
-    let matrix = pair.acme.get(&pair.acme.own(&format!("partnerships/{}/matrix", pair.id))).await.good();
-    assert_eq!(matrix, json!({ "cells": [], "overlaps": 0 }), "not even that the population exists");
+    let matrix =
+        pair.acme.get(&pair.acme.own(&format!("partnerships/{}/matrix", pair.id))).await.good();
+    assert_eq!(
+        matrix,
+        json!({ "cells": [], "overlaps": 0 }),
+        "not even that the population exists"
+    );
     assert_eq!(pair.overlaps().await, Vec::<Value>::new());
 }
 
@@ -111,28 +131,42 @@ async fn counts_are_counts_and_small_ones_are_not_told() {
     let seen = pair.all_that_acme_sees().await;
     assert!(!seen.to_lowercase().contains("canary") && !seen.contains("7770"), "{seen}");
     assert_eq!(pair.overlaps().await, Vec::<Value>::new());
-    let matrix = pair.acme.get(&pair.acme.own(&format!("partnerships/{}/matrix", pair.id))).await.good();
-    let cell = |ours: &str, count: u64, suppressed: bool| {
-        json!({ "our_population": ours, "their_population": "customers", "count": count, "suppressed": suppressed })
-    };
+    let matrix =
+        pair.acme.get(&pair.acme.own(&format!("partnerships/{}/matrix", pair.id))).await.good();
+    let cell = |ours: &str, count: u64, suppressed: bool| json!({ "our_population": ours, "their_population": "customers", "count": count, "suppressed": suppressed });
     // Six are told; where there are none it looks as where there are few.
-    let cells = [cell("customers", 6, false), cell("open-opportunities", 0, true), cell("prospects", 0, true)];
+    let cells = [
+        cell("customers", 6, false),
+        cell("open-opportunities", 0, true),
+        cell("prospects", 0, true),
+    ];
     assert_eq!(matrix, json!({ "cells": cells, "overlaps": 6 }));
     // Two of the six become prospects of ours: neither number is told now.
-    let list = rows(0..7, "A").replace("https://company-1.com/,Customer", "https://company-1.com/,Prospect");
+    let list = rows(0..7, "A")
+        .replace("https://company-1.com/,Customer", "https://company-1.com/,Prospect");
     let list = list.replace("https://company-2.com/,Customer", "https://company-2.com/,Prospect");
     pair.acme.import("replace", list).await;
     let path = pair.acme.own(&format!("partnerships/{}", pair.id));
     pair.acme.until(&path, |one| one["pairing"]["pending_domains"] == 0).await;
     let matrix = pair.acme.get(&format!("{path}/matrix")).await.good();
-    let cells = [cell("customers", 0, true), cell("open-opportunities", 0, true), cell("prospects", 0, true)];
+    let cells = [
+        cell("customers", 0, true),
+        cell("open-opportunities", 0, true),
+        cell("prospects", 0, true),
+    ];
     assert_eq!(matrix, json!({ "cells": cells, "overlaps": 0 }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overlaps_show_the_shared_fields_and_no_other_value() {
     let pair = Pair::start().await;
-    let sets: [&[&str]; 5] = [&[], &["name"], &["owner", "Tier"], &["amount", "created-on"], &["name", "website", "stage", "owner", "amount", "created-on", "Tier"]];
+    let sets: [&[&str]; 5] = [
+        &[],
+        &["name"],
+        &["owner", "Tier"],
+        &["amount", "created-on"],
+        &["name", "website", "stage", "owner", "amount", "created-on", "Tier"],
+    ];
     for level in ["overlaps", "all"] {
         for purpose in ["view", "plugins", "egress"] {
             for fields in sets {
@@ -180,11 +214,15 @@ async fn a_rule_counts_at_once_and_each_side_sees_the_other_ones() {
     let rule = json!({ "population": "customers", "level": "overlaps", "fields": ["owner"], "purpose": "view" });
     assert_eq!(seen, json!({ "ours": [], "theirs": [rule] }));
     // Globex sees nothing: Acme has no rule.
-    assert_eq!(pair.globex.all(&format!("partnerships/{}/overlaps", pair.id)).await, Vec::<Value>::new());
+    assert_eq!(
+        pair.globex.all(&format!("partnerships/{}/overlaps", pair.id)).await,
+        Vec::<Value>::new()
+    );
     pair.rule("counts", &["owner"], "view").await;
     assert_eq!(pair.overlaps().await, Vec::<Value>::new());
     put_rules(&pair.globex, &pair.id, json!([])).await;
-    let matrix = pair.acme.get(&pair.acme.own(&format!("partnerships/{}/matrix", pair.id))).await.good();
+    let matrix =
+        pair.acme.get(&pair.acme.own(&format!("partnerships/{}/matrix", pair.id))).await.good();
     assert_eq!(matrix["cells"], json!([]));
 }
 
@@ -204,7 +242,12 @@ async fn a_rule_that_makes_no_sense_is_refused_at_its_place() {
     odd["level"] = json!("everything");
     let refused = pair.globex.put(&path, &json!({ "rules": [odd] })).await.refused(400, "bad-body");
     let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains("unknown variant `everything`, expected one of `hidden`, `counts`, `overlaps`, `all`"), "{detail}");
+    assert!(
+        detail.contains(
+            "unknown variant `everything`, expected one of `hidden`, `counts`, `overlaps`, `all`"
+        ),
+        "{detail}"
+    );
     let rules = pair.globex.get(&path).await.good();
     assert_eq!(rules["ours"], json!([]), "nothing of it was kept");
 }

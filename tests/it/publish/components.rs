@@ -17,10 +17,13 @@ async fn gate(publisher: &Actor, component: Vec<u8>) -> Vec<(String, String, Str
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let problems = refused["problems"].as_array().unwrap().iter();
     let problems: Vec<_> = problems
-        .map(|problem| (text(&problem["place"]), text(&problem["reason"]), text(&problem["next_step"])))
+        .map(|problem| {
+            (text(&problem["place"]), text(&problem["reason"]), text(&problem["next_step"]))
+        })
         .collect();
     let checks: Vec<_> = problems.iter().map(|(check, _, _)| check.as_str()).collect();
-    let detail = format!("The component did not pass: {}. The release was not kept.", checks.join(", "));
+    let detail =
+        format!("The component did not pass: {}. The release was not kept.", checks.join(", "));
     assert_eq!(refused["detail"], detail);
     assert_eq!(publisher.all("plugins/script/releases").await, Vec::<Value>::new());
     problems
@@ -32,7 +35,9 @@ fn wat(text: &str) -> Vec<u8> {
 
 /// An otherwise empty component that exports something by the entry's name.
 fn with_entry(inside: &str) -> Vec<u8> {
-    wat(&format!(r#"(component {inside} (instance $entry) (export "venn:plugin/entry@0.1.0" (instance $entry)))"#))
+    wat(&format!(
+        r#"(component {inside} (instance $entry) (export "venn:plugin/entry@0.1.0" (instance $entry)))"#
+    ))
 }
 
 /// Native code, as the compile child makes it.
@@ -53,15 +58,78 @@ fn precompiled() -> Vec<u8> {
 async fn what_is_no_component_is_named_for_what_it_is() {
     let (_host, publisher) = taskworks().await;
     let cases: [(Vec<u8>, [&str; 3]); 9] = [
-        (Vec::new(), ["component.empty", "the upload is empty", "send the component's bytes, for example with `venn publish`"]),
-        (b"hello".to_vec(), ["component.not-wasm", "it is not WebAssembly: it does not begin with `\\0asm`", "upload the file that `venn build` wrote"]),
-        (b"\x7fELF\x02\x01\x01".to_vec(), ["component.not-wasm", "it is a native program (ELF), not WebAssembly", "build it for the target `wasm32-wasip2` or `wasm32-unknown-unknown`"]),
-        (b"PK\x03\x04rest".to_vec(), ["component.not-wasm", "it is a zip archive, not WebAssembly", "upload the `.wasm` file itself, not packed"]),
-        (b"\x1f\x8brest".to_vec(), ["component.not-wasm", "it is a compressed file, not WebAssembly", "upload the `.wasm` file itself, not compressed"]),
-        (b";; text\n(component)".to_vec(), ["component.text", "it is WebAssembly text, not binary", "translate it with `wasm-tools parse`"]),
-        (wat("(module (func))"), ["component.core-module", "it is a core WebAssembly module, not a component", "build it with `venn build`, or with `wasm-tools component new`"]),
-        (b"\0asm\x0e\0\x01\0".to_vec(), ["component.not-wasm", "it begins like WebAssembly, but has a version that this host does not know", "build it with a toolchain for WASI 0.2"]),
-        (precompiled(), ["component.precompiled", "it is a precompiled artifact, which is native code and never accepted", "upload the component that it was compiled from (`.wasm`)"]),
+        (
+            Vec::new(),
+            [
+                "component.empty",
+                "the upload is empty",
+                "send the component's bytes, for example with `venn publish`",
+            ],
+        ),
+        (
+            b"hello".to_vec(),
+            [
+                "component.not-wasm",
+                "it is not WebAssembly: it does not begin with `\\0asm`",
+                "upload the file that `venn build` wrote",
+            ],
+        ),
+        (
+            b"\x7fELF\x02\x01\x01".to_vec(),
+            [
+                "component.not-wasm",
+                "it is a native program (ELF), not WebAssembly",
+                "build it for the target `wasm32-wasip2` or `wasm32-unknown-unknown`",
+            ],
+        ),
+        (
+            b"PK\x03\x04rest".to_vec(),
+            [
+                "component.not-wasm",
+                "it is a zip archive, not WebAssembly",
+                "upload the `.wasm` file itself, not packed",
+            ],
+        ),
+        (
+            b"\x1f\x8brest".to_vec(),
+            [
+                "component.not-wasm",
+                "it is a compressed file, not WebAssembly",
+                "upload the `.wasm` file itself, not compressed",
+            ],
+        ),
+        (
+            b";; text\n(component)".to_vec(),
+            [
+                "component.text",
+                "it is WebAssembly text, not binary",
+                "translate it with `wasm-tools parse`",
+            ],
+        ),
+        (
+            wat("(module (func))"),
+            [
+                "component.core-module",
+                "it is a core WebAssembly module, not a component",
+                "build it with `venn build`, or with `wasm-tools component new`",
+            ],
+        ),
+        (
+            b"\0asm\x0e\0\x01\0".to_vec(),
+            [
+                "component.not-wasm",
+                "it begins like WebAssembly, but has a version that this host does not know",
+                "build it with a toolchain for WASI 0.2",
+            ],
+        ),
+        (
+            precompiled(),
+            [
+                "component.precompiled",
+                "it is a precompiled artifact, which is native code and never accepted",
+                "upload the component that it was compiled from (`.wasm`)",
+            ],
+        ),
     ];
     for (component, expected) in cases {
         let [check, reason, hint] = expected.map(str::to_owned);
@@ -77,14 +145,55 @@ async fn what_it_imports_and_exports_must_be_the_contracts() {
     let shape = "export exactly the functions of the contract's `entry`; the SDK does";
     let import = |name: &str| with_entry(&format!(r#"(import "{name}" (instance))"#));
     let cases: [(Vec<u8>, [&str; 3]); 6] = [
-        (import("acme:db/sql@1.0.0"), ["import.foreign", "`acme:db/sql@1.0.0` is neither of the contract venn:plugin@0.1.0 nor of WASI 0.2; remove the library that imports it or build it in", ours]),
-        (import("wasi:nn/graph@0.2.0"), ["import.foreign", "`wasi:nn/graph@0.2.0` is not a part of WASI 0.2 that plugins have (cli, clocks, filesystem, http, io, random, sockets); remove its use", ours]),
-        (import("venn:plugin/overlaps@0.2.0"), ["import.version", "`venn:plugin/overlaps@0.2.0` is of a newer contract venn:plugin@0.2.0, and this host has 0.1.0; build with an SDK for 0.1", newer]),
-        (wat("(component)"), ["export.missing", "it does not export `venn:plugin/entry@0.1.0`", "build with the SDK, which exports it; a library or a command is not a plugin"]),
-        (with_entry(""), ["contract.types", "its export `venn:plugin/entry@0.1.0` has no function `handle`", shape]),
         (
-            wat(r#"(component (import "wasi:io/poll@0.2.0" (instance (export "surprise" (func)))) (instance $entry) (export "venn:plugin/entry@0.1.0" (instance $entry)))"#),
-            ["contract.types", "it imports `surprise` of `wasi:io/poll@0.2.0`, which this host does not have", "build with an SDK that is not newer than this host, or without what is missing"],
+            import("acme:db/sql@1.0.0"),
+            [
+                "import.foreign",
+                "`acme:db/sql@1.0.0` is neither of the contract venn:plugin@0.1.0 nor of WASI 0.2; remove the library that imports it or build it in",
+                ours,
+            ],
+        ),
+        (
+            import("wasi:nn/graph@0.2.0"),
+            [
+                "import.foreign",
+                "`wasi:nn/graph@0.2.0` is not a part of WASI 0.2 that plugins have (cli, clocks, filesystem, http, io, random, sockets); remove its use",
+                ours,
+            ],
+        ),
+        (
+            import("venn:plugin/overlaps@0.2.0"),
+            [
+                "import.version",
+                "`venn:plugin/overlaps@0.2.0` is of a newer contract venn:plugin@0.2.0, and this host has 0.1.0; build with an SDK for 0.1",
+                newer,
+            ],
+        ),
+        (
+            wat("(component)"),
+            [
+                "export.missing",
+                "it does not export `venn:plugin/entry@0.1.0`",
+                "build with the SDK, which exports it; a library or a command is not a plugin",
+            ],
+        ),
+        (
+            with_entry(""),
+            [
+                "contract.types",
+                "its export `venn:plugin/entry@0.1.0` has no function `handle`",
+                shape,
+            ],
+        ),
+        (
+            wat(
+                r#"(component (import "wasi:io/poll@0.2.0" (instance (export "surprise" (func)))) (instance $entry) (export "venn:plugin/entry@0.1.0" (instance $entry)))"#,
+            ),
+            [
+                "contract.types",
+                "it imports `surprise` of `wasi:io/poll@0.2.0`, which this host does not have",
+                "build with an SDK that is not newer than this host, or without what is missing",
+            ],
         ),
     ];
     for (component, expected) in cases {
@@ -107,14 +216,22 @@ async fn what_is_damaged_or_does_not_compile_is_refused_at_its_place() {
     let [(check, reason, hint)] = invalid.as_slice() else { panic!("{invalid:?}") };
     assert_eq!(check, "compile.failed");
     assert!(reason.starts_with("it does not compile: "), "{reason}");
-    assert_eq!(hint, "build it with a toolchain for WASI 0.2 and without proposals such as threads, 64-bit memories or garbage collection");
+    assert_eq!(
+        hint,
+        "build it with a toolchain for WASI 0.2 and without proposals such as threads, 64-bit memories or garbage collection"
+    );
 
     let locals = "i32 ".repeat(10_001);
-    let complex = gate(&publisher, with_entry(&format!("(core module (func (local {locals})))"))).await;
+    let complex =
+        gate(&publisher, with_entry(&format!("(core module (func (local {locals})))"))).await;
     let hint = "split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code";
     assert_eq!(
         complex,
-        [("component.too-complex".to_owned(), "it has more than 10000 local variables in one function".to_owned(), hint.to_owned())]
+        [(
+            "component.too-complex".to_owned(),
+            "it has more than 10000 local variables in one function".to_owned(),
+            hint.to_owned()
+        )]
     );
 }
 
@@ -122,7 +239,9 @@ async fn what_is_damaged_or_does_not_compile_is_refused_at_its_place() {
 fn bomb() -> Vec<u8> {
     let branch = |i: usize| {
         let (to, from) = ((i * 7 + 1) % 9_000, (i * 13 + 5) % 9_000);
-        format!("(if (i32.wrap_i64 (local.get {i})) (then (local.set {to} (i64.add (local.get {i}) (local.get {from})))))")
+        format!(
+            "(if (i32.wrap_i64 (local.get {i})) (then (local.set {to} (i64.add (local.get {i}) (local.get {from})))))"
+        )
     };
     let body: String = (0..9_000).map(branch).collect();
     with_entry(&format!("(core module (func (local {}) {body}))", "i64 ".repeat(9_000)))
@@ -137,7 +256,10 @@ async fn one_that_dies_in_compilation_takes_nothing_with_it() {
     let [(check, reason, hint)] = died.as_slice() else { panic!("{died:?}") };
     assert_eq!(check, "compile.died");
     assert!(reason.starts_with("compiling it was stopped: it took more than "), "{reason}");
-    assert_eq!(hint, "no ordinary program needs that much; look for generated functions with thousands of branches or variables");
+    assert_eq!(
+        hint,
+        "no ordinary program needs that much; look for generated functions with thousands of branches or variables"
+    );
     // The next one is compiled as if nothing had been.
     let release = upload(&publisher, manifest().to_string(), guest("script")).await.good();
     assert_eq!(release["state"], "submitted");
@@ -149,7 +271,10 @@ async fn one_that_is_too_large_is_refused_with_the_limit() {
     let mut large = guest("old_guest");
     large.resize((32 << 20) + 1, 0);
     let refused = upload(&publisher, manifest().to_string(), large).await.refused(413, "too-large");
-    assert_eq!(refused["detail"], "The part `component` is larger than 33554432 bytes (limit `release.component`).");
+    assert_eq!(
+        refused["detail"],
+        "The part `component` is larger than 33554432 bytes (limit `release.component`)."
+    );
     let long = format!("{}{}", manifest(), " ".repeat(256 << 10));
     let refused = upload(&publisher, long, guest("old_guest")).await.refused(413, "too-large");
     assert_eq!(refused["detail"].as_str().unwrap().split(' ').nth(2), Some("`manifest`"));
@@ -158,7 +283,12 @@ async fn one_that_is_too_large_is_refused_with_the_limit() {
     let mut huge = guest("old_guest");
     huge.resize(100 << 20, 0);
     let refused = upload(&publisher, manifest().to_string(), huge).await;
-    assert_eq!((refused.status, refused.body["code"].as_str()), (413, Some("too-large")), "{}", refused.text);
+    assert_eq!(
+        (refused.status, refused.body["code"].as_str()),
+        (413, Some("too-large")),
+        "{}",
+        refused.text
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +302,10 @@ async fn a_form_that_is_none_names_the_part() {
         async move { publisher.send(request).await.refused(400, "bad-upload")["detail"].clone() }
     };
     let manifest = || Part::text(manifest().to_string());
-    assert_eq!(send(Form::new().part("manifest", manifest())).await, "The part `component` is wrong: it is missing.");
+    assert_eq!(
+        send(Form::new().part("manifest", manifest())).await,
+        "The part `component` is wrong: it is missing."
+    );
     let twice = Form::new().part("manifest", manifest()).part("manifest", manifest());
     assert_eq!(send(twice).await, "The part `manifest` is wrong: it stands twice.");
     let odd = Form::new().part("readme", Part::text("x"));

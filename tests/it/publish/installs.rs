@@ -32,7 +32,12 @@ fn grant(partnership: &str) -> Value {
     })
 }
 
-async fn draft(world: &World, connection: &str, grant: Value, config: Value) -> crate::support::Answer {
+async fn draft(
+    world: &World,
+    connection: &str,
+    grant: Value,
+    config: Value,
+) -> crate::support::Answer {
     let body = json!({
         "plugin": "script", "name": "main", "grant": grant, "config": config, "connections": { "crm": connection },
     });
@@ -48,7 +53,9 @@ async fn a_configuration_that_breaks_its_schema_is_refused_at_the_place() {
     let world = listed().await;
     let connection = world.connection().await;
     let config = json!({ "owner": "", "priority": "MEDIUM", "days": [1, 32], "secret-canary": 1 });
-    let refused = draft(&world, &connection, grant(&world.partnership), config).await.refused(422, "bad-config");
+    let refused = draft(&world, &connection, grant(&world.partnership), config)
+        .await
+        .refused(422, "bad-config");
     assert_eq!(refused["detail"], "The configuration breaks the plugin's schema.");
     let mut problems = refused["problems"].as_array().unwrap().clone();
     problems.sort_by_key(|problem| problem["place"].to_string());
@@ -61,10 +68,20 @@ async fn a_configuration_that_breaks_its_schema_is_refused_at_the_place() {
             problem("config/secret-canary", "the plugin knows no such field", "Remove it"),
         ]
     );
-    let refused = draft(&world, &connection, grant(&world.partnership), json!({})).await.refused(422, "bad-config");
-    assert_eq!(refused["problems"], json!([problem("config/owner", "it is missing", "Fill it in")]));
-    let refused = draft(&world, &connection, grant(&world.partnership), json!("text")).await.refused(422, "bad-config");
-    assert_eq!(refused["problems"], json!([problem("config", "it is not of the type object", "Correct it")]));
+    let refused = draft(&world, &connection, grant(&world.partnership), json!({}))
+        .await
+        .refused(422, "bad-config");
+    assert_eq!(
+        refused["problems"],
+        json!([problem("config/owner", "it is missing", "Fill it in")])
+    );
+    let refused = draft(&world, &connection, grant(&world.partnership), json!("text"))
+        .await
+        .refused(422, "bad-config");
+    assert_eq!(
+        refused["problems"],
+        json!([problem("config", "it is not of the type object", "Correct it")])
+    );
     assert_eq!(world.acme.all("installs").await, Vec::<Value>::new());
 }
 
@@ -75,26 +92,44 @@ async fn a_grant_beyond_the_approval_names_what_is_too_much() {
     let hooli = world.host.organization("hooli", true, false).await;
     let body = json!({ "partner": "hooli" });
     let proposed = world.acme.post(&world.acme.own("partnerships"), &body).await.good();
-    let foreign = hooli.post(&hooli.own("partnerships"), &json!({ "partner": "globex" })).await.good();
+    let foreign =
+        hooli.post(&hooli.own("partnerships"), &json!({ "partner": "globex" })).await.good();
     let wide = json!({
         "capabilities": ["overlaps:read", "timeline:write"],
         "partnerships": [world.partnership, proposed["id"], foreign["id"], "pty_7zzzzzzzzzzzzzzzzzzzzzzzzz"],
         "populations": ["customers", "vip"], "fields": ["their-name", "their-amount"],
         "egress_hosts": ["api.hubapi.com", "evil.example.com"],
     });
-    let refused = draft(&world, &connection, wide, json!({ "owner": "x" })).await.refused(422, "bad-grant");
+    let refused =
+        draft(&world, &connection, wide, json!({ "owner": "x" })).await.refused(422, "bad-grant");
     let none = "there is no such partnership of yours";
     let choose = "Choose one of your active partnerships";
     assert_eq!(
         refused["problems"],
         json!([
-            problem("grant.capabilities", "capability timeline:write is not approved for this plugin", "Leave it out"),
-            problem("grant.fields", "field their-amount is not approved for this plugin", "Leave it out"),
-            problem("grant.egress_hosts", "host evil.example.com is not approved for this plugin", "Leave it out"),
+            problem(
+                "grant.capabilities",
+                "capability timeline:write is not approved for this plugin",
+                "Leave it out"
+            ),
+            problem(
+                "grant.fields",
+                "field their-amount is not approved for this plugin",
+                "Leave it out"
+            ),
+            problem(
+                "grant.egress_hosts",
+                "host evil.example.com is not approved for this plugin",
+                "Leave it out"
+            ),
             problem("grant.partnerships[1]", "the partnership is not active", choose),
             problem("grant.partnerships[2]", none, choose),
             problem("grant.partnerships[3]", none, choose),
-            problem("grant.populations[1]", "there is no such population of yours", "Use some of customers, open-opportunities, prospects"),
+            problem(
+                "grant.populations[1]",
+                "there is no such population of yours",
+                "Use some of customers, open-opportunities, prospects"
+            ),
         ])
     );
     assert_eq!(world.acme.all("installs").await, Vec::<Value>::new());
@@ -103,13 +138,17 @@ async fn a_grant_beyond_the_approval_names_what_is_too_much() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_for_its_own_host_and_its_own_customer() {
     let world = listed().await;
-    let secret = json!({ "name": "other", "kind": "api-key", "host": "api.example.com", "secret": "s" });
+    let secret =
+        json!({ "name": "other", "kind": "api-key", "host": "api.example.com", "secret": "s" });
     let other = world.acme.post(&world.acme.own("connections"), &secret).await.good();
     let globexs = json!({ "name": "hubspot", "kind": "api-key", "host": "api.hubapi.com", "secret": CRM_TOKEN });
     let globexs = world.globex.post(&world.globex.own("connections"), &globexs).await.good();
     let needs = "Give it a connection of the kind api-key for api.hubapi.com";
     for (id, reason) in [
-        (other["id"].as_str().unwrap(), "the connection is of the kind api-key for api.example.com"),
+        (
+            other["id"].as_str().unwrap(),
+            "the connection is of the kind api-key for api.example.com",
+        ),
         (globexs["id"].as_str().unwrap(), "there is no such connection of yours"),
         ("con_7zzzzzzzzzzzzzzzzzzzzzzzzz", "there is no such connection of yours"),
     ] {
@@ -137,12 +176,17 @@ async fn a_connections_secret_is_never_shown_again_and_hosts_are_names() {
     let acme = &world.acme;
     let id = world.connection().await;
     let path = acme.own(&format!("connections/{id}"));
-    for text in [acme.get(&path).await.text, acme.get(&acme.own("connections")).await.text, acme.get(&acme.own("audit")).await.text] {
+    for text in [
+        acme.get(&path).await.text,
+        acme.get(&acme.own("connections")).await.text,
+        acme.get(&acme.own("audit")).await.text,
+    ] {
         assert!(!text.contains(CRM_TOKEN), "{text}");
     }
     let body = |host: &str, secret: &str| json!({ "name": "x", "kind": "api-key", "host": host, "secret": secret });
     for host in ["127.0.0.1", "https://api.example.com", "api.example.com/path", "[::1]", "a b"] {
-        let refused = acme.post(&acme.own("connections"), &body(host, "s")).await.refused(422, "invalid");
+        let refused =
+            acme.post(&acme.own("connections"), &body(host, "s")).await.refused(422, "invalid");
         assert_eq!(refused["problems"][0]["place"], "host", "{host}");
     }
     for secret in ["", "a\r\nx-evil: 1", "a b"] {
@@ -157,8 +201,12 @@ async fn a_connections_secret_is_never_shown_again_and_hosts_are_names() {
 async fn a_draft_runs_only_once_it_is_enabled_and_a_connection_in_use_stays() {
     let world = listed().await;
     let connection = world.connection().await;
-    let made = draft(&world, &connection, grant(&world.partnership), json!({ "owner": "x" })).await.good();
-    assert_eq!((&made["state"], &made["check"], &made["enabled_at"]), (&json!("draft"), &Value::Null, &Value::Null));
+    let made =
+        draft(&world, &connection, grant(&world.partnership), json!({ "owner": "x" })).await.good();
+    assert_eq!(
+        (&made["state"], &made["check"], &made["enabled_at"]),
+        (&json!("draft"), &Value::Null, &Value::Null)
+    );
     let install = made["id"].as_str().unwrap();
     let backfill = world.acme.own(&format!("installs/{install}/backfill"));
     let body = json!({ "partnership": world.partnership });

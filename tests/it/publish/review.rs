@@ -28,7 +28,10 @@ async fn there_is_no_go_without_a_ceiling_and_no_ceiling_beyond_the_manifest() {
     assert_eq!(early["detail"], "The plugin has no release that was submitted.");
     let release = submitted(&publisher).await;
     let refused = platform.post(&decision(&release), &GO()).await.refused(409, "wrong-state");
-    assert_eq!(refused["next_step"], "Set the plugin's approval first; a decided release stays decided.");
+    assert_eq!(
+        refused["next_step"],
+        "Set the plugin's approval first; a decided release stays decided."
+    );
 
     let wider = json!({
         "capabilities": ["overlaps:read"], "fields": ["their-stage"],
@@ -46,15 +49,20 @@ async fn there_is_no_go_without_a_ceiling_and_no_ceiling_beyond_the_manifest() {
     assert_eq!(
         refused["problems"],
         json!([
-            problem("fields", "field their-stage"), problem("egress", "host api.hubapi.com"),
-            problem("egress", "host api.hubapi.com"), problem("egress", "host evil.example.com"),
+            problem("fields", "field their-stage"),
+            problem("egress", "host api.hubapi.com"),
+            problem("egress", "host api.hubapi.com"),
+            problem("egress", "host evil.example.com"),
         ])
     );
     platform.put(APPROVAL, &ceiling()).await.good();
     let reasonless = json!({ "go": true, "reason": " " });
     platform.post(&decision(&release), &reasonless).await.refused(422, "invalid");
     let approved = platform.post(&decision(&release), &GO()).await.good();
-    assert_eq!((&approved["state"], &approved["decision_reason"]), (&json!("approved"), &json!("looked at")));
+    assert_eq!(
+        (&approved["state"], &approved["decision_reason"]),
+        (&json!("approved"), &json!("looked at"))
+    );
     // Decided once.
     let no = json!({ "go": false, "reason": "changed my mind" });
     platform.post(&decision(&release), &no).await.refused(409, "wrong-state");
@@ -73,7 +81,10 @@ async fn nobody_of_the_publisher_decides_about_its_release() {
     let second = second_admin(&host.platform).await;
     second.put(APPROVAL, &ceiling()).await.good();
     let refused = host.platform.post(&decision(&release), &GO()).await.refused(403, "own-release");
-    assert_eq!((&refused["detail"], &refused["next_step"]), (&json!(detail), &json!("Ask another admin of the platform to decide.")));
+    assert_eq!(
+        (&refused["detail"], &refused["next_step"]),
+        (&json!(detail), &json!("Ask another admin of the platform to decide."))
+    );
     second.post(&decision(&release), &GO()).await.good();
 }
 
@@ -104,15 +115,24 @@ async fn customers_find_what_is_approved_and_read_what_it_may_do() {
     let (host, publisher) = taskworks().await;
     let acme = host.organization("acme", true, false).await;
     let release = submitted(&publisher).await;
-    let find = || async { acme.get("/v1/marketplace/plugins?limit=10").await.good()["items"].clone() };
+    let find =
+        || async { acme.get("/v1/marketplace/plugins?limit=10").await.good()["items"].clone() };
     assert_eq!(find().await, json!([]));
     acme.get("/v1/marketplace/plugins/script").await.refused(404, "not-found");
     host.platform.put(APPROVAL, &ceiling()).await.good();
     assert_eq!(find().await, json!([]), "a ceiling alone lists nothing");
-    let review = host.platform.get(&format!("/v1/review/releases/{}", release["id"].as_str().unwrap())).await.good();
+    let review = host
+        .platform
+        .get(&format!("/v1/review/releases/{}", release["id"].as_str().unwrap()))
+        .await
+        .good();
     assert_eq!(review["covered"], false);
-    let lacks = ["capability accounts:write", "field our-owner", "field their-owner", "field their-amount"];
-    assert_eq!(review["beyond"], json!(lacks.map(|what| format!("{what} is not approved for this plugin"))));
+    let lacks =
+        ["capability accounts:write", "field our-owner", "field their-owner", "field their-amount"];
+    assert_eq!(
+        review["beyond"],
+        json!(lacks.map(|what| format!("{what} is not approved for this plugin")))
+    );
     host.platform.post(&decision(&release), &GO()).await.good();
 
     assert_eq!(find().await.as_array().unwrap().len(), 1);
@@ -130,7 +150,10 @@ async fn customers_find_what_is_approved_and_read_what_it_may_do() {
     next["title"] = json!("Next");
     upload(&publisher, next.to_string(), guest("script")).await.good();
     assert_eq!(find().await[0]["version"], "0.1.0");
-    host.platform.post("/v1/review/plugins/script/suspend", &json!({ "reason": "sends too much" })).await.good();
+    host.platform
+        .post("/v1/review/plugins/script/suspend", &json!({ "reason": "sends too much" }))
+        .await
+        .good();
     assert_eq!(find().await, json!([]));
     host.platform.post("/v1/review/plugins/script/resume", &json!({})).await.good();
     assert_eq!(find().await[0], listed);

@@ -190,10 +190,13 @@ pub fn control() -> Control {
             capabilities: manifest.capability_set(),
             partnerships: vec![partnership.clone()],
             populations: vec!["customers".to_owned()],
-            fields: ["our-name", "their-name"].iter().fold(OverlapFields::default(), |mut set, name| {
-                set.insert(name);
-                set
-            }),
+            fields: ["our-name", "their-name"].iter().fold(
+                OverlapFields::default(),
+                |mut set, name| {
+                    set.insert(name);
+                    set
+                },
+            ),
             egress_hosts: vec!["echo.example".to_owned()],
         },
         manifest,
@@ -273,15 +276,28 @@ impl Ports for Memory {
         Ok(self.now())
     }
 
-    async fn overlaps_find(&self, _: &Authority, _: &OverlapQuery) -> Result<OverlapAnswer, PortError> {
+    async fn overlaps_find(
+        &self,
+        _: &Authority,
+        _: &OverlapQuery,
+    ) -> Result<OverlapAnswer, PortError> {
         Ok(Self::page())
     }
 
-    async fn overlaps_lookup(&self, _: &Authority, _: &str, _: &OverlapFields) -> Result<OverlapAnswer, PortError> {
+    async fn overlaps_lookup(
+        &self,
+        _: &Authority,
+        _: &str,
+        _: &OverlapFields,
+    ) -> Result<OverlapAnswer, PortError> {
         Ok(Self::page())
     }
 
-    async fn overlaps_counts(&self, _: &Authority, _: Option<&PartnershipId>) -> Result<Vec<OverlapCount>, PortError> {
+    async fn overlaps_counts(
+        &self,
+        _: &Authority,
+        _: Option<&PartnershipId>,
+    ) -> Result<Vec<OverlapCount>, PortError> {
         Ok(Vec::new())
     }
 
@@ -296,7 +312,11 @@ impl Ports for Memory {
         Ok(ChangePage::default().into())
     }
 
-    async fn state_get(&self, partition: Option<&PartnershipId>, key: &str) -> Result<Option<Vec<u8>>, PortError> {
+    async fn state_get(
+        &self,
+        partition: Option<&PartnershipId>,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, PortError> {
         let state = self.state.lock().unwrap();
         Ok(state.get(key).filter(|_| partition.is_none()).cloned())
     }

@@ -38,7 +38,12 @@ async fn both_doors_are_denied_by_the_same_guard() {
         ("GET", "http://echo.example/any"),
     ] {
         let call = call(method, url);
-        let denial = denied("http:egress", &format!("{method} {url}"), "the manifest does not ask for it", "publisher");
+        let denial = denied(
+            "http:egress",
+            &format!("{method} {url}"),
+            "the manifest does not ask for it",
+            "publisher",
+        );
         assert_eq!(easy(&bed, &call).await, json!([denial, { "ok": denial["denied"] }]));
         let seen = standard(&bed, &call).await;
         assert_eq!(seen["last-denial"], denial["denied"], "{url}");
@@ -48,7 +53,12 @@ async fn both_doors_are_denied_by_the_same_guard() {
     without.grant.egress_hosts.clear();
     let bed = Bed::with(without).await;
     let call = call("GET", "https://echo.example/any");
-    let denial = denied("http:egress", "GET https://echo.example/any", "the customer did not grant it", "customer-admin");
+    let denial = denied(
+        "http:egress",
+        "GET https://echo.example/any",
+        "the customer did not grant it",
+        "customer-admin",
+    );
     assert_eq!(easy(&bed, &call).await[0], denial);
     assert_eq!(standard(&bed, &call).await["last-denial"], denial["denied"]);
     assert_eq!(bed.echo.calls().len(), 0, "nothing was sent");
@@ -69,10 +79,16 @@ async fn both_doors_send_the_same_message_with_the_same_key() {
     let by_easy = echoed(&easy(&bed, &easy_call).await[0]);
     let by_standard = echoed(&standard(&bed, &standard_call).await["result"]);
     for seen in [&by_easy, &by_standard] {
-        assert_eq!((&seen["method"], &seen["path"], &seen["body"]), (&json!("POST"), &json!("/any"), &json!("hello")));
+        assert_eq!(
+            (&seen["method"], &seen["path"], &seen["body"]),
+            (&json!("POST"), &json!("/any"), &json!("hello"))
+        );
         assert_eq!(seen["headers"]["authorization"], json!(["Bearer [redacted]"]));
         assert_eq!(seen["headers"]["x-own"], json!(["1"]));
-        assert!(!seen.to_string().contains(SECRET) && !seen.to_string().contains("venn-"), "{seen}");
+        assert!(
+            !seen.to_string().contains(SECRET) && !seen.to_string().contains("venn-"),
+            "{seen}"
+        );
     }
     let key = |seen: &Value| seen["headers"]["idempotency-key"].clone();
     assert!(key(&by_easy)[0].is_string());
@@ -84,7 +100,8 @@ async fn both_doors_send_the_same_message_with_the_same_key() {
 async fn headers_of_the_host_are_refused_at_both_doors() {
     let bed = Bed::start().await;
     for name in ["host", "idempotency-key", "transfer-encoding", "x-forwarded-for"] {
-        let call = json!({ "method": "GET", "url": "https://echo.example/any", "headers": [[name, "x"]] });
+        let call =
+            json!({ "method": "GET", "url": "https://echo.example/any", "headers": [[name, "x"]] });
         let by_easy = easy(&bed, &call).await[0].clone();
         assert_eq!(by_easy, refused("invalid", &format!("the header `{name}` is set by the host")));
         let by_standard = standard(&bed, &call).await;
@@ -109,7 +126,9 @@ async fn a_check_may_look_and_not_touch() {
     let found: Vec<(&str, Value)> = checked
         .findings
         .iter()
-        .map(|finding| (finding.field.as_deref().unwrap(), serde_json::from_str(&finding.message).unwrap()))
+        .map(|finding| {
+            (finding.field.as_deref().unwrap(), serde_json::from_str(&finding.message).unwrap())
+        })
         .collect();
     let nothing = "check() runs before the install is enabled: it has no data and no effects";
     assert_eq!(
@@ -117,7 +136,15 @@ async fn a_check_may_look_and_not_touch() {
         [
             ("get", json!({ "ok": 200 })),
             ("head", json!({ "ok": 200 })),
-            ("post", denied("http:egress", "method POST in check()", "check() may look (GET, HEAD) and not change anything", "publisher")),
+            (
+                "post",
+                denied(
+                    "http:egress",
+                    "method POST in check()",
+                    "check() may look (GET, HEAD) and not change anything",
+                    "publisher"
+                )
+            ),
             ("overlaps", denied("overlaps:read", "overlaps.find", nothing, "publisher")),
             ("state", denied("state", "state.set", nothing, "publisher")),
             ("timeline", denied("timeline:write", "timeline.append", nothing, "publisher")),
@@ -143,11 +170,21 @@ async fn a_migration_moves_state_and_does_nothing_else() {
     };
     let (moved, _) = bed.sandbox.migrate(job("0.1.0"), bed.memory.clone(), clock()).await;
     assert!(matches!(moved.ending, Ending::Ok(_)), "{:?}", moved.ending);
-    let writes: Vec<_> = moved.effects.state.iter().map(|write| (write.key.as_str(), write.value.as_deref())).collect();
+    let writes: Vec<_> = moved
+        .effects
+        .state
+        .iter()
+        .map(|write| (write.key.as_str(), write.value.as_deref()))
+        .collect();
     assert_eq!(writes, [("new", Some(b"kept".as_slice())), ("old", None)]);
-    let denials: Vec<_> = moved.denials().map(|denial| (denial.what.as_str(), denial.why.as_str())).collect();
+    let denials: Vec<_> =
+        moved.denials().map(|denial| (denial.what.as_str(), denial.why.as_str())).collect();
     assert_eq!(denials, [("http.send", "migrate() may use state only")]);
     let (failed, _) = bed.sandbox.migrate(job("0.0.0"), bed.memory.clone(), clock()).await;
-    assert!(matches!(&failed.ending, Ending::Fault(claim) if claim.code == "too-old"), "{:?}", failed.ending);
+    assert!(
+        matches!(&failed.ending, Ending::Fault(claim) if claim.code == "too-old"),
+        "{:?}",
+        failed.ending
+    );
     assert!(failed.effects.is_empty());
 }

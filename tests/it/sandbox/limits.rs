@@ -31,7 +31,9 @@ async fn waiting_without_end_stops_at_the_wall_limit_and_says_what_it_waited_in(
     let mut bed = Bed::start().await;
     bed.limits = RunLimits { wall_ms: 100, ..RunLimits::default() };
     let ran = bed.run("wall_poll", json!({})).await;
-    let Ending::Limit { limit, waiting_in } = &ran.outcome.ending else { panic!("{:?}", ran.outcome.ending) };
+    let Ending::Limit { limit, waiting_in } = &ran.outcome.ending else {
+        panic!("{:?}", ran.outcome.ending)
+    };
     assert_eq!(limit, "run.wall");
     assert!(waiting_in.as_deref().is_some_and(|call| call.contains("poll")), "{waiting_in:?}");
     assert!(ran.outcome.usage.cpu_us < 100_000, "it slept: {} us", ran.outcome.usage.cpu_us);
@@ -60,9 +62,16 @@ async fn a_flood_of_log_lines_is_cut_counted_and_one_line_each() {
     bed.limits = RunLimits { cpu_ms: limits::RUN_CPU_MS_MAX, ..RunLimits::default() };
     let ran = bed.run("log_flood", json!({})).await;
     assert_eq!(ran.summary(), "flooded");
-    assert_eq!((ran.outcome.log.len() as u64, ran.outcome.log_dropped), (limits::RUN_LOG_LINES, 1_000 - limits::RUN_LOG_LINES));
+    assert_eq!(
+        (ran.outcome.log.len() as u64, ran.outcome.log_dropped),
+        (limits::RUN_LOG_LINES, 1_000 - limits::RUN_LOG_LINES)
+    );
     for line in &ran.outcome.log {
-        assert!(line.message.len() as u64 <= limits::RUN_LOG_LINE_BYTES + 16, "{}", line.message.len());
+        assert!(
+            line.message.len() as u64 <= limits::RUN_LOG_LINE_BYTES + 16,
+            "{}",
+            line.message.len()
+        );
         assert!(!line.message.chars().any(char::is_control), "{:?}", &line.message[..80]);
     }
 }
@@ -72,7 +81,10 @@ async fn one_call_hands_over_or_asks_for_so_much_only() {
     let mut bed = Bed::start().await;
     bed.limits = RunLimits { cpu_ms: limits::RUN_CPU_MS_MAX, ..RunLimits::default() };
     assert_eq!(bed.run("random_big", json!({})).await.outcome.ending, limit("run.random"));
-    assert_eq!(bed.run("random_big", json!({ "bytes": 65_537 })).await.outcome.ending, limit("run.random"));
+    assert_eq!(
+        bed.run("random_big", json!({ "bytes": 65_537 })).await.outcome.ending,
+        limit("run.random")
+    );
     assert_eq!(bed.run("random_big", json!({ "bytes": 65_536 })).await.summary(), "65536 bytes");
     for door in ["state", "log", "fields"] {
         let ran = bed.run("hostcall_big", json!({ "door": door, "mib": 16 })).await;
@@ -87,10 +99,16 @@ async fn state_of_one_run_stops_at_the_installs_limits() {
     bed.limits = RunLimits { cpu_ms: limits::RUN_CPU_MS_MAX, ..RunLimits::default() };
     let many = bed.run("state_flood", json!({ "value_bytes": 1 })).await.told();
     let text = "state.keys: an install keeps at most 10000 keys";
-    assert_eq!(many, json!({ "written": 10_000, "then": { "error": { "kind": "limit", "message": text } } }));
+    assert_eq!(
+        many,
+        json!({ "written": 10_000, "then": { "error": { "kind": "limit", "message": text } } })
+    );
     let large = bed.run("state_flood", json!({ "value_bytes": 65_536 })).await.told();
     let text = "state.bytes: an install keeps at most 16777216 bytes";
-    assert_eq!(large, json!({ "written": 256, "then": { "error": { "kind": "limit", "message": text } } }));
+    assert_eq!(
+        large,
+        json!({ "written": 256, "then": { "error": { "kind": "limit", "message": text } } })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,12 @@ async fn every_run_is_repeated_from_its_tape() {
         ("random_big", json!({})),
     ] {
         let ran = bed.run(name, payload).await;
-        assert_eq!(replayed(&bed, &ran).await, ReplayVerdict::Same, "{name}: {}", ran.tape.transcript());
+        assert_eq!(
+            replayed(&bed, &ran).await,
+            ReplayVerdict::Same,
+            "{name}: {}",
+            ran.tape.transcript()
+        );
         let bytes = ran.tape.encode().unwrap();
         let leak = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
         assert!(!leak, "{name}: a credential is on the tape");
@@ -83,7 +88,9 @@ async fn another_guest_diverges_at_the_call_that_differs() {
 fn shown(ran: &Ran) -> String {
     let text = ran.tape.transcript();
     let lines = text.lines().map(|line| match line.strip_prefix("usage: ") {
-        Some(usage) => format!("usage: {}", usage.split(", ").skip(2).collect::<Vec<_>>().join(", ")),
+        Some(usage) => {
+            format!("usage: {}", usage.split(", ").skip(2).collect::<Vec<_>>().join(", "))
+        }
         None => line.to_owned(),
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -33,11 +33,15 @@ async fn a_panics_words_are_in_the_log_and_its_writes_are_gone() {
     let bed = Bed::start().await;
     let ran = bed.run("trap_panic", json!({})).await;
     assert_eq!(trap(&ran).0, "unreachable");
-    let lines: Vec<_> = ran.outcome.log.iter().map(|line| (line.level.as_str(), line.message.as_str())).collect();
+    let lines: Vec<_> =
+        ran.outcome.log.iter().map(|line| (line.level.as_str(), line.message.as_str())).collect();
     assert_eq!(lines[0], ("info", "about to panic"));
     let (level, words) = lines[1];
     assert_eq!(level, "panic");
-    assert!(words.contains("the list of owners is empty") && words.contains("trap_panic.rs:"), "{words}");
+    assert!(
+        words.contains("the list of owners is empty") && words.contains("trap_panic.rs:"),
+        "{words}"
+    );
     assert_eq!(ran.outcome.calls.len(), 1, "the write was made and answered");
     assert!(ran.outcome.effects.is_empty());
 }
@@ -49,6 +53,11 @@ async fn a_panic_told_by_the_guest_is_no_report() {
         { "call": "state.set", "key": "k", "value": "v" }, { "call": "panic", "message": "no more" } ] });
     let ran = bed.run("script", steps).await;
     assert_eq!(trap(&ran).0, "unreachable");
-    assert!(ran.outcome.log.iter().any(|line| line.level == "panic" && line.message.contains("no more")));
+    assert!(
+        ran.outcome
+            .log
+            .iter()
+            .any(|line| line.level == "panic" && line.message.contains("no more"))
+    );
     assert!(ran.outcome.effects.is_empty());
 }

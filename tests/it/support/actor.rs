@@ -33,14 +33,24 @@ impl Answer {
     /// The body of a success.
     #[track_caller]
     pub fn good(self) -> Value {
-        assert!((200..300).contains(&self.status), "expected success, got {}: {}", self.status, self.text);
+        assert!(
+            (200..300).contains(&self.status),
+            "expected success, got {}: {}",
+            self.status,
+            self.text
+        );
         self.body
     }
 
     /// The problem document of a refusal with this status and code.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.text
+        );
         assert_eq!(self.kind, "application/problem+json");
         assert!(self.body["next_step"].as_str().is_some_and(|text| !text.is_empty()));
         self.body
@@ -134,7 +144,8 @@ impl Actor {
 
     /// Imports a list; returns the import once it rests.
     pub async fn import(&self, mode: &str, csv: impl Into<Vec<u8>>) -> Value {
-        let body = json!({ "mode": mode, "file_name": "list.csv", "columns": null, "stages": null });
+        let body =
+            json!({ "mode": mode, "file_name": "list.csv", "columns": null, "stages": null });
         self.import_with(&body, csv).await
     }
 

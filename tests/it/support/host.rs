@@ -77,12 +77,15 @@ impl Host {
     pub async fn start(simulators: &[(&str, &Simulator)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START_US)));
-        let overrides = simulators
-            .iter()
-            .map(|(host, simulator)| NameOverride { host: (*host).to_owned(), address: simulator.addr });
+        let overrides = simulators.iter().map(|(host, simulator)| NameOverride {
+            host: (*host).to_owned(),
+            address: simulator.addr,
+        });
         let egress = EgressSettings {
             overrides: overrides.collect(),
-            extra_ca_pem: simulators.first().map(|(_, simulator)| simulator.ca_pem.clone().into_bytes()),
+            extra_ca_pem: simulators
+                .first()
+                .map(|(_, simulator)| simulator.ca_pem.clone().into_bytes()),
         };
         let settings = Settings {
             data: data.path().to_owned(),

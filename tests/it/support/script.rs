@@ -36,6 +36,19 @@ impl World {
 }
 
 impl Script<'_> {
+    /// A second install of the same plugin with the same connection.
+    pub async fn another(&self) -> Self {
+        let acme = &self.world.acme;
+        let connection = acme.all("connections").await[0]["id"].clone();
+        let body = json!({ "plugin": "script", "name": "second", "grant": self.world.grant(),
+                           "config": {}, "connections": { "crm": connection } });
+        let made = acme.post(&acme.own("installs"), &body).await.good();
+        let install = made["id"].as_str().unwrap().to_owned();
+        acme.post(&acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
+        self.world.runs(&install).await;
+        Self { world: self.world, install }
+    }
+
     /// Lets the next event about a partnership do these steps.
     pub async fn set(&self, steps: &Value) {
         let path = self.world.acme.own(&format!("installs/{}/config", self.install));
@@ -76,8 +89,11 @@ impl Script<'_> {
 impl Did {
     fn of(run: Value) -> Self {
         let bytes = run["ending_detail"]["answer"][1].as_array();
-        let bytes: Vec<u8> =
-            bytes.into_iter().flatten().map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap()).collect();
+        let bytes: Vec<u8> = bytes
+            .into_iter()
+            .flatten()
+            .map(|byte| u8::try_from(byte.as_u64().unwrap()).unwrap())
+            .collect();
         Self { run, results: serde_json::from_slice(&bytes).unwrap_or_default() }
     }
 }

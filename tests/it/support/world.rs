@@ -35,7 +35,8 @@ impl World {
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;
         let publisher = host.organization("taskworks", false, true).await;
-        let made = acme.post(&acme.own("partnerships"), &json!({ "partner": "globex" })).await.good();
+        let made =
+            acme.post(&acme.own("partnerships"), &json!({ "partner": "globex" })).await.good();
         let partnership = made["id"].as_str().unwrap().to_owned();
         let accept = globex.own(&format!("partnerships/{partnership}/accept"));
         globex.post(&accept, &json!({})).await.good();
@@ -89,8 +90,9 @@ impl World {
 
     /// A manifest for a guest, with everything that can be asked for.
     pub fn manifest(name: &str) -> Value {
-        let capabilities = ["overlaps:read", "timeline:write", "state", "http:egress", "accounts:write"]
-            .map(|name| json!({ "name": name, "reason": "To be tested." }));
+        let capabilities =
+            ["overlaps:read", "timeline:write", "state", "http:egress", "accounts:write"]
+                .map(|name| json!({ "name": name, "reason": "To be tested." }));
         json!({
             "name": name, "version": "0.1.0", "title": name, "summary": "A test guest.",
             "category": "other",
@@ -131,7 +133,10 @@ impl World {
         });
         let made = self.acme.post(&self.acme.own("installs"), &body).await.good();
         let install = made["id"].as_str().unwrap().to_owned();
-        self.acme.post(&self.acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
+        self.acme
+            .post(&self.acme.own(&format!("installs/{install}/enable")), &json!({}))
+            .await
+            .good();
         install
     }
 
@@ -165,7 +170,11 @@ impl World {
 
 /// Rows of companies that pair by number: `company-7.com`.
 pub fn rows(numbers: std::ops::Range<usize>, prefix: &str) -> String {
-    let row = |n: usize| format!("{prefix}{n:05},Company {n},https://company-{n}.com/,Customer,{prefix} owner {n},100\n");
+    let row = |n: usize| {
+        format!(
+            "{prefix}{n:05},Company {n},https://company-{n}.com/,Customer,{prefix} owner {n},100\n"
+        )
+    };
     HEADER.to_owned() + &numbers.map(row).collect::<String>()
 }
 

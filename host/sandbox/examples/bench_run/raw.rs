@@ -60,7 +60,8 @@ impl Raw {
         Self { engine, pre, page: Arc::new(abi(page)) }
     }
 
-    pub(crate) async fn call(&self, payload: &str) -> u64 {
+    /// What the guest reported: summary and `done`.
+    pub(crate) async fn call(&self, payload: &str) -> (String, u64) {
         let mut store = Store::new(&self.engine, Arc::clone(&self.page));
         // Without a deadline every call would end at once.
         store.set_epoch_deadline(u64::MAX / 2);
@@ -74,7 +75,8 @@ impl Raw {
             continuation: None,
         };
         let report = plugin.venn_plugin_entry().call_handle(&mut store, &event).await.unwrap();
-        report.unwrap().done
+        let report = report.unwrap();
+        (report.summary, report.done)
     }
 }
 

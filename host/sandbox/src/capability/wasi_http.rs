@@ -143,7 +143,13 @@ async fn replay(
 ) -> Sent {
     let (request, _) = collect(request, options).await?;
     match exchange.0.get() {
-        Some((taped, answer)) if *taped == request => response(answer),
+        Some((taped, answer)) if *taped == request => {
+            // As the live guard does: `host.last-denial` is answered from it.
+            if let HttpResult::Refused(Refusal::Denied(denial)) = &answer.result {
+                facts.note(denial);
+            }
+            response(answer)
+        }
         Some((taped, _)) => {
             let shown =
                 |http: &HttpRequest| format!("wasi:http {} {}", http.method, shown_url(&http.url));

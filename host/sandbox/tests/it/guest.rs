@@ -44,7 +44,7 @@ pub(crate) fn module(extra: &str, handle: &str) -> String {
     (param $payload i32) (param $payload_len i32)
     (param $again i32) (param $again_at i32) (param $again_len i32)
     (result i32)
-    (local $i i32) (local $n i32)
+    (local $i i32) (local $n i32) (local $d i32)
     {handle})
   (func (export "venn:plugin/entry@0.1.0#check") (param i32 i32 i32 i32) (result i32)
     i32.const 1024)
@@ -63,19 +63,21 @@ pub(crate) fn component(folder: &Path, text: &str) -> Vec<u8> {
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }
 
-/// A guest that asks for as many overlaps as its payload says (decimal), adds
+/// A guest that asks for as many overlaps as its payload says (its digits), adds
 /// up the lengths of the partners' names, and reports the sum as `done`.
 pub(crate) fn sums_overlaps() -> Vec<u8> {
     plugin(
         r#"(import "venn:plugin/overlaps@0.1.0" "find" (func $find
             (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
         r"
-    ;; limit = payload as a number
+    ;; limit = the digits of the payload
     (local.set $n (i32.const 0))
     (block $read (loop $digit
       (br_if $read (i32.ge_u (local.get $i) (local.get $payload_len)))
-      (local.set $n (i32.add (i32.mul (local.get $n) (i32.const 10))
-        (i32.sub (i32.load8_u (i32.add (local.get $payload) (local.get $i))) (i32.const 48))))
+      (local.set $d (i32.sub
+        (i32.load8_u (i32.add (local.get $payload) (local.get $i))) (i32.const 48)))
+      (if (i32.lt_u (local.get $d) (i32.const 10))
+        (then (local.set $n (i32.add (i32.mul (local.get $n) (i32.const 10)) (local.get $d)))))
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
       (br $digit)))
     (if (i32.eqz (local.get $n)) (then (return (i32.const 1024))))

@@ -6,12 +6,7 @@ use axum::{
     extract::{Path, State},
 };
 use serde::{Deserialize, Serialize};
-use venn_domain::{
-    account::Account,
-    id::AccountId,
-    organization::Need,
-    time::Timestamp,
-};
+use venn_domain::{account::Account, id::AccountId, organization::Need, time::Timestamp};
 use venn_store::account::AccountFilter;
 
 use crate::{

@@ -76,7 +76,9 @@ mod tests {
         let reason = "it has a line break or another control character".to_owned();
         assert_eq!(title("a\nb"), Err(reason));
         assert_eq!(email("ann@acme.example"), Ok(()));
-        for bad in ["", "ann", "@acme.example", "ann@acme", "a b@acme.example", "ann@acme.example\n"] {
+        for bad in
+            ["", "ann", "@acme.example", "ann@acme", "a b@acme.example", "ann@acme.example\n"]
+        {
             assert_eq!(email(bad), Err("it is not an e-mail address".to_owned()), "{bad}");
         }
     }

@@ -8,7 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     egress::host,
-    id::{ConnectionId, OrganizationId},
+    id::ConnectionId,
     manifest::{ConnectionKind, Problem},
     organization::Need,
     time::Timestamp,
@@ -86,12 +86,18 @@ pub async fn create(
         || body.name.chars().count() > NAME_CHARS_MAX
         || body.name.chars().any(char::is_control)
     {
-        let reason = format!("it is empty, longer than {NAME_CHARS_MAX} characters, or has control characters");
+        let reason = format!(
+            "it is empty, longer than {NAME_CHARS_MAX} characters, or has control characters"
+        );
         problems.push(problem("name", reason, "Choose another name"));
     }
     let canonical = host::canonical(&body.host);
     let host = canonical.unwrap_or_else(|error| {
-        problems.push(problem("host", error.to_string(), "Write the host itself, for example `api.example.com`"));
+        problems.push(problem(
+            "host",
+            error.to_string(),
+            "Write the host itself, for example `api.example.com`",
+        ));
         String::new()
     });
     problems.extend(check_secret(&body.secret));
@@ -145,7 +151,7 @@ pub async fn replace_secret(
     let id = connection.parse()?;
     match app.store.replace_secret(keys, &org.id, &id, secret, caller.user()).await? {
         Change::Done(now) => {
-            wake(&app, &org.id).await?;
+            app.wake.deliveries.notify_one();
             Ok(Json(view(now)))
         }
         Change::NotFound | Change::WrongState(_) => Err(ApiError::not_found()),
@@ -170,13 +176,6 @@ pub async fn delete(
     }
 }
 
-/// What waited for a person to act is tried again.
-pub async fn wake(app: &App, organization: &OrganizationId) -> Result<(), ApiError> {
-    app.store.unpark(organization).await?;
-    app.wake.deliveries.notify_one();
-    Ok(())
-}
-
 fn bytes(secret: &SecretText) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(secret.0.as_bytes().to_vec())
 }
@@ -184,9 +183,11 @@ fn bytes(secret: &SecretText) -> Zeroizing<Vec<u8>> {
 /// A secret becomes part of a header: visible characters only, no line breaks.
 fn check_secret(secret: &SecretText) -> Option<Problem> {
     let text = secret.0.as_bytes();
-    let good = (1..=SECRET_BYTES_MAX).contains(&text.len())
-        && text.iter().all(u8::is_ascii_graphic);
-    let reason = format!("it must have 1 to {SECRET_BYTES_MAX} visible ASCII characters without spaces or line breaks");
+    let good =
+        (1..=SECRET_BYTES_MAX).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
+    let reason = format!(
+        "it must have 1 to {SECRET_BYTES_MAX} visible ASCII characters without spaces or line breaks"
+    );
     (!good).then(|| problem("secret", reason, "Copy it again from the service"))
 }
 
@@ -198,7 +199,8 @@ fn invalid(problems: Vec<Problem>) -> Result<(), ApiError> {
     if problems.is_empty() {
         return Ok(());
     }
-    let error = ApiError::new(Code::Invalid, "The connection has problems.", "Correct what is listed.");
+    let error =
+        ApiError::new(Code::Invalid, "The connection has problems.", "Correct what is listed.");
     Err(error.with_problems(problems))
 }
 

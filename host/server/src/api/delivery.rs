@@ -91,7 +91,10 @@ pub async fn redeliver(
     if !moved {
         return Err(ApiError::new(
             Code::WrongState,
-            format!("The delivery is {}; only a parked or dead one can be delivered again.", delivery.state),
+            format!(
+                "The delivery is {}; only a parked or dead one can be delivered again.",
+                delivery.state
+            ),
             "Wait for it to finish; `GET …/deliveries?state=dead` lists those that were given up.",
         ));
     }

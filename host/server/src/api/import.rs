@@ -83,13 +83,18 @@ pub async fn create(
     let mut problems = check::Problems::default();
     problems.note("file_name", check::title(&body.file_name));
     if stages.len() > STAGES_MAX {
-        problems.add("stages", format!("it has more than {STAGES_MAX} entries"), "Map fewer stages");
+        problems.add(
+            "stages",
+            format!("it has more than {STAGES_MAX} entries"),
+            "Map fewer stages",
+        );
     }
     let keys: Vec<String> = stages.values().cloned().collect();
     for key in app.store.unknown_populations(&org.id, &keys).await? {
         let place = stages.iter().find(|(_, population)| **population == key);
         let place = place.map_or("stages".to_owned(), |(stage, _)| format!("stages.{stage}"));
-        let reason = format!("there is no population `{}`", key.chars().take(80).collect::<String>());
+        let reason =
+            format!("there is no population `{}`", key.chars().take(80).collect::<String>());
         problems.add(&place, reason, "Make the population first, or name one that is there");
     }
     problems.into_result()?;

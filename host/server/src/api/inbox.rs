@@ -69,7 +69,8 @@ pub async fn audit(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let before = cursor(query.cursor.as_deref())?;
     let most = limit(query.limit)?;
-    let page = app.store.audit_page(&org.id, query.action.as_deref(), before.as_ref(), most).await?;
+    let page =
+        app.store.audit_page(&org.id, query.action.as_deref(), before.as_ref(), most).await?;
     Ok(Json(PageView { items: page.items, next: page.next }))
 }
 

@@ -16,7 +16,9 @@ use venn_domain::{
     time::Timestamp,
 };
 use venn_store::{
-    install::{CheckRecord, ConnectionMap, Install, InstallState, NewInstall, change::InstallChange},
+    install::{
+        CheckRecord, ConnectionMap, Install, InstallState, NewInstall, change::InstallChange,
+    },
     organization::Organization,
     plugin::Change,
 };
@@ -176,7 +178,8 @@ pub async fn enable(
         return Err(check_failed(record));
     }
     let change = InstallChange::Enable;
-    let enabled = changed(app.store.change_install(&org.id, &found.id, change, caller.user()).await?)?;
+    let enabled =
+        changed(app.store.change_install(&org.id, &found.id, change, caller.user()).await?)?;
     app.wake.deliveries.notify_one();
     Ok(Json(view(&app, enabled)))
 }
@@ -190,7 +193,8 @@ pub async fn run_check(app: &App, install: &Install) -> Result<Install, ApiError
 /// Things may have changed since the draft was made.
 async fn validate_all(app: &App, org: &Organization, install: &Install) -> Result<(), ApiError> {
     let release = app.store.release(&install.release).await?.ok_or_else(ApiError::not_found)?;
-    let plugin = app.store.plugin(install.plugin.as_str()).await?.ok_or_else(ApiError::not_found)?;
+    let plugin =
+        app.store.plugin(install.plugin.as_str()).await?.ok_or_else(ApiError::not_found)?;
     let facts = app.store.customer_facts(&org.id).await?;
     let draft = Draft {
         name: None,

@@ -22,7 +22,6 @@ use venn_store::{
 
 use crate::{
     api::{
-        connection::wake,
         install::{InstallView, changed, find, validate::Draft, view, wrong_state},
         organization::resolve,
     },
@@ -123,8 +122,7 @@ pub async fn upgrade(
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
     let (config, connections) = (&target.install.config, &target.install.connections);
-    let draft =
-        Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
+    let draft = Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
     target.validate(&app, Some(&body.release), draft).await?;
     target.apply(&app, &caller, InstallChange::Upgrade(body.release)).await
 }
@@ -149,7 +147,8 @@ pub async fn backfill(
 ) -> Result<Json<BackfillView>, ApiError> {
     let target = Target::find(&app, &caller, &address).await?;
     let install = &target.install;
-    let control = app.store.control_for_check(&install.id).await?.ok_or_else(ApiError::not_found)?.0;
+    let control =
+        app.store.control_for_check(&install.id).await?.ok_or_else(ApiError::not_found)?.0;
     let purpose = Purpose::needed(Authority::new(control).has_egress());
     let overlaps = app.store.backfill_count(install, &query.partnership, purpose).await?;
     Ok(Json(BackfillView { partnership: query.partnership, overlaps }))
@@ -219,7 +218,7 @@ impl Target {
         let (org, id) = (&self.org.id, &self.install.id);
         let now = changed(app.store.change_install(org, id, change, caller.user()).await?)?;
         // A grant, a configuration or a connection may be what something waited for.
-        wake(app, org).await?;
+        app.wake.deliveries.notify_one();
         Ok(Json(view(app, now)))
     }
 }

@@ -100,7 +100,8 @@ pub async fn list(
     caller.need(Need::member(&caller.principal.organization))?;
     let text = query.q.unwrap_or_default().to_lowercase();
     let wanted = |manifest: &Manifest| {
-        let of_category = query.category.as_ref().is_none_or(|category| *category == manifest.category);
+        let of_category =
+            query.category.as_ref().is_none_or(|category| *category == manifest.category);
         let texts = [&manifest.name, &manifest.title, &manifest.summary];
         of_category && texts.iter().any(|hay| hay.to_lowercase().contains(&text))
     };

@@ -39,7 +39,8 @@ struct MyTokenView {
 pub async fn get(State(app): State<App>, caller: Caller) -> Result<Json<MeView>, ApiError> {
     let org = &caller.principal.organization;
     caller.need(Need::member(org))?;
-    let organization = app.store.organization(org.as_str()).await?.ok_or_else(ApiError::not_found)?;
+    let organization =
+        app.store.organization(org.as_str()).await?.ok_or_else(ApiError::not_found)?;
     let token = app.store.token(org, &caller.token).await?.ok_or_else(ApiError::not_found)?;
     Ok(Json(MeView {
         user: user_view(token.user),

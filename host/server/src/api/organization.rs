@@ -105,7 +105,11 @@ pub async fn create(
     problems.note("admin_email", check::email(&body.admin_email));
     problems.note("admin_name", check::title(&body.admin_name));
     if !body.customer && !body.publisher {
-        problems.add("customer", "it is neither a customer nor a publisher", "Set one of them to true");
+        problems.add(
+            "customer",
+            "it is neither a customer nor a publisher",
+            "Set one of them to true",
+        );
     }
     problems.into_result()?;
     let (text, token) = admin_token(&app.store)?;

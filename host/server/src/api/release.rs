@@ -7,7 +7,10 @@ use std::sync::PoisonError;
 
 use axum::{
     Json,
-    extract::{Multipart, Path, State, multipart::Field},
+    extract::{
+        Multipart, Path, State,
+        multipart::{Field, MultipartRejection},
+    },
     http::StatusCode,
 };
 use serde::Serialize;
@@ -61,13 +64,13 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     Path((org, plugin)): Path<(String, String)>,
-    parts: Multipart,
+    parts: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<ReleaseView>), ApiError> {
     let org = resolve(&app, &caller, &org, Need::developer).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
     // Taken before the body is read: it bounds what uploads hold in memory.
     let _turn = Turn::take(&app, &org.id)?;
-    let upload = Upload::read(parts).await?;
+    let upload = Upload::read(parts.map_err(|_| broken())?).await?;
     let manifest = upload.manifest_of(&plugin)?;
     let uploaded = take(&app, &caller, &plugin, manifest, upload.component).await?;
     match uploaded {
@@ -204,7 +207,9 @@ fn too_large_or_broken(error: &axum::extract::multipart::MultipartError) -> ApiE
     }
     ApiError::new(
         Code::TooLarge,
-        format!("The upload is larger than {UPLOAD_BYTES_MAX} bytes (limits `release.component` and `release.manifest`)."),
+        format!(
+            "The upload is larger than {UPLOAD_BYTES_MAX} bytes (limits `release.component` and `release.manifest`)."
+        ),
         "Make the component smaller: strip debug information, leave out what it does not use.",
     )
 }
@@ -274,7 +279,8 @@ fn gate_failed(gated: &Gated) -> ApiError {
         })
         .collect();
     let checks: Vec<_> = problems.iter().map(|problem| problem.place.as_str()).collect();
-    let detail = format!("The component did not pass: {}. The release was not kept.", checks.join(", "));
+    let detail =
+        format!("The component did not pass: {}. The release was not kept.", checks.join(", "));
     ApiError::new(Code::GateFailed, detail, "Follow the hints and publish again.")
         .with_problems(problems)
 }

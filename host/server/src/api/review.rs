@@ -256,10 +256,7 @@ async fn find(app: &App, id_or_name: &str) -> Result<Plugin, ApiError> {
 }
 
 fn reviewer(caller: &Caller) -> Reviewer {
-    Reviewer {
-        user: caller.user().clone(),
-        organization: caller.principal.organization.clone(),
-    }
+    Reviewer { user: caller.user().clone(), organization: caller.principal.organization.clone() }
 }
 
 fn checked_reason(reason: String) -> Result<String, ApiError> {

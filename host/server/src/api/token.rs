@@ -138,7 +138,11 @@ fn check_body(body: &TokenBody, days: u32) -> Result<(), ApiError> {
     let mut problems = check::Problems::default();
     problems.note("name", check::title(&body.name));
     if body.scopes.is_empty() {
-        problems.add("scopes", "there is none", "Name what the token may do: read, write, publish, admin");
+        problems.add(
+            "scopes",
+            "there is none",
+            "Name what the token may do: read, write, publish, admin",
+        );
     }
     let repeated = |(at, scope)| body.scopes.iter().take(at).any(|before| before == scope);
     if body.scopes.iter().enumerate().any(repeated) {

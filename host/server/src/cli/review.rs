@@ -67,8 +67,10 @@ pub(crate) enum ReviewCommand {
 
 /// Sets what a plugin may do at most, and approves the release
 ///
-/// The ceiling is what the release's manifest asks for, without what is denied.
-/// A customer can grant less, never more.
+/// For a plugin's first release the ceiling is what its manifest asks for,
+/// without what is denied. Later releases leave the ceiling as it is: it can
+/// be narrowed by --deny, and grows only with --widen. A customer can grant
+/// less, never more.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
     /// The release's id, or PLUGIN@VERSION
@@ -76,6 +78,9 @@ pub(crate) struct ApproveArgs {
     /// Leave this capability, field or host out of the ceiling (repeatable)
     #[arg(long, value_name = "CAPABILITY|FIELD|HOST")]
     deny: Vec<String>,
+    /// Set the ceiling anew, to what this release asks for
+    #[arg(long)]
+    widen: bool,
     /// Why; kept with the decision
     #[arg(long, value_name = "TEXT", default_value = "Reviewed.")]
     reason: String,
@@ -131,9 +136,26 @@ pub(crate) fn approve(session: &Session, args: &ApproveArgs) -> Result<(), Failu
         serde_json::from_value(at(&found.value, "manifest").clone()).map_err(|error| {
             Failure::unexpected(format!("The release's manifest cannot be understood: {error}."))
         })?;
-    let ceiling = ceiling(&manifest, &args.deny)?;
-    let plugin = raw(&found.value, "plugin");
-    session.put(&["review", "plugins", plugin, "approval"], &json!(ceiling))?;
+    let state = raw(&found.value, "state");
+    if state != "submitted" {
+        let next = "`venn review list` shows the releases that wait for a decision.";
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{} is {state}: it was decided on before.", name_of(&found.value)),
+            next,
+        ));
+    }
+    let standing: Option<Approval> = serde_json::from_value(at(&found.value, "approval").clone())
+        .map_err(|error| {
+        Failure::unexpected(format!("The ceiling cannot be understood: {error}."))
+    })?;
+    let asked = Approval::of(&manifest);
+    let base = standing.clone().filter(|_| !args.widen).unwrap_or_else(|| asked.clone());
+    let ceiling = ceiling(&asked, base, &args.deny)?;
+    if standing.as_ref() != Some(&ceiling) {
+        let plugin = raw(&found.value, "plugin");
+        session.put(&["review", "plugins", plugin, "approval"], &json!(ceiling))?;
+    }
     let reply = decide(session, raw(&found.value, "id"), true, &args.reason)?;
     session.show(&reply, |_| {
         let mut out = format!("Approved {}.\n", name_of(&found.value));
@@ -179,11 +201,10 @@ fn find(session: &Session, release: &str) -> Result<Reply, Failure> {
     session.get(&["review", "releases", &id])
 }
 
-/// What the manifest asks for, without what is denied. A denial that hits
-/// nothing is a mistake, and a dangerous one: it is refused.
-fn ceiling(manifest: &Manifest, deny: &[String]) -> Result<Approval, Failure> {
-    let asked = Approval::of(manifest);
-    let mut ceiling = asked.clone();
+/// The base without what is denied. A denial that hits nothing of what is
+/// asked for is a mistake, and a dangerous one: it is refused.
+fn ceiling(asked: &Approval, base: Approval, deny: &[String]) -> Result<Approval, Failure> {
+    let mut ceiling = base;
     for name in deny {
         let capability =
             Capability::parse(name).filter(|capability| asked.capabilities.has(*capability));
@@ -198,7 +219,7 @@ fn ceiling(manifest: &Manifest, deny: &[String]) -> Result<Approval, Failure> {
         } else if asked.egress.iter().any(|rule| rule.host == *name) {
             ceiling.egress.retain(|rule| rule.host != *name);
         } else {
-            return Err(not_asked(&asked, name));
+            return Err(not_asked(asked, name));
         }
     }
     Ok(ceiling)
@@ -242,7 +263,8 @@ mod tests {
 
     fn denied(deny: &[&str]) -> Result<String, String> {
         let deny: Vec<_> = deny.iter().map(|name| (*name).to_owned()).collect();
-        ceiling(&manifest(), &deny)
+        let asked = Approval::of(&manifest());
+        ceiling(&asked, asked.clone(), &deny)
             .map(|it| json!(it).to_string())
             .map_err(|failure| failure.to_string())
     }

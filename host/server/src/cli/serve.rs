@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -90,7 +90,7 @@ async fn serve(session: &Session, args: ServeArgs) -> Result<(), Failure> {
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
         pool: PoolSettings::default(),
         clock: Arc::new(SystemClock),
-        ids: Arc::new(RandomIds),
+        ids: Arc::new(RandomIds::default()),
     })
     .await?;
     let first_start = server.first_token.is_some();
@@ -162,8 +162,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// Ids from the machine's clock and random numbers.
-struct RandomIds;
+/// Ids from the machine's clock and random numbers, each greater than the one
+/// before: what was made first sorts first, also within a millisecond.
+#[derive(Default)]
+struct RandomIds(Mutex<(u64, u128)>);
 
 impl IdSource for RandomIds {
     fn next(&self) -> (u64, u128) {
@@ -174,8 +176,11 @@ impl IdSource for RandomIds {
             std::process::abort();
         }
         let now_ms = jiff::Timestamp::now().as_millisecond();
-        // An id takes 80 random bits.
-        (u64::try_from(now_ms).unwrap_or(0), u128::from_le_bytes(random) >> 48)
+        // An id takes 80 random bits; the highest stays free for counting up.
+        let fresh = (u64::try_from(now_ms).unwrap_or(0), u128::from_le_bytes(random) >> 49);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if fresh.0 > last.0 { fresh } else { (last.0, last.1 + 1) };
+        *last
     }
 }
 

@@ -90,7 +90,9 @@ fn a_file_that_others_can_read_is_refused() {
         let place = path.display();
         assert_eq!(
             refused(load_from(folder.path(), file(folder.path()))),
-            format!("{place} can be read by others (mode {mode:04o}); run `chmod 600 {place}` and, if others were on this machine, `venn keys rotate`")
+            format!(
+                "{place} can be read by others (mode {mode:04o}); run `chmod 600 {place}` and, if others were on this machine, `venn keys rotate`"
+            )
         );
     }
 }
@@ -103,10 +105,22 @@ fn a_broken_file_is_refused_and_never_overwritten() {
     let key = "ab".repeat(32);
     for (text, why) in [
         (String::new(), "its JSON has another form"),
-        (format!(r#"{{"current":"a","keys":{{"a":"{key}"}},"root":"{key}","more":1}}"#), "its JSON has another form"),
-        (format!(r#"{{"current":"a","keys":{{"a":"xyz"}},"root":"{key}"}}"#), "a key does not have 64 hexadecimal digits"),
-        (format!(r#"{{"current":"b","keys":{{"a":"{key}"}},"root":"{key}"}}"#), "`current` does not name one of the keys"),
-        (format!(r#"{{"current":"a","keys":{{"a":"{key}"}},"root":"{key}ab"}}"#), "`root` does not have 64 hexadecimal digits"),
+        (
+            format!(r#"{{"current":"a","keys":{{"a":"{key}"}},"root":"{key}","more":1}}"#),
+            "its JSON has another form",
+        ),
+        (
+            format!(r#"{{"current":"a","keys":{{"a":"xyz"}},"root":"{key}"}}"#),
+            "a key does not have 64 hexadecimal digits",
+        ),
+        (
+            format!(r#"{{"current":"b","keys":{{"a":"{key}"}},"root":"{key}"}}"#),
+            "`current` does not name one of the keys",
+        ),
+        (
+            format!(r#"{{"current":"a","keys":{{"a":"{key}"}},"root":"{key}ab"}}"#),
+            "`root` does not have 64 hexadecimal digits",
+        ),
     ] {
         std::fs::write(&path, &text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -132,7 +146,9 @@ fn a_key_from_the_environment_makes_the_same_keys_every_time() {
     assert_ne!(one.cursor, other.cursor);
     assert!(!folder.path().join(FILE).exists());
     for bad in [String::new(), "ab".repeat(31), "zz".repeat(32), "é".repeat(32)] {
-        assert!(refused(load_from(folder.path(), variable(bad))).starts_with("VENN_KEY is not a key"));
+        assert!(
+            refused(load_from(folder.path(), variable(bad))).starts_with("VENN_KEY is not a key")
+        );
     }
 }
 

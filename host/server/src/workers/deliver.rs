@@ -37,6 +37,9 @@ use crate::{app::App, conclude, ports::InstallPorts, releases};
 /// check or a replay always finds room.
 const RUNS_AT_ONCE: usize = 64;
 
+/// Loading beyond this leaves too little of the lease for the longest run.
+const SLOW_LOAD_MS: i64 = 20_000;
+
 /// Deliveries taken per look.
 const LEASES_PER_LOOK: u32 = 32;
 
@@ -95,6 +98,12 @@ async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
         return refuse(app, leased, &control, refusal, started_at).await;
     }
     let prepared = releases::prepared(app, &facts.digest).await?;
+    if app.store.now() > started_at.plus_ms(SLOW_LOAD_MS) {
+        // It had to be compiled again, and the lease may not outlast the run:
+        // let it run out, and the next one finds the component loaded.
+        tracing::warn!("run.deferred: loading the component took too long");
+        return Ok(());
+    }
     let run = RunId::make(app.store.ids());
     let authority = Arc::new(Authority::new(control.clone()));
     let ports = InstallPorts::new(app.clone(), leased.install.clone());
@@ -173,7 +182,8 @@ async fn bound_state(app: &App, leased: &Leased, outcome: &mut Outcome) -> anyho
 
 async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
     let conclusion =
-        conclude::conclude(app, &leased, &done.control, &done.facts, &done.run, &done.outcome).await?;
+        conclude::conclude(app, &leased, &done.control, &done.facts, &done.run, &done.outcome)
+            .await?;
     let ending = done.outcome.ending.name();
     let record = RunRecord {
         id: done.run.clone(),

@@ -68,7 +68,9 @@ async fn turn(app: &App) -> anyhow::Result<bool> {
         };
         match worked {
             Ok(()) => moved = true,
-            Err(error) => tracing::error!(import = %import.id, error = ?error, "import.work failed"),
+            Err(error) => {
+                tracing::error!(import = %import.id, error = ?error, "import.work failed")
+            }
         }
     }
     Ok(moved)

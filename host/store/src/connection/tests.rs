@@ -55,7 +55,8 @@ async fn an_install_uses_its_own_connection_only() {
 async fn a_connection_of_another_organization_is_never_in_place() {
     let world = World::new().await;
     let install = world.active().await;
-    let theirs = connect(&world.test, &world.partner, &world.admin, "hubspot", "api.hubapi.com").await;
+    let theirs =
+        connect(&world.test, &world.partner, &world.admin, "hubspot", "api.hubapi.com").await;
     let change = InstallChange::Connections([("crm".to_owned(), theirs.id)].into());
     let (test, admin) = (&world.test, &world.admin);
     done(test.change_install(&world.customer, &install.id, change, admin).await.unwrap());
@@ -97,10 +98,7 @@ async fn a_connection_in_use_cannot_be_deleted() {
     assert_eq!(test.delete_connection(customer, id, admin).await.unwrap(), in_use);
     done(test.change_install(customer, &install.id, InstallChange::Pause, admin).await.unwrap());
     assert_eq!(test.delete_connection(customer, id, admin).await.unwrap(), in_use);
-    assert_eq!(
-        test.delete_connection(&world.partner, id, admin).await.unwrap(),
-        Deleted::NotFound
-    );
+    assert_eq!(test.delete_connection(&world.partner, id, admin).await.unwrap(), Deleted::NotFound);
     let change = InstallChange::Uninstall;
     done(test.change_install(customer, &install.id, change, admin).await.unwrap());
     assert_eq!(test.delete_connection(customer, id, admin).await.unwrap(), Deleted::Done);
@@ -125,7 +123,8 @@ async fn a_name_is_taken_within_its_organization_and_the_audit_has_no_secret() {
     connect(&world.test, &world.partner, &world.admin, "hubspot", "api.hubapi.com").await;
     let page = world.test.connections_page(&world.customer, None, 10).await.unwrap();
     assert_eq!(page.items.len(), 1);
-    let audit = world.test.audit_page(&world.customer, Some("connection."), None, 10).await.unwrap();
+    let audit =
+        world.test.audit_page(&world.customer, Some("connection."), None, 10).await.unwrap();
     assert_eq!(audit.items[0].action, "connection.created");
     assert!(!format!("{audit:?}{page:?}").contains(SECRET));
 }

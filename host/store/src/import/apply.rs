@@ -42,7 +42,8 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let found = find(connection, &id).await?;
-                let Some(import) = found.filter(|import| import.state == ImportState::Applying) else {
+                let Some(import) = found.filter(|import| import.state == ImportState::Applying)
+                else {
                     return Ok(None);
                 };
                 apply(&store, connection, &import).await?;
@@ -99,7 +100,9 @@ async fn queue_pairing(
     mode: ImportMode,
 ) -> Result<(), StoreError> {
     let removed = match mode {
-        ImportMode::Replace => format!("UNION SELECT account.domain AS domain FROM account WHERE {LACKING}"),
+        ImportMode::Replace => {
+            format!("UNION SELECT account.domain AS domain FROM account WHERE {LACKING}")
+        }
         ImportMode::Merge => String::new(),
     };
     let sql = format!(
@@ -124,11 +127,22 @@ async fn upsert(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
+        "INSERT INTO account_key (organization_id, external_id, account_id)
+         SELECT $1, external_id, account_id FROM import_row WHERE import_id = $2
+         ON CONFLICT (organization_id, external_id) DO NOTHING",
+    )
+    .bind(organization.to_string())
+    .bind(id.to_string())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
         "INSERT INTO account (id, organization_id, external_id, name, website, host, domain, name_key,
              owner, stage, amount, created_on, population, extra_json, rev, updated_at)
-         SELECT account_id, $1, external_id, name, website, host, domain, name_key,
-             owner, stage, amount, created_on, population, extra_json, rev, $3
-         FROM import_row WHERE import_id = $2
+         SELECT k.account_id, $1, r.external_id, r.name, r.website, r.host, r.domain, r.name_key,
+             r.owner, r.stage, r.amount, r.created_on, r.population, r.extra_json, r.rev, $3
+         FROM import_row r
+         JOIN account_key k ON k.organization_id = $1 AND k.external_id = r.external_id
+         WHERE r.import_id = $2
          ON CONFLICT (organization_id, external_id) DO UPDATE SET
              name = excluded.name, website = excluded.website, host = excluded.host,
              domain = excluded.domain, name_key = excluded.name_key, owner = excluded.owner,

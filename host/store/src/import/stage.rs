@@ -7,7 +7,10 @@ use sqlx::AnyConnection;
 use venn_domain::id::{AccountId, ImportId, OrganizationId};
 
 use super::{Confirm, Import, ImportMode, ImportReport, ImportState, must_find, set_report, step};
-use crate::{Store, StoreError, row::{Row, json}};
+use crate::{
+    Store, StoreError,
+    row::{Row, json},
+};
 
 /// One account of the list, normalised. Every text is empty if not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,8 +79,16 @@ impl ImportRow {
             hash.update(text.as_bytes());
         };
         for text in [
-            &self.name, &self.website, &self.host, &self.domain, &self.name_key, &self.owner,
-            &self.stage, &self.amount, &self.created_on, &self.population,
+            &self.name,
+            &self.website,
+            &self.host,
+            &self.domain,
+            &self.name_key,
+            &self.owner,
+            &self.stage,
+            &self.amount,
+            &self.created_on,
+            &self.population,
         ] {
             add(text);
         }
@@ -169,7 +180,8 @@ pub(super) async fn ask_if_needed(
     let Some(confirm) = needed else { return Ok(false) };
     let report = ImportReport { confirm: Some(confirm), ..import.report.clone() };
     set_report(connection, &import.id, &report).await?;
-    step(connection, &import.id, &[ImportState::Applying], ImportState::WaitingForConfirmation).await
+    step(connection, &import.id, &[ImportState::Applying], ImportState::WaitingForConfirmation)
+        .await
 }
 
 /// What the import does to the accounts as they stand in this transaction.
@@ -194,7 +206,8 @@ pub(super) async fn figures(
     .fetch_one(connection)
     .await?;
     let row = Row::new("import_row", &row);
-    let (present, known, changed) = (row.count("present")?, row.count("known")?, row.count("changed")?);
+    let (present, known, changed) =
+        (row.count("present")?, row.count("known")?, row.count("changed")?);
     Ok(Figures {
         added: row.count("staged")?.saturating_sub(known),
         changed,
@@ -210,14 +223,16 @@ pub(super) async fn set_figures(
     figures: &Figures,
 ) -> Result<(), StoreError> {
     let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
-    sqlx::query("UPDATE import SET added = $1, changed = $2, removed = $3, unchanged = $4 WHERE id = $5")
-        .bind(number(figures.added))
-        .bind(number(figures.changed))
-        .bind(number(figures.removed))
-        .bind(number(figures.unchanged))
-        .bind(id.to_string())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "UPDATE import SET added = $1, changed = $2, removed = $3, unchanged = $4 WHERE id = $5",
+    )
+    .bind(number(figures.added))
+    .bind(number(figures.changed))
+    .bind(number(figures.removed))
+    .bind(number(figures.unchanged))
+    .bind(id.to_string())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -254,7 +269,7 @@ async fn insert(
     for row in rows {
         query = query
             .bind(row.external_id.clone())
-            // Used if the account is new; a known one keeps its id.
+            // Used if the account was never there; see `account_key`.
             .bind(AccountId::make(store.ids()).to_string())
             .bind(row.name.clone())
             .bind(row.website.clone())

@@ -34,7 +34,9 @@ fn row(id: &str, name: &str, domain: &str) -> ImportRow {
 
 /// `n` accounts with domains of their own.
 fn rows(n: u32) -> Vec<ImportRow> {
-    (0..n).map(|i| row(&format!("{i}"), &format!("Company {i}"), &format!("c{i}.example"))).collect()
+    (0..n)
+        .map(|i| row(&format!("{i}"), &format!("Company {i}"), &format!("c{i}.example")))
+        .collect()
 }
 
 impl World {
@@ -315,7 +317,11 @@ async fn accounts_are_found_by_prefix_and_pattern_characters_mean_themselves() {
 #[test]
 fn a_revision_tells_every_difference_and_no_two_rows_apart_by_their_seams() {
     let base = row("1", "Acme", "acme.example");
-    let seams = ImportRow { name: "Acmeh".into(), website: "ttps://www.acme.example".into(), ..base.clone() };
+    let seams = ImportRow {
+        name: "Acmeh".into(),
+        website: "ttps://www.acme.example".into(),
+        ..base.clone()
+    };
     let moved = ImportRow { population: "customers".into(), ..base.clone() };
     let extra = ImportRow { extra: vec![("tier".into(), "2".into())], ..base.clone() };
     let renumbered = ImportRow { external_id: "2".into(), ..base.clone() };

@@ -3,6 +3,8 @@
 //!
 //! To add a change: a variant of [`InstallChange`] with its name in the audit,
 //! the states in which it may happen, and an arm in `apply`.
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -17,6 +19,7 @@ use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
     authority,
+    delivery::{self, Waiting},
     event::{NewEvent, append},
     plugin::Change,
     row::{self, Row},
@@ -130,10 +133,8 @@ impl Store {
                 if !manifest(connection, &install.release).await?.wants(kind) {
                     return Ok(None);
                 }
-                let payload = event::OverlapsChanged {
-                    reason: "backfill".to_owned(),
-                    cursor: Some(cursor),
-                };
+                let payload =
+                    event::OverlapsChanged { reason: "backfill".to_owned(), cursor: Some(cursor) };
                 let entry = NewAudit {
                     organization: install.organization.clone(),
                     actor: actor.to_string(),
@@ -244,11 +245,10 @@ async fn start_partnerships(
     install: &Install,
     grant: &Grant,
 ) -> Result<(), StoreError> {
-    let rows =
-        sqlx::query("SELECT partnership_id FROM install_partnership WHERE install_id = $1")
-            .bind(install.id.to_string())
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows = sqlx::query("SELECT partnership_id FROM install_partnership WHERE install_id = $1")
+        .bind(install.id.to_string())
+        .fetch_all(&mut *connection)
+        .await?;
     for row in &rows {
         let id: PartnershipId = Row::new("install_partnership", row).parsed("partnership_id")?;
         if !grant.partnerships.contains(&id) {
@@ -324,6 +324,7 @@ async fn finish(
         detail: change.detail(before),
     };
     audit::append(store, connection, &entry).await?;
+    delivery::unpark(connection, store.now(), Waiting::Install(&before.id)).await?;
     let Some((kind, release, payload)) = told(connection, before, change).await? else {
         return Ok(());
     };
@@ -350,17 +351,40 @@ async fn told<'a>(
 ) -> Result<Option<(&'static str, &'a ReleaseId, serde_json::Value)>, StoreError> {
     Ok(match change {
         InstallChange::Enable => Some((event::INSTALLED, &before.release, json!({}))),
-        InstallChange::Grant(_) => Some((event::GRANT_CHANGED, &before.release, json!({}))),
-        InstallChange::Config(_) | InstallChange::Connections(_) => {
-            Some((event::CONFIGURED, &before.release, json!({})))
+        InstallChange::Grant(after) => {
+            let payload = json!({
+                "gained": beyond(after, &before.grant), "lost": beyond(&before.grant, after),
+            });
+            Some((event::GRANT_CHANGED, &before.release, payload))
+        }
+        InstallChange::Config(after) => {
+            let payload = json!({ "changed": differing(&before.config, after) });
+            Some((event::CONFIGURED, &before.release, payload))
+        }
+        // Other credentials; no field of the configuration differs.
+        InstallChange::Connections(_) => {
+            Some((event::CONFIGURED, &before.release, json!({ "changed": [] })))
         }
         InstallChange::Upgrade(to) => {
             let version = manifest(connection, to).await?.version.to_string();
-            let payload = json!({ "from": before.version, "to": version });
+            let payload = json!({ "old_version": before.version, "new_version": version });
             Some((event::UPGRADED, to, payload))
         }
         InstallChange::Pause | InstallChange::Resume | InstallChange::Uninstall => None,
     })
+}
+
+/// Names of the capabilities that `one` has and `other` lacks.
+fn beyond(one: &Grant, other: &Grant) -> Vec<&'static str> {
+    let only = one.capabilities.iter().filter(|capability| !other.capabilities.has(*capability));
+    only.map(venn_domain::capability::Capability::name).collect()
+}
+
+/// Names of the top-level fields that differ.
+fn differing(before: &serde_json::Value, after: &serde_json::Value) -> BTreeSet<String> {
+    let members = [before, after].into_iter().filter_map(serde_json::Value::as_object).flatten();
+    let differs = |name: &&String| before.get(name.as_str()) != after.get(name.as_str());
+    members.map(|(name, _)| name).filter(differs).cloned().collect()
 }
 
 async fn manifest(

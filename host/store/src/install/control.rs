@@ -162,8 +162,9 @@ fn stopped(
         return Ok(Some(format!("the release is {release}, not approved")));
     }
     let why = match (state, what_for) {
-        (InstallState::Active, _)
-        | (InstallState::Draft | InstallState::Paused, For::Check) => return Ok(None),
+        (InstallState::Active, _) | (InstallState::Draft | InstallState::Paused, For::Check) => {
+            return Ok(None);
+        }
         (InstallState::Draft, For::Run) => "the install is not enabled yet",
         (InstallState::Paused, For::Run) => "the install is paused",
         (InstallState::Uninstalling, _) => "the install is being removed",

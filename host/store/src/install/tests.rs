@@ -229,10 +229,7 @@ async fn a_change_makes_the_check_void_and_a_check_of_what_was_is_not_kept() {
     );
     let failed = CheckRecord { at: world.test.now(), findings: Vec::new(), ok: false };
     world.test.record_check(&changed, &failed).await.unwrap();
-    assert!(matches!(
-        world.change(&draft, InstallChange::Enable).await,
-        Change::WrongState(_)
-    ));
+    assert!(matches!(world.change(&draft, InstallChange::Enable).await, Change::WrongState(_)));
 }
 
 #[tokio::test]
@@ -341,7 +338,10 @@ async fn a_control_holds_every_layer_as_it_is_now() {
 async fn our_own_rules_are_not_taken_for_the_partners() {
     let world = World::new().await;
     let install = world.active().await;
-    world.test.sql("UPDATE sharing_rule SET owner_id = (SELECT id FROM organization WHERE slug = 'acme')").await;
+    world
+        .test
+        .sql("UPDATE sharing_rule SET owner_id = (SELECT id FROM organization WHERE slug = 'acme')")
+        .await;
     let (control, _) = world.control(&install).await;
     assert_eq!(control.partnerships[0].rules, []);
 }
@@ -386,7 +386,10 @@ async fn another_grant_counts_at_once_and_starts_new_partnerships_now() {
     let install = world.active().await;
     let third = world.test.organization("initech", "customer").await;
     let second = world.partnership_with(&third, 40).await;
-    world.test.sql(&format!("UPDATE partnership SET change_no = 9 WHERE id = '{}'", world.partnership)).await;
+    world
+        .test
+        .sql(&format!("UPDATE partnership SET change_no = 9 WHERE id = '{}'", world.partnership))
+        .await;
 
     let before = world.test.authority_no();
     let mut wider = world.grant();
@@ -443,7 +446,10 @@ async fn a_configuration_is_told_but_never_audited() {
     done(world.change(&install, InstallChange::Config(config.clone())).await);
     assert_eq!(world.test.authority_no(), before, "it is no change of authority");
     assert_eq!(world.control(&install).await.1.config, config);
-    assert_eq!(world.events().await[1], ("configured".to_owned(), "{}".to_owned()));
+    assert_eq!(
+        world.events().await[1],
+        ("configured".to_owned(), r#"{"changed":["prefix"]}"#.to_owned())
+    );
     let page = world.test.audit_page(&world.customer, None, None, 20).await.unwrap();
     assert_eq!(page.items[0].action, "install.configured");
     for entry in page.items {
@@ -462,7 +468,9 @@ async fn an_upgrade_moves_to_an_approved_release_of_the_same_plugin() {
     let other = a_plugin(&world.test, "other").await;
     let foreign =
         approved(&world.test, &other, &world.reviewer, manifest("other", "1.0.0", &[])).await;
-    for (release, why) in [(foreign.id, refused), (install.release.clone(), "at this release already")] {
+    for (release, why) in
+        [(foreign.id, refused), (install.release.clone(), "at this release already")]
+    {
         assert_eq!(
             world.change(&install, InstallChange::Upgrade(release)).await,
             Change::WrongState(why)
@@ -472,7 +480,8 @@ async fn an_upgrade_moves_to_an_approved_release_of_the_same_plugin() {
     let upgraded = done(world.change(&install, InstallChange::Upgrade(newer.id)).await);
     assert_eq!(upgraded.version, "2.0.0");
     assert_eq!(world.test.authority_no(), before + 1);
-    let expected = ("upgraded".to_owned(), r#"{"from":"1.0.0","to":"2.0.0"}"#.to_owned());
+    let expected =
+        ("upgraded".to_owned(), r#"{"old_version":"1.0.0","new_version":"2.0.0"}"#.to_owned());
     assert_eq!(world.events().await[1], expected);
 }
 
@@ -504,7 +513,10 @@ async fn uninstalling_purges_state_and_waiting_deliveries_and_stops_everything()
         .await;
     let before = world.test.authority_no();
     let gone = done(world.change(&install, InstallChange::Uninstall).await);
-    assert_eq!((gone.state, gone.uninstalled_at), (InstallState::Uninstalled, Some(world.test.now())));
+    assert_eq!(
+        (gone.state, gone.uninstalled_at),
+        (InstallState::Uninstalled, Some(world.test.now()))
+    );
     assert_eq!(world.test.authority_no(), before + 1);
     assert_eq!(world.stopped(&install).await.as_deref(), Some("the install was removed"));
     let (for_check, _) = world.test.control_for_check(&install.id).await.unwrap().unwrap();

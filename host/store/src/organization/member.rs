@@ -115,14 +115,16 @@ pub(super) async fn insert(
     role: Role,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO member (organization_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(organization.to_string())
-        .bind(user.to_string())
-        .bind(role.name())
-        .bind(now.0)
-        .execute(connection)
-        .await
-        .map_err(StoreError::taken("This member's place"))?;
+    sqlx::query(
+        "INSERT INTO member (organization_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .bind(role.name())
+    .bind(now.0)
+    .execute(connection)
+    .await
+    .map_err(StoreError::taken("This member's place"))?;
     Ok(())
 }
 
@@ -169,5 +171,9 @@ async fn remove(
 }
 
 fn member(row: &Row<'_>) -> Result<Member, StoreError> {
-    Ok(Member { user: person(row)?, role: row.named("role", Role::parse)?, created_at: row.time("created_at")? })
+    Ok(Member {
+        user: person(row)?,
+        role: row.named("role", Role::parse)?,
+        created_at: row.time("created_at")?,
+    })
 }

@@ -79,10 +79,12 @@ async fn the_platform_is_made_once() {
 #[tokio::test]
 async fn the_last_admin_stays_also_when_two_remove_each_other_at_once() {
     let store = TestStore::open().await;
-    let (org, ann) = store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
+    let (org, ann) =
+        store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
     let removal = store.remove_member(&org.id, &ann.id, &ann.id).await.unwrap();
     assert_eq!(removal, Removal::LastAdmin);
-    let bob = store.add_member(&org.id, person("bob@acme.example"), Role::Admin, &ann.id).await.unwrap();
+    let bob =
+        store.add_member(&org.id, person("bob@acme.example"), Role::Admin, &ann.id).await.unwrap();
     let (one, two) = tokio::join!(
         store.remove_member(&org.id, &ann.id, &bob.user.id),
         store.remove_member(&org.id, &bob.user.id, &ann.id),
@@ -96,13 +98,21 @@ async fn the_last_admin_stays_also_when_two_remove_each_other_at_once() {
 #[tokio::test]
 async fn a_removed_members_token_opens_nothing_also_after_the_member_came_back() {
     let store = TestStore::open().await;
-    let (org, ann) = store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
-    let bob = store.add_member(&org.id, person("bob@acme.example"), Role::User, &ann.id).await.unwrap();
+    let (org, ann) =
+        store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
+    let bob =
+        store.add_member(&org.id, person("bob@acme.example"), Role::User, &ann.id).await.unwrap();
     let wanted = new(&store, "unused", "unused").token;
     let token = store.create_token(&org.id, &bob.user.id, wanted, &ann.id).await.unwrap().unwrap();
-    assert_eq!(store.remove_member(&org.id, &bob.user.id, &ann.id).await.unwrap(), Removal::Removed);
+    assert_eq!(
+        store.remove_member(&org.id, &bob.user.id, &ann.id).await.unwrap(),
+        Removal::Removed
+    );
     assert!(store.token_for_login(&token.id).await.unwrap().is_none());
-    let back = store.add_member(&org.id, person("BOB@acme.example"), Role::Support, &ann.id).await.unwrap();
+    let back = store
+        .add_member(&org.id, person("BOB@acme.example"), Role::Support, &ann.id)
+        .await
+        .unwrap();
     assert_eq!(back.user.id, bob.user.id);
     let login = store.token_for_login(&token.id).await.unwrap().unwrap();
     assert!(login.revoked);
@@ -113,12 +123,16 @@ async fn a_removed_members_token_opens_nothing_also_after_the_member_came_back()
 #[tokio::test]
 async fn a_member_is_added_once_and_keeps_the_name_that_the_person_has() {
     let store = TestStore::open().await;
-    let (org, ann) = store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
+    let (org, ann) =
+        store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
     let again = store.add_member(&org.id, person("ann@acme.example"), Role::User, &ann.id).await;
     assert_eq!(again.unwrap_err().to_string(), "already there: This member's place");
     let members = store.members(&org.id, None, 10).await.unwrap().items;
     assert_eq!(members.len(), 1);
-    assert_eq!((members[0].role, members[0].user.name.as_str()), (Role::Admin, "Name of ann@acme.example"));
+    assert_eq!(
+        (members[0].role, members[0].user.name.as_str()),
+        (Role::Admin, "Name of ann@acme.example")
+    );
 }
 
 #[tokio::test]

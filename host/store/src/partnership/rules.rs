@@ -17,7 +17,9 @@ use super::{Partnership, PartnershipState, find};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
-    authority, pairing,
+    authority,
+    delivery::{self, Waiting},
+    pairing,
     row::{self, Row},
 };
 
@@ -91,6 +93,7 @@ impl Store {
                 let deliveries = announce(&store, connection, &us, &found, &wider).await?;
                 audit_rules(&store, connection, &actor, &us, &found, &rules).await?;
                 authority::raise(&store, connection).await?;
+                delivery::unpark(connection, store.now(), Waiting::Partnership(&id)).await?;
                 let rules = both(connection, &us, &found).await?;
                 Ok(RulesSet::Done { rules, deliveries })
             })

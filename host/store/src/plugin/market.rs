@@ -77,9 +77,8 @@ impl Store {
 
     async fn listed(&self, after: &str, limit: u32) -> Result<Vec<Plugin>, StoreError> {
         let mut connection = self.read().await?;
-        let sql = format!(
-            "{PLUGINS} WHERE p.state = 'listed' AND p.name > $1 ORDER BY p.name LIMIT $2"
-        );
+        let sql =
+            format!("{PLUGINS} WHERE p.state = 'listed' AND p.name > $1 ORDER BY p.name LIMIT $2");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(after.to_owned())
             .bind(i64::from(limit))
@@ -97,7 +96,8 @@ impl Store {
             .await?;
         let releases = rows.iter().map(release).collect::<Result<Vec<_>, _>>()?;
         // Versions do not sort as text: 0.10.0 is newer than 0.9.0.
-        let newest = releases.into_iter().max_by(|a, b| a.manifest.version.cmp(&b.manifest.version));
+        let newest =
+            releases.into_iter().max_by(|a, b| a.manifest.version.cmp(&b.manifest.version));
         let Some(release) = newest else { return Ok(None) };
         let row = sqlx::query(
             "SELECT o.name,

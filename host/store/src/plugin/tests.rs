@@ -93,8 +93,10 @@ async fn a_name_belongs_to_one_plugin_for_ever() {
     let (plugin, _) = a_plugin(&test, "crm-tasks").await;
     let other = test.organization("other", "publisher").await;
     let developer = test.member(&other, "developer").await;
-    let error =
-        test.create_plugin(&other, OwnerKind::Publisher, "crm-tasks", &developer).await.unwrap_err();
+    let error = test
+        .create_plugin(&other, OwnerKind::Publisher, "crm-tasks", &developer)
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "already there: The plugin's name");
     assert_eq!(test.plugin("crm-tasks").await.unwrap().unwrap(), plugin);
     assert_eq!(test.plugin(plugin.id.as_str()).await.unwrap().unwrap(), plugin);

@@ -92,7 +92,8 @@ impl Store {
             .bind(i64::from(limit) + 1)
             .fetch_all(&mut *connection)
             .await?;
-        let items = rows.iter().map(|row| run(&Row::new("run", row))).collect::<Result<Vec<_>, _>>()?;
+        let items =
+            rows.iter().map(|row| run(&Row::new("run", row))).collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(items, limit, |run| run.id.to_string()))
     }
 

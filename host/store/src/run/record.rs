@@ -115,7 +115,9 @@ impl Store {
     pub async fn record_run(&self, record: RunRecord) -> Result<Recorded, StoreError> {
         let store = self.clone();
         let written = self
-            .write(move |connection| Box::pin(async move { write(&store, connection, record).await }))
+            .write(move |connection| {
+                Box::pin(async move { write(&store, connection, record).await })
+            })
             .await?;
         crash::point("record.committed");
         Ok(written)
@@ -237,14 +239,16 @@ async fn insert_log_and_tape(
 ) -> Result<(), StoreError> {
     let Some(outcome) = &record.outcome else { return Ok(()) };
     for (line_no, line) in (0_i64..).zip(&outcome.log) {
-        sqlx::query("INSERT INTO run_log (run_id, line_no, at, level, message) VALUES ($1, $2, $3, $4, $5)")
-            .bind(record.id.to_string())
-            .bind(line_no)
-            .bind(line.at.0)
-            .bind(line.level.clone())
-            .bind(line.message.clone())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO run_log (run_id, line_no, at, level, message) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(record.id.to_string())
+        .bind(line_no)
+        .bind(line.at.0)
+        .bind(line.level.clone())
+        .bind(line.message.clone())
+        .execute(&mut *connection)
+        .await?;
     }
     sqlx::query("INSERT INTO tape (run_id, bytes) VALUES ($1, $2)")
         .bind(record.id.to_string())

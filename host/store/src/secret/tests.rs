@@ -1,9 +1,5 @@
 //! What a thief of the data folder, or somebody who writes rows, gets.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use super::*;
 use crate::testing::TestStore;
 
@@ -18,11 +14,7 @@ pub(crate) fn keys(current: &str, all: &[(&str, u8)]) -> Arc<Keys> {
 }
 
 fn place(organization: &OrganizationId, credential: &str, version: u64) -> SecretPlace {
-    SecretPlace {
-        organization: organization.clone(),
-        credential: credential.to_owned(),
-        version,
-    }
+    SecretPlace { organization: organization.clone(), credential: credential.to_owned(), version }
 }
 
 async fn put(test: &TestStore, keys: &Arc<Keys>, place: &SecretPlace, secret: &[u8]) {
@@ -58,8 +50,10 @@ async fn a_secret_reads_back_and_is_in_no_file_in_the_clear() {
 #[tokio::test]
 async fn a_row_moved_to_another_organization_credential_or_version_does_not_open() {
     let test = TestStore::open().await;
-    let (ours, theirs) =
-        (test.organization("acme", "customer").await, test.organization("globex", "customer").await);
+    let (ours, theirs) = (
+        test.organization("acme", "customer").await,
+        test.organization("globex", "customer").await,
+    );
     let keys = keys("k1", &[("k1", 7)]);
     let victim = place(&ours, "con_a", 1);
     let moves = [
@@ -123,7 +117,8 @@ async fn rotation_keeps_secrets_readable_and_the_old_key_is_not_needed_any_more(
     let old = keys("k1", &[("k1", 7)]);
     put(&test, &old, &one, SECRET).await;
     put(&test, &old, &other, b"another").await;
-    let before = test.text("SELECT hex(ciphertext) FROM secret WHERE credential_id = 'con_a'").await;
+    let before =
+        test.text("SELECT hex(ciphertext) FROM secret WHERE credential_id = 'con_a'").await;
 
     let both = keys("k2", &[("k1", 7), ("k2", 9)]);
     assert_eq!(test.rotate_keys(both.clone()).await.unwrap(), 2);

@@ -44,7 +44,8 @@ async fn a_token_is_made_for_members_only_and_revoked_by_its_own_organization_on
     let other = store.organization("other", "customer").await;
     let (ann, eve) = (store.member(&acme, "admin").await, store.member(&other, "admin").await);
     assert!(store.create_token(&acme, &eve, new(&store, "x"), &ann).await.unwrap().is_none());
-    let token = store.create_token(&acme, &ann, new(&store, "laptop"), &ann).await.unwrap().unwrap();
+    let token =
+        store.create_token(&acme, &ann, new(&store, "laptop"), &ann).await.unwrap().unwrap();
     assert!(!store.revoke_token(&other, &token.id, &eve).await.unwrap());
     assert!(store.token(&other, &token.id).await.unwrap().is_none());
     assert!(!store.token_for_login(&token.id).await.unwrap().unwrap().revoked);

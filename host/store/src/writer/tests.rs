@@ -15,11 +15,13 @@ async fn make(store: &TestStore, id: &'static str, fail: bool) -> Result<(), Sto
     store
         .write(move |connection| {
             Box::pin(async move {
-                sqlx::query("INSERT INTO person (id, email, name, created_at) VALUES ($1, $1, 'n', 0)")
-                    .bind(id)
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(StoreError::taken("This person"))?;
+                sqlx::query(
+                    "INSERT INTO person (id, email, name, created_at) VALUES ($1, $1, 'n', 0)",
+                )
+                .bind(id)
+                .execute(&mut *connection)
+                .await
+                .map_err(StoreError::taken("This person"))?;
                 if fail { Err(StoreError::Secret("a reason of its own")) } else { Ok(()) }
             })
         })

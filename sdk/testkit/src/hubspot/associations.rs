@@ -118,11 +118,7 @@ struct End {
 }
 
 /// `POST /crm/v4/associations/{from}/{to}/batch/associate/default`; all pairs or none.
-pub(super) fn batch_default(
-    state: &mut State,
-    ask: &Ask<'_>,
-    to: Kind,
-) -> Result<Answer, Problem> {
+pub(super) fn batch_default(state: &mut State, ask: &Ask<'_>, to: Kind) -> Result<Answer, Problem> {
     let pairs: Pairs = ask.body()?;
     if pairs.inputs.is_empty() || pairs.inputs.len() > PAIRS_MAX {
         let count = pairs.inputs.len();

@@ -58,7 +58,8 @@ pub async fn put_file(
 /// Writes the body to an unfinished file, which goes away if it is not placed.
 async fn receive(folder: &FilePath, body: Body) -> Result<(NamedTempFile, u64), ApiError> {
     let folder = folder.to_owned();
-    let make = move || tempfile::Builder::new().prefix(UNFINISHED_PREFIX.as_str()).tempfile_in(folder);
+    let make =
+        move || tempfile::Builder::new().prefix(UNFINISHED_PREFIX.as_str()).tempfile_in(folder);
     let mut file = in_background(make).await?;
     let mut stream = body.into_data_stream();
     let mut file_bytes: u64 = 0;

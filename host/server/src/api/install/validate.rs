@@ -44,7 +44,8 @@ impl Draft<'_> {
     ) -> Result<(), ApiError> {
         let name = self.name.map(check_name).unwrap_or_default();
         let grant = self.grant.map(|grant| check_grant(grant, ceiling, facts)).unwrap_or_default();
-        let config = self.config.map(|config| config_problems(manifest, config)).unwrap_or_default();
+        let config =
+            self.config.map(|config| config_problems(manifest, config)).unwrap_or_default();
         let connections = self.connections.map(|chosen| check_connections(manifest, chosen, facts));
         let connections = connections.unwrap_or_default();
         let (code, detail) = if !grant.is_empty() {
@@ -150,7 +151,8 @@ fn check_name(name: &str) -> Vec<Problem> {
     if good {
         return Vec::new();
     }
-    let reason = format!("it is empty, longer than {NAME_CHARS_MAX} characters, or has control characters");
+    let reason =
+        format!("it is empty, longer than {NAME_CHARS_MAX} characters, or has control characters");
     vec![problem("name".to_owned(), &reason, "Choose another name")]
 }
 

@@ -49,7 +49,9 @@ pub(super) fn read(path: &Path, options: &ImportOptions, batches: &Sender<Batch>
         Ok(columns) => columns,
         Err(error) => {
             let reason = format!("the column map cannot be read: {error}");
-            return End::Refused { report: refused("bad-column-map", reason, "Correct the column map.") };
+            return End::Refused {
+                report: refused("bad-column-map", reason, "Correct the column map."),
+            };
         }
     };
     let list = match ListReader::open(file, columns.as_ref(), list_limits()) {
@@ -140,7 +142,8 @@ fn told(problem: &ListProblem) -> ImportProblem {
     let column = problem.column.as_ref();
     ImportProblem {
         line: Some(problem.line),
-        column: column.map(|column| column.name.clone().unwrap_or_else(|| column.number.to_string())),
+        column: column
+            .map(|column| column.name.clone().unwrap_or_else(|| column.number.to_string())),
         code: problem.code.to_string(),
         reason: problem.reason.clone(),
         next_step: problem.next_step.clone(),

@@ -1,9 +1,5 @@
 //! Every problem of a draft is listed, with its place.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use axum::{body::to_bytes, response::IntoResponse as _};
 use serde_json::json;
 use venn_domain::{
@@ -77,7 +73,8 @@ async fn refusal(draft: Draft<'_>, ceiling: Option<&Approval>) -> (String, Vec<S
     let error = draft.validate(&manifest(), ceiling, &facts()).unwrap_err();
     let body = to_bytes(error.into_response().into_body(), 1 << 20).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let line = |p: &Value| format!("{}: {}", p["place"].as_str().unwrap(), p["reason"].as_str().unwrap());
+    let line =
+        |p: &Value| format!("{}: {}", p["place"].as_str().unwrap(), p["reason"].as_str().unwrap());
     let problems = body["problems"].as_array().unwrap().iter().map(line).collect();
     (body["code"].as_str().unwrap().to_owned(), problems)
 }
@@ -109,7 +106,8 @@ async fn everything_that_is_wrong_is_listed_at_once() {
         connections: Some(&connections),
     };
     let mut ceiling = Approval::of(&manifest());
-    ceiling.capabilities = [venn_domain::capability::Capability::OverlapsRead].into_iter().collect();
+    ceiling.capabilities =
+        [venn_domain::capability::Capability::OverlapsRead].into_iter().collect();
     let (code, problems) = refusal(draft, Some(&ceiling)).await;
     assert_eq!(code, "bad-grant");
     assert_eq!(

@@ -31,7 +31,8 @@ fn options(columns: serde_json::Value) -> ImportOptions {
 fn rows_come_normalised_in_batches_with_their_progress() {
     let mut text = "Id,Firm,Site,Phase\n".to_owned();
     for number in 0..2_500 {
-        writeln!(text, "{number},Firm {number} GmbH,https://www.f{number}.example.com/x,Customer").unwrap();
+        writeln!(text, "{number},Firm {number} GmbH,https://www.f{number}.example.com/x,Customer")
+            .unwrap();
     }
     let columns = serde_json::json!({
         "external_id": "id", "name": "Firm", "website": "Site", "stage": "Phase"
@@ -84,6 +85,7 @@ fn a_lost_file_is_a_reason_and_a_batch_that_nobody_takes_ends_the_reading() {
     assert_eq!(report.error.unwrap().code, "file-lost");
     drop(inbox);
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "Record ID,Company name,Company Domain Name\n1,Acme,acme.com\n").unwrap();
+    std::fs::write(file.path(), "Record ID,Company name,Company Domain Name\n1,Acme,acme.com\n")
+        .unwrap();
     assert!(matches!(read(file.path(), &ImportOptions::default(), &sender), End::Cancelled));
 }
