@@ -7,8 +7,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::similar_names,
+    clippy::needless_pass_by_value,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking, and reads best with short calls"
 )]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 

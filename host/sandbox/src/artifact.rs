@@ -4,6 +4,7 @@
 //! sealed under the host's key together with the component's digest, the
 //! engine's compatibility hash and the processor, and the very bytes that were
 //! checked are loaded, never a file.
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Engine, component::Component};
@@ -33,7 +34,7 @@ impl Sealer {
         let mut hash = Sha256::new();
         hash.update(self.compatibility);
         hash.update(cpu());
-        hex(&hash.finalize())
+        HEXLOWER.encode(&hash.finalize())
     }
 
     pub(crate) fn seal(&self, digest: &str, artifact: &[u8]) -> Vec<u8> {
@@ -99,13 +100,7 @@ fn cpu() -> &'static str {
 
 /// SHA-256 of a component, hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let nibble = |n: u8| DIGITS.get(usize::from(n)).map_or('0', |digit| char::from(*digit));
-    bytes.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ const SECRET_BYTES: usize = 32;
 pub fn make_token(id: &TokenId) -> std::io::Result<(String, Vec<u8>)> {
     let mut secret = [0_u8; SECRET_BYTES];
     getrandom::fill(&mut secret).map_err(|error| std::io::Error::other(error.to_string()))?;
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = data_encoding::HEXLOWER.encode(&secret);
     let hash = Sha256::digest(secret.as_bytes()).to_vec();
     Ok((format!("venn_{}_{secret}", id.as_str().trim_start_matches("tok_")), hash))
 }

@@ -10,6 +10,7 @@
 //! from it must not change: artifacts would be compiled again, and a repeated
 //! call would get another idempotency key. One HMAC label per purpose, so that
 //! no two purposes share a key; to add one: a label and a field of [`Keys`].
+use data_encoding::HEXLOWER;
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
@@ -170,7 +171,7 @@ fn load_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
             let key = Zeroizing::new(derive(&root, "venn key-encryption v1"));
             // The id names the key without telling it: another variable is
             // another id, and the error says that the key is not there.
-            let id = hex(derive(&key, "venn key id v1").get(..8).unwrap_or_default());
+            let id = HEXLOWER.encode(derive(&key, "venn key id v1").get(..8).unwrap_or_default());
             (secret::Keys::new(id.clone(), [(id, key)].into())?, root)
         }
     };
@@ -185,8 +186,11 @@ fn load_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
 
 impl KeyFile {
     fn make() -> Result<Self, KeysError> {
-        let mut file =
-            Self { current: String::new(), keys: BTreeMap::new(), root: hex(&*random()?) };
+        let mut file = Self {
+            current: String::new(),
+            keys: BTreeMap::new(),
+            root: HEXLOWER.encode(&*random()?),
+        };
         file.add_key()?;
         Ok(file)
     }
@@ -194,8 +198,8 @@ impl KeyFile {
     /// Adds a key and makes it the current one.
     fn add_key(&mut self) -> Result<(), KeysError> {
         let name = random()?;
-        let id = format!("key_{}", hex(name.get(..8).unwrap_or_default()));
-        self.keys.insert(id.clone(), hex(&*random()?));
+        let id = format!("key_{}", HEXLOWER.encode(name.get(..8).unwrap_or_default()));
+        self.keys.insert(id.clone(), HEXLOWER.encode(&*random()?));
         self.current = id;
         Ok(())
     }
@@ -291,10 +295,6 @@ fn random() -> Result<Zeroizing<[u8; 32]>, KeysError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *bytes).map_err(KeysError::Random)?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -11,7 +11,6 @@
 //! behind these few methods once several processes share an S3-compatible
 //! store. Nothing else in the workspace knows where the bytes lie.
 use std::{
-    fmt::Write as _,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -27,11 +26,7 @@ const ARTIFACTS: &str = "artifacts";
 
 /// The SHA-256 of bytes as lower-case hex: the name of a blob.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 impl Store {

@@ -1,11 +1,12 @@
 //! Keys of outbound calls: the same call of the same delivery has the same
 //! key, whichever attempt makes it, and no other call has it.
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
 use sha2::{Digest as _, Sha256};
 use venn_domain::egress::Target;
 
-use crate::{artifact::hex, job::Idempotency};
+use crate::job::Idempotency;
 
 /// By the guest's own name for what it does.
 pub(super) fn of_operation(idempotency: &Idempotency, install: &str, operation: &str) -> String {
@@ -44,7 +45,7 @@ fn key(idempotency: &Idempotency, install: &str, kind: &[u8], parts: &[&[u8]]) -
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);
     }
-    hex(&mac.finalize().into_bytes())
+    HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
 #[cfg(test)]

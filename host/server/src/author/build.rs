@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use sha2::{Digest as _, Sha256};
 use venn_domain::manifest::{Manifest, Problem};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
@@ -66,7 +65,7 @@ pub fn build(dir: &Path, options: &Options, tell: Tell<'_>) -> Result<Built> {
     let component = component_of(&made.path)?;
     write(&component_path, &component)?;
     write(&manifest_path, &manifest.to_json())?;
-    let (digest, bytes) = (digest(&component), component.len() as u64);
+    let (digest, bytes) = (venn_sandbox::digest(&component), component.len() as u64);
     Ok(Built { component_path, manifest_path, manifest, digest, bytes })
 }
 
@@ -79,7 +78,7 @@ pub fn built(dir: &Path) -> Result<Option<Built>> {
     let component = fs::read(&component_path)?;
     let manifest = Manifest::parse_json(&fs::read(&manifest_path)?);
     let manifest = manifest.map_err(|problems| told(&manifest_path, &problems))?;
-    let (digest, bytes) = (digest(&component), component.len() as u64);
+    let (digest, bytes) = (venn_sandbox::digest(&component), component.len() as u64);
     Ok(Some(Built { component_path, manifest_path, manifest, digest, bytes }))
 }
 
@@ -162,14 +161,6 @@ fn is_plugin(component: &[u8]) -> Result<bool> {
     let exports = resolve.worlds.get(world).into_iter().flat_map(|world| world.exports.keys());
     let mut names = exports.map(|key| resolve.name_world_key(key));
     Ok(names.any(|name| name.split('@').next() == Some(ENTRY)))
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Writes beside, then renames: who looks meanwhile sees the old or the new.

@@ -69,7 +69,7 @@ async fn turn(app: &App) -> anyhow::Result<bool> {
         match worked {
             Ok(()) => moved = true,
             Err(error) => {
-                tracing::error!(import = %import.id, error = ?error, "import.work failed")
+                tracing::error!(import = %import.id, error = ?error, "import.work failed");
             }
         }
     }

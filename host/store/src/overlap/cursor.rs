@@ -11,6 +11,7 @@ use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead as _, KeyInit as _, Payload},
 };
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use venn_domain::id::InstallId;
 
@@ -87,12 +88,15 @@ impl Seal<'_> {
         let associated = self.associated();
         let payload = Payload { msg: position.as_bytes(), aad: associated.as_bytes() };
         bytes.extend(cipher.encrypt(&nonce, payload).map_err(failed)?);
-        Ok(hex(&bytes))
+        Ok(HEXLOWER.encode(&bytes))
     }
 
     /// The position in a cursor that was given out for exactly this.
     pub(super) fn open(&self, cursor: &str) -> Result<String, CursorError> {
-        let bytes = unhex(cursor).ok_or(CursorError::NotOurs)?;
+        if cursor.len() > CURSOR_CHARS_MAX {
+            return Err(CursorError::NotOurs);
+        }
+        let bytes = HEXLOWER.decode(cursor.as_bytes()).map_err(|_| CursorError::NotOurs)?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES).ok_or(CursorError::NotOurs)?;
         let nonce = XNonce::try_from(nonce).map_err(|_| CursorError::NotOurs)?;
         let cipher =
@@ -102,27 +106,4 @@ impl Seal<'_> {
         let position = cipher.decrypt(&nonce, payload).map_err(|_| CursorError::NotOurs)?;
         String::from_utf8(position).map_err(|_| CursorError::NotOurs)
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() > CURSOR_CHARS_MAX || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit =
-        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(digit(high)? << 4 | digit(low)?),
-        _ => None,
-    };
-    text.as_bytes().chunks(2).map(pair).collect()
 }

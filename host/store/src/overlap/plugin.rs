@@ -17,7 +17,7 @@ use venn_domain::{
 use super::{
     columns::{Asked, Reading, select},
     counts::counts,
-    cursor::{CursorError, ReadError, Seal, hex},
+    cursor::{CursorError, ReadError, Seal},
     sql::Sql,
     view::{self, Needs, Reader, View},
 };
@@ -238,5 +238,5 @@ fn fingerprint(query: &OverlapQuery) -> String {
     let parts =
         (&query.partnership, &query.our_populations, &query.their_populations, &query.fields);
     let text = crate::row::json(&parts);
-    hex(&Sha256::digest(text.as_bytes()))
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
