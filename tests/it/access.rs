@@ -3,7 +3,7 @@
 //! - [`table`]: every route with what it needs; a new route without a row fails
 //! - [`people`]: those who are turned away, and what they learn by it
 //! - [`bodies`]: requests that are not what a call takes
-//! - [`repeats`]: `Idempotency-Key`
+//! - [`repeats`]: requests that are sent twice
 mod bodies;
 mod people;
 mod repeats;

@@ -199,9 +199,10 @@ async fn without_a_valid_token_every_route_says_the_same_and_does_nothing() {
             let caller = Actor::new(&acme.url, "acme", text);
             let path = town.fill(row.path, &town.owner(row).org);
             let answer = town.call(&caller, row, &path).await;
-            let detail = match text.is_empty() {
-                true => "There is no token with the request.",
-                false => "The token is not valid, or has expired.",
+            let detail = if text.is_empty() {
+                "There is no token with the request."
+            } else {
+                "The token is not valid, or has expired."
             };
             let context = format!("{} {} with `{text}`", row.method, row.path);
             assert_same(&answer, &unauthenticated(detail), &context);

@@ -29,7 +29,7 @@ pub struct TestClock(AtomicI64);
 
 impl TestClock {
     /// 2026-01-01T00:00:00Z.
-    const START_US: i64 = 1_767_225_600_000_000;
+    pub const START_US: i64 = 1_767_225_600_000_000;
 
     /// Moves the time.
     pub fn advance_ms(&self, ms: i64) {
@@ -75,8 +75,13 @@ const POOL: PoolSettings = PoolSettings { runs: 16 };
 impl Host {
     /// A server whose plugins reach the given simulators by these names.
     pub async fn start(simulators: &[(&str, &Simulator)]) -> Self {
+        Self::start_at(simulators, TestClock::START_US).await
+    }
+
+    /// The same at another moment: for data that a real process opens later.
+    pub async fn start_at(simulators: &[(&str, &Simulator)], start_us: i64) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(TestClock::START_US)));
+        let clock = Arc::new(TestClock(AtomicI64::new(start_us)));
         let overrides = simulators.iter().map(|(host, simulator)| NameOverride {
             host: (*host).to_owned(),
             address: simulator.addr,

@@ -8,7 +8,7 @@ pub mod world;
 use std::path::PathBuf;
 
 pub use actor::{Actor, Answer};
-pub use host::Host;
+pub use host::{Host, TestClock};
 pub use world::World;
 
 /// The component of a test guest, built by `cargo xtask guests`.

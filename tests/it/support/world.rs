@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use venn_testkit::{Authority, Echo, Options, Simulator, hubspot::HubSpot};
 
-use super::{Actor, Host};
+use super::{Actor, Host, TestClock};
 
 /// The token that the simulated HubSpot accepts.
 pub const CRM_TOKEN: &str = "pat-canary-7c41";
@@ -27,11 +27,17 @@ const HEADER: &str = "Id,Name,Website,Type,Owner.Name,Open_Opportunity_Amount\n"
 impl World {
     /// Two customers without accounts, in a partnership without rules.
     pub async fn start() -> Self {
+        Self::start_at(TestClock::START_US).await
+    }
+
+    /// The same at another moment.
+    pub async fn start_at(start_us: i64) -> Self {
         let ca = Authority::new().unwrap();
         let hubspot = Options::new(HubSpot::new(CRM_TOKEN)).authority(&ca);
         let sim = Simulator::start(hubspot).await.unwrap();
         let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
-        let host = Host::start(&[("api.hubapi.com", &sim), ("echo.example", &echo)]).await;
+        let host =
+            Host::start_at(&[("api.hubapi.com", &sim), ("echo.example", &echo)], start_us).await;
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;
         let publisher = host.organization("taskworks", false, true).await;
