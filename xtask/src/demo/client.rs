@@ -14,12 +14,12 @@ pub(crate) struct Client {
 }
 
 /// How long something in the background may take before the demo gives up.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 impl Client {
     pub(crate) fn new(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
         let http =
-            blocking::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
+            blocking::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
         Ok(Self { base: base.to_owned(), token: token.map(str::to_owned), http })
     }
 
@@ -29,22 +29,22 @@ impl Client {
     }
 
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.send(Method::GET, path, None)
+        self.send(&Method::GET, path, None)
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send(Method::POST, path, Some(body))
+        self.send(&Method::POST, path, Some(body))
     }
 
     pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send(Method::PUT, path, Some(body))
+        self.send(&Method::PUT, path, Some(body))
     }
 
     pub(crate) fn delete(&self, path: &str) -> anyhow::Result<Value> {
-        self.send(Method::DELETE, path, None)
+        self.send(&Method::DELETE, path, None)
     }
 
-    fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    fn send(&self, method: &Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method.clone(), &url);
         if let Some(token) = &self.token {

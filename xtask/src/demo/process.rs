@@ -85,7 +85,8 @@ impl Server {
         let _ = self.child.wait();
         // The same address again: a server that comes back is found where it was.
         if let Some(listen) = self.arguments.get_mut(2) {
-            *listen = self.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+            let address = self.url.trim_start_matches("http://").trim_end_matches('/');
+            address.clone_into(listen);
         }
         let (child, url) = spawn(&self.program, &self.arguments, crash_at)?;
         self.child = child;
