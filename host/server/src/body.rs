@@ -107,6 +107,22 @@ pub fn limit(limit: Option<u32>) -> Result<u32, ApiError> {
     }
 }
 
+/// Checks a filter that takes one of a few names.
+pub fn one_of(name: &str, value: Option<&str>, names: &[&str]) -> Result<(), ApiError> {
+    match value {
+        Some(value) if !names.contains(&value) => Err(ApiError::new(
+            Code::BadQuery,
+            format!(
+                "{name}={} is none of {}.",
+                value.chars().take(40).collect::<String>(),
+                names.join(", ")
+            ),
+            "Take one of them, or leave the filter out.",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a cursor: the id of the last item of the page before.
 pub fn cursor<T: FromStr>(cursor: Option<&str>) -> Result<Option<T>, ApiError>
 where

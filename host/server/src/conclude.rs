@@ -95,8 +95,16 @@ fn routes(
     case: &bundle::Case<'_>,
 ) -> Vec<NewRoute> {
     let told = plan.also_tell.iter().map(|owner| (*owner, false));
+    // One step each: who owns it is not told of it besides.
+    let mut seen = Vec::new();
     std::iter::once((plan.to, true))
         .chain(told)
+        .filter(|(owner, _)| {
+            let organization = parties.of(*owner);
+            let fresh = !seen.contains(&organization);
+            seen.push(organization);
+            fresh
+        })
         .map(|(owner, is_owner)| NewRoute {
             kind: plan.kind.name(),
             organization: parties.of(owner),

@@ -60,7 +60,7 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
     let is_json = request
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
+        .is_none_or(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"application/json"));
     let (Some(key), &Method::POST, true) = (key, request.method(), is_json) else {
         return Ok(next.run(request).await);
     };

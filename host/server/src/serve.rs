@@ -58,14 +58,35 @@ pub struct Server {
     pub app: App,
     /// The platform's first token, on the first start only.
     pub first_token: Option<String>,
+    /// Held as long as the server is: one process owns an embedded database.
+    _lock: std::fs::File,
+}
+
+/// Takes the data folder for this process, or says that another one has it.
+fn lock(data: &std::path::Path) -> anyhow::Result<std::fs::File> {
+    let path = data.join("serve.lock");
+    let file = std::fs::File::create(&path)
+        .with_context(|| format!("cannot write to the data folder {}", data.display()))?;
+    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    rustix::fs::flock(&file, exclusive).with_context(|| {
+        format!(
+            "another `venn serve` uses the data folder {}: stop it, or name another folder with --data",
+            data.display()
+        )
+    })?;
+    Ok(file)
 }
 
 impl Server {
     /// Opens everything; fails rather than starting with less.
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let data = settings.data;
+        // Whatever is written from here on is ours alone: the database holds
+        // customers' rows, and other users of the machine have no business there.
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
         std::fs::create_dir_all(&data)
             .with_context(|| format!("cannot create the data folder {}", data.display()))?;
+        let lock = lock(&data)?;
         let keys = keys::load(&data)?;
         let clock = settings.clock;
         let store = Store::open(venn_store::Settings {
@@ -99,7 +120,7 @@ impl Server {
             releases: Arc::default(),
             uploading: Arc::default(),
         };
-        Ok(Self { app, first_token })
+        Ok(Self { app, first_token, _lock: lock })
     }
 
     /// Serves on `listener` until `stop`, then drains.

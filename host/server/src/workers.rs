@@ -18,13 +18,31 @@ pub mod pairing;
 /// looks again now and then whatever its bell says.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// How often expired answers are dropped: they are kept for a day.
+const SWEEP: Duration = Duration::from_hours(1);
+
 /// Starts every worker; the tracker ends when all of them have.
 pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
     let workers = TaskTracker::new();
     workers.spawn(import::run(app.clone(), stop.clone()));
     workers.spawn(pairing::run(app.clone(), stop.clone()));
     workers.spawn(deliver::run(app.clone(), stop.clone()));
+    workers.spawn(sweep(app.clone(), stop.clone()));
     workers
+}
+
+/// Now and then drops what is kept for a time only.
+async fn sweep(app: App, stop: CancellationToken) {
+    let mut hourly = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            _ = hourly.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = app.store.forget_answers().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "worker.sweep failed");
+        }
+    }
 }
 
 /// Repeats `work` until it finds nothing to do, then waits for the bell.

@@ -11,11 +11,15 @@ CREATE TABLE organization (
     created_at bigint NOT NULL
 );
 
+-- A person as one organization knows them: naming somebody's address elsewhere
+-- gives no hold on who they are here.
 CREATE TABLE person (
     id text PRIMARY KEY NOT NULL,
-    email text NOT NULL UNIQUE,
+    organization_id text NOT NULL REFERENCES organization (id),
+    email text NOT NULL,
     name text NOT NULL,
-    created_at bigint NOT NULL
+    created_at bigint NOT NULL,
+    UNIQUE (organization_id, email)
 );
 
 CREATE TABLE member (

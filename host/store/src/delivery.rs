@@ -174,7 +174,7 @@ impl Store {
         Ok(Some((found, runs)))
     }
 
-    /// Makes a parked or dead delivery ready again; false if it is neither.
+    /// Makes a parked, dead or waiting delivery due now; false if it is none of these.
     pub async fn redeliver(
         &self,
         organization: &OrganizationId,
@@ -185,7 +185,8 @@ impl Store {
             Box::pin(async move {
                 let done = sqlx::query(
                     "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL
-                     WHERE organization_id = $1 AND id = $2 AND state IN ('parked', 'dead')",
+                     WHERE organization_id = $1 AND id = $2
+                       AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))",
                 )
                 .bind(organization)
                 .bind(id)
@@ -212,7 +213,7 @@ pub(crate) enum Waiting<'a> {
     Partnership(&'a PartnershipId),
 }
 
-/// Makes due what waited for a person to act, in the transaction in which the
+/// Makes due what waited for a person to act, or for the next attempt, in the transaction in which the
 /// person did. What waits for something else besides is parked again at once.
 pub(crate) async fn unpark(
     connection: &mut AnyConnection,
@@ -232,7 +233,7 @@ pub(crate) async fn unpark(
     };
     let sql = format!(
         "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2
-         WHERE state = 'parked' AND {which}"
+         WHERE (state = 'parked' OR (state = 'ready' AND not_before > $2)) AND {which}"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(now.0).execute(connection).await?;
     Ok(())

@@ -218,7 +218,7 @@ async fn create(
         crate::account::insert_population(connection, &made.id, key, title, made.created_at)
             .await?;
     }
-    let admin = find_or_make(store, connection, &new.admin).await?;
+    let admin = find_or_make(store, connection, &made.id, &new.admin).await?;
     member::insert(connection, &made.id, &admin.id, Role::Admin, made.created_at).await?;
     token::insert(store, connection, &made.id, &admin.id, &new.token).await?;
     let entry = NewAudit {
@@ -235,14 +235,17 @@ async fn create(
 async fn find_or_make(
     store: &Store,
     connection: &mut AnyConnection,
+    organization: &OrganizationId,
     new: &NewPerson,
 ) -> Result<Person, StoreError> {
     // The update changes nothing; it makes the row there to be returned.
     let row = sqlx::query(
-        "INSERT INTO person (id, email, name, created_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (email) DO UPDATE SET email = excluded.email RETURNING id, email, name",
+        "INSERT INTO person (id, organization_id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (organization_id, email) DO UPDATE SET email = excluded.email
+         RETURNING id, email, name",
     )
     .bind(UserId::make(store.ids()).to_string())
+    .bind(organization.to_string())
     .bind(new.email.to_lowercase())
     .bind(new.name.clone())
     .bind(store.now().0)

@@ -220,8 +220,9 @@ impl Store {
         Row::new("plugin", &row).parsed("organization_id")
     }
 
-    /// Whether the person is a member of the plugin's organization, with
-    /// whatever token they come.
+    /// Whether somebody with this person's address is a member of the plugin's
+    /// organization. Whoever publishes can say so of anyone; so it keeps from
+    /// approving, never from refusing or stopping.
     pub async fn is_plugin_insider(
         &self,
         id: &PluginId,
@@ -231,7 +232,9 @@ impl Store {
         let found: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM plugin p
              JOIN member m ON m.organization_id = p.organization_id
-             WHERE p.id = $1 AND m.user_id = $2",
+             JOIN person insider ON insider.id = m.user_id
+             JOIN person caller ON caller.email = insider.email
+             WHERE p.id = $1 AND caller.id = $2",
         )
         .bind(id.to_string())
         .bind(user.to_string())

@@ -142,8 +142,8 @@ impl TestStore {
         let id = UserId::make(self.ids());
         let now = self.now().0;
         self.sql(&format!(
-            "INSERT INTO person (id, email, name, created_at)
-             VALUES ('{id}', '{id}@example.com', 'A person', {now})"
+            "INSERT INTO person (id, organization_id, email, name, created_at)
+             VALUES ('{id}', '{organization}', '{id}@example.com', 'A person', {now})"
         ))
         .await;
         self.sql(&format!(

@@ -62,7 +62,12 @@ impl Actor {
     pub fn new(url: &str, org: &str, token: &str) -> Self {
         // The client is built without one; the second time it is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            // A refused upload ends its connection; the next call takes a fresh one.
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build()
+            .unwrap();
         Self { url: url.to_owned(), org: org.to_owned(), token: token.to_owned(), http }
     }
 

@@ -34,6 +34,10 @@ pub const CONNECTION: &str = "venn-connection";
 /// What carries a person's or program's identity, whatever the connection uses.
 const IDENTITY: [&str; 2] = ["authorization", "cookie"];
 
+/// Headers by which a guest could have a credential that a third party echoes
+/// sent back in pieces, which the host would not recognise.
+const PIECEWISE: [&str; 2] = ["range", "if-range"];
+
 /// Why a header or a message is unsound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the header is refused: {0}")]
@@ -57,7 +61,7 @@ pub fn is_reserved(name: &str) -> bool {
 /// added: its own header, and every other one that says who is calling.
 pub fn owned_by_connection(name: &str, connection_header: &str) -> bool {
     name.eq_ignore_ascii_case(connection_header)
-        || IDENTITY.iter().any(|identity| name.eq_ignore_ascii_case(identity))
+        || IDENTITY.iter().chain(&PIECEWISE).any(|other| name.eq_ignore_ascii_case(other))
 }
 
 /// Checks one header field by itself.

@@ -78,6 +78,10 @@ impl Row {
     }
 }
 
+/// The most that a guest's own word puts an attempt off: five minutes. A third
+/// party's `Retry-After`, which the host saw itself, counts in full.
+const CLAIMED_RETRY_S_MAX: u32 = 300;
+
 /// The verdict that one run's outcome allows; none if it ended well.
 pub fn provisional(outcome: &Outcome, facts: &Facts<'_>) -> Option<Verdict> {
     let claim = match &outcome.ending {
@@ -98,7 +102,7 @@ pub fn provisional(outcome: &Outcome, facts: &Facts<'_>) -> Option<Verdict> {
         }
     }
     evidence.push(format!("the release was {}", facts.version));
-    let asked = claim.and_then(|claim| claim.retry_after_s);
+    let asked = claim.and_then(|claim| claim.retry_after_s).map(|s| s.min(CLAIMED_RETRY_S_MAX));
     Some(Verdict {
         class: row.class,
         kind: row.kind,

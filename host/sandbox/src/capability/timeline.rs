@@ -64,12 +64,24 @@ const TIMELINE_RUN: usize = 5_000;
 /// Keys, kinds and account ids are names.
 const NAME_BYTES: usize = 256;
 
+/// 9999-12-31T00:00:00Z: the last day that every date format can write.
+const AT_MAX_US: i64 = 253_402_214_400_000_000;
+
 fn check_text(entry: &abi::Entry) -> Result<(), Declined> {
     for (what, text) in [("account", &entry.account), ("kind", &entry.kind), ("key", &entry.key)] {
         if text.is_empty() || text.len() > NAME_BYTES {
             let why = format!("a timeline entry's `{what}` must have 1 to {NAME_BYTES} bytes");
             return Err(Declined::invalid(why));
         }
+    }
+    let texts = [&entry.account, &entry.kind, &entry.key, &entry.text];
+    if texts.into_iter().any(|text| text.chars().any(char::is_control)) {
+        let why = "a timeline entry's texts have no control characters, not even line breaks";
+        return Err(Declined::invalid(why.to_owned()));
+    }
+    if entry.at.is_some_and(|at| !(0..=AT_MAX_US).contains(&at)) {
+        let why = "a timeline entry's `at` is in microseconds, between 1970 and the year 9999";
+        return Err(Declined::invalid(why.to_owned()));
     }
     if entry.text.len() as u64 > limits::TIMELINE_TEXT_BYTES {
         let limit = limits::TIMELINE_TEXT_BYTES;

@@ -16,7 +16,7 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, cursor, limit},
+    body::{PageView, QueryOf, cursor, limit, one_of},
     error::{ApiError, Code},
 };
 
@@ -56,6 +56,7 @@ pub async fn list(
 ) -> Result<Json<PageView<DeliveryView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let before = cursor(query.cursor.as_deref())?;
+    one_of("state", query.state.as_deref(), &["ready", "leased", "parked", "done", "dead"])?;
     let most = limit(query.limit)?;
     let page = app
         .store
@@ -92,7 +93,7 @@ pub async fn redeliver(
         return Err(ApiError::new(
             Code::WrongState,
             format!(
-                "The delivery is {}; only a parked or dead one can be delivered again.",
+                "The delivery is {}; only one that is parked, dead or waits for its next attempt can be delivered again.",
                 delivery.state
             ),
             "Wait for it to finish; `GET …/deliveries?state=dead` lists those that were given up.",

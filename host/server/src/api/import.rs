@@ -79,6 +79,13 @@ pub async fn create(
     JsonBody(body): JsonBody<ImportBody>,
 ) -> Result<(StatusCode, Json<ImportView>), ApiError> {
     let org = resolve(&app, &caller, &org, Need::user).await?;
+    if !org.kinds.customer {
+        return Err(ApiError::new(
+            Code::WrongState,
+            format!("{} is not a customer, so it has no accounts to map.", org.name),
+            "Import with a token of an organization that is a customer.",
+        ));
+    }
     let stages = body.stages.unwrap_or_default();
     let mut problems = check::Problems::default();
     problems.note("file_name", check::title(&body.file_name));

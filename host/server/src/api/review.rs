@@ -176,7 +176,9 @@ pub async fn decide(
     caller.need(Need::platform_admin())?;
     let release = app.store.release(&id.parse()?).await?.ok_or_else(ApiError::not_found)?;
     let plugin = find(&app, release.plugin.as_str()).await?;
-    allow(&app, &caller, &plugin, &release).await?;
+    if body.go {
+        allow(&app, &caller, &plugin, &release).await?;
+    }
     let reason = checked_reason(body.reason)?;
     let reviewer = reviewer(&caller);
     match app.store.decide_release(&release.id, body.go, &reason, &reviewer).await? {

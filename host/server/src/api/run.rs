@@ -21,7 +21,7 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, cursor, limit},
+    body::{PageView, QueryOf, cursor, limit, one_of},
     error::{ApiError, Code},
     releases,
 };
@@ -83,6 +83,8 @@ pub async fn list(
 ) -> Result<Json<PageView<RunView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let before = cursor(query.cursor.as_deref())?;
+    let endings = ["ok", "fault", "trap", "limit", "host-failed", "refused"];
+    one_of("ending", query.ending.as_deref(), &endings)?;
     let filter = RunFilter { install: query.install, ending: query.ending };
     let page = app.store.runs(&org.id, &filter, before.as_ref(), limit(query.limit)?).await?;
     Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))

@@ -51,7 +51,7 @@ impl Store {
         let (store, organization, actor) = (self.clone(), organization.clone(), actor.to_string());
         self.write(move |connection| {
             Box::pin(async move {
-                let user = find_or_make(&store, connection, &new).await?;
+                let user = find_or_make(&store, connection, &organization, &new).await?;
                 let created_at = store.now();
                 insert(connection, &organization, &user.id, role, created_at).await?;
                 let entry = NewAudit {

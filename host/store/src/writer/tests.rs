@@ -10,18 +10,19 @@ use tokio::sync::oneshot;
 
 use crate::{StoreError, testing::TestStore};
 
-/// A write that makes a person, and fails afterwards if told so.
+/// A write that makes a population, and fails afterwards if told so.
 async fn make(store: &TestStore, id: &'static str, fail: bool) -> Result<(), StoreError> {
     store
         .write(move |connection| {
             Box::pin(async move {
                 sqlx::query(
-                    "INSERT INTO person (id, email, name, created_at) VALUES ($1, $1, 'n', 0)",
+                    "INSERT INTO population (organization_id, key, title, created_at)
+                     SELECT MIN(id), $1, $1, 0 FROM organization",
                 )
                 .bind(id)
                 .execute(&mut *connection)
                 .await
-                .map_err(StoreError::taken("This person"))?;
+                .map_err(StoreError::taken("This population"))?;
                 if fail { Err(StoreError::Secret("a reason of its own")) } else { Ok(()) }
             })
         })
@@ -31,6 +32,7 @@ async fn make(store: &TestStore, id: &'static str, fail: bool) -> Result<(), Sto
 #[tokio::test]
 async fn a_member_that_fails_does_not_hurt_its_neighbours_in_the_group() {
     let store = TestStore::open().await;
+    store.organization("acme", "customer").await;
     let (open, opened) = oneshot::channel::<()>();
     // While this one is at work, the others gather to one group.
     let first = store.write(move |_| {
@@ -56,7 +58,7 @@ async fn a_member_that_fails_does_not_hurt_its_neighbours_in_the_group() {
     a.unwrap();
     c.unwrap();
     assert_eq!(b.unwrap_err().to_string(), "a credential is not available: a reason of its own");
-    assert_eq!(again.unwrap_err().to_string(), "already there: This person");
-    let there = "SELECT group_concat(id, ' ') FROM (SELECT id FROM person ORDER BY id)";
+    assert_eq!(again.unwrap_err().to_string(), "already there: This population");
+    let there = "SELECT group_concat(key, ' ') FROM (SELECT key FROM population WHERE created_at = 0 ORDER BY key)";
     assert_eq!(store.text(there).await, "a c");
 }
