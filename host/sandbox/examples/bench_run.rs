@@ -141,18 +141,24 @@ async fn guards(sandbox: &Sandbox, component: &[u8]) {
     );
 }
 
-/// From the store's rows to what guest and tape share, by moving.
+/// From the store's rows to what guest and tape share, by moving; the ratio is
+/// to copying the rows once, in turn.
 fn make_page() {
-    let mut per_record_ns = Vec::new();
+    let (mut moved_ns, mut copied_ns) = (Vec::new(), Vec::new());
     for _ in 0..100 {
         let page: OverlapPage = host::page(1_000);
         let began = Instant::now();
+        let copy = black_box(page.clone());
+        copied_ns.push(began.elapsed().as_secs_f64() * 1e9 / 1_000.0);
+        drop(copy);
+        let began = Instant::now();
         black_box(OverlapAnswer::from(page));
-        per_record_ns.push(began.elapsed().as_secs_f64() * 1e9 / 1_000.0);
+        moved_ns.push(began.elapsed().as_secs_f64() * 1e9 / 1_000.0);
     }
+    let (moved, copied) = (median(moved_ns), median(copied_ns));
     println!(
-        "{{\"bench\":\"make-page\",\"case\":\"1000\",\"ns_per_record\":{:.1}}}",
-        median(per_record_ns)
+        "{{\"bench\":\"make-page\",\"case\":\"1000\",\"ratio\":{:.3},\"ns_per_record\":{moved:.1}}}",
+        moved / copied
     );
 }
 
@@ -170,7 +176,9 @@ fn authority() {
     let ns = began.elapsed().as_secs_f64() * 1e9 / f64::from(CHECKS);
     let allocations = allocations::count() - before;
     println!(
-        "{{\"bench\":\"authority\",\"case\":\"allow\",\"ns\":{ns:.1},\"allocations\":{allocations}}}"
+        "{{\"bench\":\"authority\",\"case\":\"allow\",\"ratio\":{:.4},\"ns\":{ns:.1},\"allocations\":{allocations}}}",
+        // To the aim: one microsecond.
+        ns / 1_000.0
     );
 }
 
