@@ -3,8 +3,10 @@
 //! - [`table`]: every route with what it needs; a new route without a row fails
 //! - [`people`]: those who are turned away, and what they learn by it
 //! - [`bodies`]: requests that are not what a call takes
+//! - [`namesakes`]: the same address in two organizations
 //! - [`repeats`]: requests that are sent twice
 mod bodies;
+mod namesakes;
 mod people;
 mod repeats;
 mod table;
