@@ -119,7 +119,7 @@ fn component(
 
 /// Whether a file of the source is younger than the component. Looks at the
 /// manifests and at `src` alone; a dependency that changed is not noticed.
-fn changed_since(dir: &Path, component: &Path) -> bool {
+pub(crate) fn changed_since(dir: &Path, component: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let Some(built_at) = time(component) else { return false };
     let newest = newest_in(&dir.join("src"));

@@ -23,7 +23,7 @@ use super::{
     },
     session::Session,
 };
-use crate::author::build;
+use crate::author::{build, check};
 
 /// Uploads a release to the gate
 #[derive(Debug, Args)]
@@ -66,6 +66,13 @@ fn files(args: &PublishArgs) -> Result<(Vec<u8>, PathBuf), Failure> {
         )
         .at(args.dir.display().to_string())
     })?;
+    if check::changed_since(&args.dir, &built.component_path) {
+        return Err(Failure::usage(
+            "The source is newer than the component that was built.",
+            "`venn build` first, or name what is to be published: --manifest and --component.",
+        )
+        .at(built.component_path.display().to_string()));
+    }
     Ok((read_manifest(&built.manifest_path)?, built.component_path))
 }
 
