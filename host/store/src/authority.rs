@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sqlx::AnyConnection;
-use tokio::sync::Notify;
 
 use crate::{Store, StoreError};
 
@@ -15,7 +14,6 @@ use crate::{Store, StoreError};
 pub(crate) struct AuthorityNumber {
     number: AtomicU64,
     raised: AtomicBool,
-    changed: Notify,
 }
 
 impl AuthorityNumber {
@@ -50,7 +48,6 @@ impl AuthorityNumber {
             .fetch_one(connection)
             .await?;
         self.number.store(number.unsigned_abs(), Ordering::Release);
-        self.changed.notify_waiters();
         Ok(())
     }
 }
@@ -68,19 +65,5 @@ impl Store {
     /// The newest authority number that was committed: one atomic load.
     pub fn authority_no(&self) -> u64 {
         self.authority().get()
-    }
-
-    /// Returns once the number differs from `seen`.
-    pub async fn authority_changed(&self, seen: u64) {
-        loop {
-            let changed = self.authority().changed.notified();
-            tokio::pin!(changed);
-            // Registered before the look, so that no change falls in between.
-            changed.as_mut().enable();
-            if self.authority_no() != seen {
-                return;
-            }
-            changed.await;
-        }
     }
 }
