@@ -126,6 +126,7 @@ impl Server {
     /// Serves on `listener` until `stop`, then drains.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         let workers = workers::start(&self.app, &stop);
+        let store = self.app.store.clone();
         accept(router(self.app), listener, &stop).await?;
         workers.close();
         if tokio::time::timeout(DRAIN, workers.wait()).await.is_err() {
@@ -133,6 +134,7 @@ impl Server {
                 "server.drain ran out of time; unfinished runs are repeated at the next start"
             );
         }
+        store.close().await;
         Ok(())
     }
 }

@@ -107,6 +107,13 @@ impl Store {
         self.inner.writer.write(work).await
     }
 
+    /// Commits what was handed in and closes the database, so that its folder may
+    /// be copied or moved. Later calls on any handle fail.
+    pub async fn close(&self) {
+        self.inner.readers.close().await;
+        self.inner.writer.close().await;
+    }
+
     /// Whether the database answers: for readiness.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut connection = self.read().await?;

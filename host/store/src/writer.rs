@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use sqlx::{AnyConnection, Connection as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::{StoreError, authority::AuthorityNumber};
 
@@ -24,14 +24,34 @@ pub(crate) type Member =
 #[derive(Clone)]
 pub(crate) struct Writer {
     members: mpsc::Sender<Member>,
+    closing: Arc<Notify>,
+    closed: watch::Receiver<bool>,
 }
 
 impl Writer {
-    /// Starts the writer on its own connection. It ends when all handles are gone.
-    pub(crate) fn start(connection: AnyConnection, authority: Arc<AuthorityNumber>) -> Self {
+    /// Starts the writer on its own connection. It ends when all handles are
+    /// gone, or at [`Writer::close`].
+    pub(crate) fn start(mut connection: AnyConnection, authority: Arc<AuthorityNumber>) -> Self {
         let (members, inbox) = mpsc::channel(GROUP_MAX);
-        tokio::spawn(run(connection, inbox, authority));
-        Self { members }
+        let closing = Arc::new(Notify::new());
+        let (ended, closed) = watch::channel(false);
+        let until = closing.clone();
+        tokio::spawn(async move {
+            run(&mut connection, inbox, &until, &authority).await;
+            if let Err(error) = connection.close().await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "store.writer.close failed");
+            }
+            ended.send_replace(true);
+        });
+        Self { members, closing, closed }
+    }
+
+    /// Commits what was handed in, then closes the connection. Later writes get
+    /// [`StoreError::Closed`].
+    pub(crate) async fn close(&self) {
+        self.closing.notify_one();
+        let _ = self.closed.clone().wait_for(|closed| *closed).await;
     }
 
     /// Runs `work` in a savepoint of the next group; answers once it is durable.
@@ -64,16 +84,28 @@ impl Writer {
 }
 
 async fn run(
-    mut connection: AnyConnection,
+    connection: &mut AnyConnection,
     mut inbox: mpsc::Receiver<Member>,
-    authority: Arc<AuthorityNumber>,
+    closing: &Notify,
+    authority: &AuthorityNumber,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
-    while inbox.recv_many(&mut group, GROUP_MAX).await > 0 {
+    loop {
+        let gathered = tokio::select! {
+            gathered = inbox.recv_many(&mut group, GROUP_MAX) => gathered,
+            // What is in the inbox is still handed out; then it is at its end.
+            () = closing.notified() => {
+                inbox.close();
+                continue;
+            }
+        };
+        if gathered == 0 {
+            return;
+        }
         let mut answers = Vec::with_capacity(group.len());
-        let committed = match commit(&mut connection, &mut group, &mut answers).await {
+        let committed = match commit(connection, &mut group, &mut answers).await {
             Ok(()) => {
-                authority.publish(&mut connection).await;
+                authority.publish(connection).await;
                 true
             }
             Err(error) => {

@@ -62,3 +62,15 @@ async fn a_member_that_fails_does_not_hurt_its_neighbours_in_the_group() {
     let there = "SELECT group_concat(key, ' ') FROM (SELECT key FROM population WHERE created_at = 0 ORDER BY key)";
     assert_eq!(store.text(there).await, "a c");
 }
+
+#[tokio::test]
+async fn a_closed_store_has_committed_everything_and_leaves_one_file() {
+    let store = TestStore::open().await;
+    store.organization("acme", "customer").await;
+    let (first, second) = tokio::join!(make(&store, "one", false), make(&store, "two", false));
+    assert!(first.is_ok() && second.is_ok());
+    store.close().await;
+    let log = store.folder().join("venn.db-wal");
+    assert!(!log.exists(), "the write-ahead log was not folded into the database");
+    assert!(matches!(make(&store, "three", false).await, Err(StoreError::Closed)));
+}
