@@ -12,28 +12,34 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod accounts;
+mod api;
 mod ask;
 mod author;
 mod client;
 mod connections;
 mod credentials;
 mod deliveries;
+mod doctor;
 mod exit;
 mod import;
+mod imports;
 mod inbox;
 mod input;
 mod install;
 mod installs;
 mod keys;
 mod login;
+mod marketplace;
 mod orgs;
 mod output;
 mod partner;
+mod plugins;
 mod publish;
 mod review;
 mod runs;
 mod serve;
 mod session;
+mod shell;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
 
@@ -58,14 +64,20 @@ enum Command {
     Check(author::CheckArgs),
     Publish(publish::PublishArgs),
     #[command(subcommand)]
+    Plugins(plugins::PluginsCommand),
+    #[command(subcommand)]
     Review(review::ReviewCommand),
     Approve(review::ApproveArgs),
+    #[command(subcommand)]
+    Marketplace(marketplace::MarketplaceCommand),
     Install(install::InstallArgs),
     #[command(subcommand)]
     Installs(installs::InstallsCommand),
     #[command(subcommand)]
     Connections(connections::ConnectionsCommand),
     Import(import::ImportArgs),
+    #[command(subcommand)]
+    Imports(imports::ImportsCommand),
     Accounts(accounts::AccountsArgs),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
@@ -80,6 +92,10 @@ enum Command {
     Orgs(orgs::OrgsCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    Api(api::ApiArgs),
+    Doctor(doctor::DoctorArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
     /// Compiles one component: `venn serve` starts it
     #[command(hide = true)]
     CompileChild,
@@ -121,12 +137,15 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Build(args) => author::build(session, &args),
         Command::Check(args) => author::check(session, &args),
         Command::Publish(args) => publish::run(session, &args),
+        Command::Plugins(command) => plugins::run(session, &command),
         Command::Review(command) => review::run(session, &command),
         Command::Approve(args) => review::approve(session, &args),
+        Command::Marketplace(command) => marketplace::run(session, &command),
         Command::Install(args) => install::run(session, &args),
         Command::Installs(command) => installs::run(session, &command),
         Command::Connections(command) => connections::run(session, &command),
         Command::Import(args) => import::run(session, &args),
+        Command::Imports(command) => imports::run(session, &command),
         Command::Accounts(args) => accounts::run(session, &args),
         Command::Partner(command) => partner::run(session, &command),
         Command::Runs(args) => runs::run(session, &args),
@@ -137,6 +156,10 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Audit(args) => inbox::audit(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),
         Command::Keys(command) => keys::run(session, &command),
+        Command::Api(args) => api::run(session, &args),
+        Command::Doctor(args) => doctor::run(session, &args),
+        Command::Completions(args) => shell::completions(session, &args),
+        Command::Man(args) => shell::man(session, &args),
         // Taken above, before there is a session.
         Command::CompileChild => Ok(()),
     }

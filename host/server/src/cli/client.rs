@@ -61,6 +61,15 @@ pub(crate) struct Reply {
     pub(crate) value: Value,
 }
 
+/// How a server is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Health {
+    /// Whether its database answers too.
+    pub(crate) ready: bool,
+    /// Its clock, where it tells it.
+    pub(crate) date: Option<jiff::Timestamp>,
+}
+
 /// What is sent with a call; made anew for each attempt.
 pub(crate) enum Send<'a> {
     /// Nothing.
@@ -146,6 +155,19 @@ impl Client {
         }
         let value = serde_json::from_str(&text).unwrap_or(Value::Null);
         Ok(Reply { text, value })
+    }
+
+    /// Asks whether the server is ready; no token goes out.
+    pub(crate) fn health(&self) -> Result<Health, Failure> {
+        let mut url = self.server.clone();
+        url.set_path("readyz");
+        let place = format!("GET {url}");
+        let answer = self.http.get(url).send();
+        let answer = answer.map_err(|error| unreachable(&error, &self.server, &place))?;
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        let ready = answer.status().is_success();
+        Ok(Health { ready, date: date.map(|date| date.timestamp()) })
     }
 
     fn url(&self, call: &Call<'_>) -> Result<Url, Failure> {

@@ -169,7 +169,8 @@ fn decide(session: &Session, org: &str, id: &str, import: &Value) -> Result<Repl
     }
 }
 
-fn render(out: &Output, import: &Value) -> String {
+/// Figures, what is not known, problems, and what it asks.
+pub(super) fn render(out: &Output, import: &Value) -> String {
     let mut text_out = out.fields(import, DONE);
     for stage in list(import, "unknown_stages") {
         let (name, rows) = (text(stage, "stage"), text(stage, "rows"));
@@ -178,7 +179,15 @@ fn render(out: &Output, import: &Value) -> String {
             "The stage `{name}` ({rows} rows) is not known: it counts as a prospect. Map it with --stages.\n"
         );
     }
-    text_out + &problems(out, import)
+    text_out += &problems(out, import);
+    if !raw(import, "confirm.question").is_empty() {
+        let (question, id) = (text(import, "confirm.question"), text(import, "id"));
+        put!(
+            text_out,
+            "{question}\n  yes: `venn imports confirm {id}`   no: `venn imports cancel {id}`\n"
+        );
+    }
+    text_out
 }
 
 fn problems(out: &Output, import: &Value) -> String {

@@ -46,6 +46,16 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// For clap: splits `PLUGIN@VERSION`.
+pub(crate) fn release(text: &str) -> Result<(String, String), String> {
+    match text.split_once('@') {
+        Some((plugin, version)) if !plugin.is_empty() && !version.is_empty() => {
+            Ok((plugin.to_owned(), version.to_owned()))
+        }
+        _ => Err("expected PLUGIN@VERSION, for example crm-tasks@0.1.0".to_owned()),
+    }
+}
+
 /// Items of a listing under the organization, all pages.
 pub(crate) fn all_of(session: &Session, noun: &str) -> Result<Vec<Value>, Failure> {
     let segments = ["organizations", session.org()?, noun];

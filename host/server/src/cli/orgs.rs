@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use super::{
     ask,
     client::Call,
-    output::{failure::Failure, table::Column, value::text},
+    output::{
+        failure::Failure,
+        table::{Column, Field},
+        value::text,
+    },
     session::{Page, Session},
 };
 
@@ -18,8 +22,16 @@ pub(crate) enum OrgsCommand {
     Create(CreateArgs),
     /// Lists organizations: the directory where partners find each other
     List {
+        /// With ids: all of them for the platform, else only yours
+        #[arg(long)]
+        ids: bool,
         #[command(flatten)]
         page: Page,
+    },
+    /// Shows an organization: yours, or any for the platform
+    Show {
+        /// Its id or slug; else yours
+        org: Option<String>,
     },
     /// Lists members, or changes who is one
     Members(MembersArgs),
@@ -97,6 +109,23 @@ const ORGS: &[Column] = &[
     Column::text("PUBLISHER", "publisher"),
 ];
 
+const ORGS_WITH_IDS: &[Column] = &[
+    Column::whole("ORGANIZATION", "id"),
+    Column::whole("SLUG", "slug"),
+    Column::text("NAME", "name"),
+    Column::moment("SINCE", "created_at"),
+];
+
+const ORG: &[Field] = &[
+    Field::whole("Id", "id"),
+    Field::text("Slug", "slug"),
+    Field::text("Name", "name"),
+    Field::text("Customer", "customer"),
+    Field::text("Publisher", "publisher"),
+    Field::text("Platform", "platform"),
+    Field::moment("Since", "created_at"),
+];
+
 const MEMBERS: &[Column] = &[
     Column::whole("USER", "user.id"),
     Column::text("NAME", "user.name"),
@@ -116,12 +145,21 @@ const TOKENS: &[Column] = &[
 pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
     match command {
         OrgsCommand::Create(args) => create(session, args),
-        OrgsCommand::List { page } => session.listing(
-            &Call::new(Method::GET, &["directory"]),
-            page,
-            ORGS,
-            "There are no organizations.",
-        ),
+        OrgsCommand::List { ids, page } => {
+            let (noun, columns) =
+                if *ids { ("organizations", ORGS_WITH_IDS) } else { ("directory", ORGS) };
+            let segments = [noun];
+            let call = Call::new(Method::GET, &segments);
+            session.listing(&call, page, columns, "There are no organizations.")
+        }
+        OrgsCommand::Show { org } => {
+            let org = match org {
+                Some(org) => org,
+                None => session.org()?,
+            };
+            let reply = session.get(&["organizations", org])?;
+            session.show(&reply, |org| session.out.fields(org, ORG))
+        }
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
     }

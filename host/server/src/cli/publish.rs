@@ -120,7 +120,7 @@ fn ensure_plugin(session: &Session, org: &str, name: &str) -> Result<(), Failure
 }
 
 /// The release with what the gate found.
-fn render(release: &Value, paint: Paint) -> String {
+pub(super) fn render(release: &Value, paint: Paint) -> String {
     let mut out = String::new();
     for finding in list(release, "gate.findings") {
         let mark =

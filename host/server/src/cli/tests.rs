@@ -59,6 +59,20 @@ fn what_the_handbook_types_can_be_typed() {
         "venn orgs create acme --customer --admin-email a@acme.example",
         "venn orgs tokens --create ci --scope read --scope publish --days 30",
         "venn keys rotate --data .venn",
+        "venn plugins list",
+        "venn plugins show crm-tasks",
+        "venn plugins releases crm-tasks --all",
+        "venn plugins release crm-tasks@0.1.0",
+        "venn marketplace list --category crm --q tasks",
+        "venn marketplace show crm-tasks",
+        "venn imports list",
+        "venn imports confirm imp_1",
+        "venn orgs show acme",
+        "venn api organizations/{org}/runs?limit=5",
+        "venn api me -X GET",
+        "venn doctor --data .venn",
+        "venn completions zsh",
+        "venn man --to man",
         "venn compile-child",
     ] {
         Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -78,6 +92,9 @@ fn what_makes_no_sense_is_refused() {
         refused("venn connections add hubspot --host h --secret s"),
         ErrorKind::UnknownArgument
     );
+    assert_eq!(refused("venn plugins release crm-tasks"), ErrorKind::ValueValidation);
+    assert_eq!(refused("venn api me -X BREW"), ErrorKind::ValueValidation);
+    assert_eq!(refused("venn completions csh"), ErrorKind::InvalidValue);
     assert_eq!(refused("venn frobnicate"), ErrorKind::InvalidSubcommand);
 }
 

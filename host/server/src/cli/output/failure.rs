@@ -72,6 +72,16 @@ impl Failure {
         )
     }
 
+    /// What happened, in one sentence.
+    pub(crate) fn what(&self) -> &str {
+        &self.told.what
+    }
+
+    /// What to do or type next.
+    pub(crate) fn next_step(&self) -> &str {
+        &self.told.next_step
+    }
+
     /// Where it happened.
     #[must_use]
     pub(crate) fn at(mut self, place: impl Into<String>) -> Self {

@@ -1,0 +1,144 @@
+//! `venn marketplace`: what can be enabled, and what it would do.
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{
+    client::Call,
+    output::{
+        Paint,
+        failure::Failure,
+        put,
+        table::Column,
+        value::{at, is_true, list, text},
+    },
+    session::{Page, Session},
+};
+
+/// What can be enabled
+#[derive(Debug, Subcommand)]
+pub(crate) enum MarketplaceCommand {
+    /// Lists plugins
+    List {
+        /// Only this category
+        #[arg(long, value_name = "CATEGORY")]
+        category: Option<String>,
+        /// Only with this in name, title or summary
+        #[arg(long, value_name = "TEXT")]
+        q: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Shows what a plugin may do, in plain words, and where data goes
+    Show {
+        /// The plugin's name
+        plugin: String,
+    },
+}
+
+const LISTINGS: &[Column] = &[
+    Column::whole("PLUGIN", "name"),
+    Column::text("TITLE", "title"),
+    Column::text("CATEGORY", "category"),
+    Column::text("BY", "owner.name"),
+    Column::text("VERSION", "version"),
+    Column::number("INSTALLS", "installs"),
+];
+
+/// `venn marketplace`
+pub(crate) fn run(session: &Session, command: &MarketplaceCommand) -> Result<(), Failure> {
+    match command {
+        MarketplaceCommand::List { category, q, page } => {
+            let call = Call::new(Method::GET, &["marketplace", "plugins"])
+                .with("category", category.as_ref())
+                .with("q", q.as_ref());
+            session.listing(&call, page, LISTINGS, "The marketplace has no such plugin.")
+        }
+        MarketplaceCommand::Show { plugin } => {
+            let reply = session.get(&["marketplace", "plugins", plugin])?;
+            session.show(&reply, |listing| render(listing, session.out.paint))
+        }
+    }
+}
+
+/// A listing for people. What the platform did not approve is said to be denied.
+fn render(listing: &Value, paint: Paint) -> String {
+    let title = format!("{} {}", text(listing, "title"), text(listing, "version"));
+    let mut out = format!(
+        "{}, by {} ({})\n{}\n",
+        paint.bold(&title),
+        text(listing, "owner.name"),
+        text(listing, "owner.kind"),
+        text(listing, "summary")
+    );
+    let denied = |item: &Value| if is_true(item, "approved") { "" } else { " (denied)" };
+    put!(out, "\n{}\n", paint.bold("It may:"));
+    for item in list(listing, "permissions") {
+        let (words, reason) = (text(item, "words"), text(item, "reason"));
+        put!(out, "  + {words}{}\n      {reason}\n", denied(item));
+    }
+    let fields: Vec<String> =
+        list(listing, "fields").iter().map(|field| text(field, "name") + denied(field)).collect();
+    if !fields.is_empty() {
+        put!(out, "\n{}\n  {}\n", paint.bold("Fields of accounts:"), fields.join(", "));
+    }
+    put!(out, "\n{}\n", paint.bold("Data goes to:"));
+    for item in list(listing, "destinations") {
+        put!(out, "  > {}: {}{}\n", text(item, "host"), text(item, "reason"), denied(item));
+        put!(out, "      What: {}\n      Kept: {}\n", text(item, "data"), text(item, "retention"));
+    }
+    if list(listing, "destinations").is_empty() {
+        out.push_str("  nobody outside Venn\n");
+    }
+    for item in list(listing, "connections") {
+        let (name, host) = (text(item, "name"), text(item, "host"));
+        put!(
+            out,
+            "  It signs in at {host} with your connection `{name}`; it cannot read the secret.\n"
+        );
+    }
+    configuration(&mut out, listing, paint);
+    put!(out, "\nNext: `venn install {} --name NAME …`\n", text(listing, "name"));
+    out
+}
+
+fn configuration(out: &mut String, listing: &Value, paint: Paint) {
+    let Some(fields) = at(listing, "config_schema.properties").as_object() else { return };
+    put!(out, "\n{}\n", paint.bold("You set:"));
+    for (name, schema) in fields {
+        let words = ["description", "title", "type"].map(|key| text(schema, key));
+        let words = words.iter().find(|words| *words != "-").cloned().unwrap_or_default();
+        put!(out, "  {}: {words}\n", text(&name.as_str().into(), ""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_listing_says_what_it_may_and_what_is_denied() {
+        let listing = json!({
+            "name": "crm-tasks", "title": "CRM tasks", "version": "0.1.0", "summary": "Makes tasks.",
+            "owner": {"name": "Deal Co", "kind": "publisher"},
+            "permissions": [{"words": "Read overlaps", "reason": "To find them.", "approved": true}],
+            "fields": [{"name": "our-name", "approved": true}, {"name": "their-owner", "approved": false}],
+            "destinations": [{"host": "api.example.com", "reason": "Tasks.", "data": "names",
+                "retention": "30 days", "approved": true}],
+            "connections": [{"name": "crm", "host": "api.example.com"}],
+            "config_schema": {"properties": {"min": {"type": "string"}}},
+        });
+        assert_eq!(
+            render(&listing, Paint(false)),
+            "CRM tasks 0.1.0, by Deal Co (publisher)\nMakes tasks.\n\n\
+             It may:\n  + Read overlaps\n      To find them.\n\n\
+             Fields of accounts:\n  our-name, their-owner (denied)\n\n\
+             Data goes to:\n  > api.example.com: Tasks.\n      What: names\n      Kept: 30 days\n  \
+             It signs in at api.example.com with your connection `crm`; it cannot read the secret.\n\n\
+             You set:\n  min: string\n\n\
+             Next: `venn install crm-tasks --name NAME …`\n"
+        );
+    }
+}
