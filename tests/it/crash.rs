@@ -24,20 +24,28 @@ use crate::support::{
 };
 
 /// Overlaps before the change, and after it.
-const BEFORE: usize = 2;
-const AFTER: usize = 12;
+pub const BEFORE: usize = 2;
+pub const AFTER: usize = 12;
 
 /// A server process on a data folder.
-struct Process {
-    child: Child,
+pub struct Process {
+    pub child: Child,
+    /// Where it answers, and where its figures are, as it says.
+    pub said: Value,
     url: String,
 }
 
 impl Process {
-    async fn start(data: &Path, sim: &Simulator, ca: &Path, crash_at: Option<&str>) -> Self {
+    /// Starts it as `set_up` says.
+    async fn start(
+        data: &Path,
+        sim: &Simulator,
+        ca: &Path,
+        set_up: impl FnOnce(&mut Command),
+    ) -> Self {
         let mut command = Command::new(venn());
         command
-            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--log", "json", "--data"])
+            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
             .arg("--override")
             .arg(format!("api.hubapi.com={}", sim.addr))
@@ -46,16 +54,23 @@ impl Process {
             .env("VENN_LOG", "off")
             .stdout(Stdio::piped())
             .kill_on_drop(true);
-        if let Some(point) = crash_at {
-            command.env("VENN_CRASH_AT", point);
-        }
+        set_up(&mut command);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).await.unwrap();
         let said: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
-        Self { child, url: said["url"].as_str().unwrap().to_owned() }
+        let url = said["url"].as_str().unwrap().to_owned();
+        Self { child, said, url }
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub async fn stop(mut self) {
+        let pid = self.child.id().unwrap().cast_signed();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().await.unwrap().success());
     }
 
     /// Waits until it has killed itself.
@@ -67,11 +82,12 @@ impl Process {
 }
 
 /// What a data folder was prepared with.
-struct Prepared {
+pub struct Prepared {
     folder: TempDir,
-    acme: String,
-    globex: String,
-    partnership: String,
+    pub platform: String,
+    pub acme: String,
+    pub globex: String,
+    pub partnership: String,
     connection: String,
 }
 
@@ -89,8 +105,10 @@ async fn prepared() -> &'static Prepared {
             world.listed(&crm_tasks_manifest(), crm_tasks()).await;
             let connection = world.connection().await;
             let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());
+            let platform = world.host.platform.token.clone();
             let partnership = world.partnership.clone();
-            Prepared { folder: world.host.stop().await, acme, globex, partnership, connection }
+            let folder = world.host.stop().await;
+            Prepared { folder, platform, acme, globex, partnership, connection }
         })
         .await
 }
@@ -108,15 +126,15 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A copy of the prepared data with its own simulated HubSpot.
-struct Scene {
-    data: TempDir,
-    sim: Simulator,
+pub struct Scene {
+    pub data: TempDir,
+    pub sim: Simulator,
     ca: PathBuf,
-    prepared: &'static Prepared,
+    pub prepared: &'static Prepared,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let prepared = prepared().await;
         let data = tempfile::tempdir().unwrap();
         copy(prepared.folder.path(), data.path());
@@ -129,14 +147,24 @@ impl Scene {
     }
 
     async fn start(&self, crash_at: Option<&str>) -> (Process, Actor, Actor) {
-        let process = Process::start(self.data.path(), &self.sim, &self.ca, crash_at).await;
+        let crash = |command: &mut Command| {
+            if let Some(point) = crash_at {
+                command.env("VENN_CRASH_AT", point);
+            }
+        };
+        self.start_as(crash).await
+    }
+
+    /// A server as `set_up` says, and its two customers.
+    pub async fn start_as(&self, set_up: impl FnOnce(&mut Command)) -> (Process, Actor, Actor) {
+        let process = Process::start(self.data.path(), &self.sim, &self.ca, set_up).await;
         let acme = Actor::new(&process.url, "acme", &self.prepared.acme);
         let globex = Actor::new(&process.url, "globex", &self.prepared.globex);
         (process, acme, globex)
     }
 
     /// Enables the install; its unique property is made.
-    async fn enable(&self) -> String {
+    pub async fn enable(&self) -> String {
         let (mut process, acme, _) = self.start(None).await;
         let body = json!({
             "plugin": "crm-tasks", "name": "main", "config": { "min_confidence": "likely" },
@@ -157,7 +185,7 @@ impl Scene {
 }
 
 /// Waits until every delivery is done.
-async fn finished(acme: &Actor) {
+pub async fn finished(acme: &Actor) {
     let done =
         |page: &Value| page["items"].as_array().unwrap().iter().all(|one| one["state"] == "done");
     acme.until(&acme.own("deliveries?limit=200"), done).await;

@@ -27,3 +27,4 @@ mod partnerships;
 mod publish;
 mod sandbox;
 mod tidy;
+mod watched;

@@ -11,6 +11,7 @@
 //! - [`capability`]: what a guest can do, one file each (recipe at its head)
 //! - [`egress`]: the one way out · [`ports`]: the rest of the host
 //! - [`tape`], [`replay`]: what a run saw, and running it again
+//! - [`trace`]: what a trace tells of its calls
 mod artifact;
 mod bindings;
 mod capability;
@@ -27,6 +28,7 @@ mod sandbox;
 mod settings;
 mod tape;
 mod ticker;
+mod trace;
 
 pub use artifact::digest;
 pub use compile::{Gated, child_main};
@@ -35,6 +37,6 @@ pub use error::{LoadError, SandboxError};
 pub use job::{CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, RunInfo, RunLimits};
 pub use ports::{ChangeAnswer, OverlapAnswer, PortError, Ports, Secret};
 pub use replay::{ReplayVerdict, Replayed};
-pub use sandbox::{Prepared, Sandbox};
+pub use sandbox::{PoolUse, Prepared, Sandbox};
 pub use settings::{EgressSettings, NameOverride, PoolSettings, Settings};
 pub use tape::{Tape, TapeError, transcript};

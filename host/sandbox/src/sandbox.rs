@@ -51,6 +51,15 @@ struct PreparedInner {
     digest: String,
 }
 
+/// How much of the room for runs is taken just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Component instances that stand: runs, checks and replays.
+    pub instances: u64,
+    /// Room for so many.
+    pub most: u64,
+}
+
 impl Prepared {
     pub(crate) fn engine(&self) -> &Engine {
         self.0.pre.engine()
@@ -96,6 +105,12 @@ impl Sandbox {
     /// settings and processor. Another value means: compile again.
     pub fn artifact_target(&self) -> String {
         self.0.sealer.target()
+    }
+
+    /// How full the pool is; none where there is no pool, as in tests.
+    pub fn pool_use(&self) -> Option<PoolUse> {
+        let instances = self.0.engine.pooling_allocator_metrics()?.component_instances();
+        Some(PoolUse { instances, most: u64::from(self.0.settings.pool.runs) })
     }
 
     /// Loads a sealed artifact of the component with this digest.

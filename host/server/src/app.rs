@@ -10,7 +10,7 @@ use venn_domain::{id::OrganizationId, time::Clock};
 use venn_sandbox::{Prepared, Sandbox};
 use venn_store::Store;
 
-use crate::keys::Keys;
+use crate::{keys::Keys, telemetry::metrics::Metrics};
 
 /// The running application.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Keys for sealing, cursors and idempotency.
     pub keys: Arc<Keys>,
+    /// The instruments.
+    pub metrics: Arc<Metrics>,
     /// Where uploads wait until they are read.
     pub uploads: PathBuf,
     /// Wakes the workers.

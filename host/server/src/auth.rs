@@ -22,6 +22,7 @@ use venn_store::{
 use crate::{
     app::App,
     error::{ApiError, Code},
+    telemetry,
 };
 
 /// A caller with a valid token.
@@ -143,6 +144,7 @@ impl FromRequestParts<App> for Caller {
         let caller = Self { principal: found.principal, token: id };
         // Later extractors and the idempotency layer see the same caller.
         parts.extensions.insert(caller.clone());
+        telemetry::request::authenticated(&caller.token);
         Ok(caller)
     }
 }

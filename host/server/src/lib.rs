@@ -6,6 +6,7 @@
 //! - [`routes`]: the route table and nothing else.
 //! - [`workers`]: imports, pairing, deliveries.
 //! - [`ports`]: what a running guest reads, from the store.
+//! - [`telemetry`]: logs, traces, metrics.
 //! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
 //! - [`cli`]: the `venn` command.
 pub mod api;
@@ -23,4 +24,5 @@ pub mod ports;
 pub mod releases;
 pub mod routes;
 pub mod serve;
+pub mod telemetry;
 pub mod workers;

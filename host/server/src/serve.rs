@@ -18,7 +18,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 use venn_domain::{id::IdSource, time::Clock};
 use venn_sandbox::{EgressSettings, Sandbox};
 use venn_store::Store;
@@ -26,7 +26,9 @@ use venn_store::Store;
 use crate::{
     app::{App, Wake},
     error::{ApiError, Code},
-    idempotency, keys, routes, workers,
+    idempotency, keys, routes,
+    telemetry::{metrics::Metrics, request, scrape},
+    workers,
 };
 
 /// What a server is started with.
@@ -43,6 +45,8 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// Ids.
     pub ids: Arc<dyn IdSource>,
+    /// The instruments.
+    pub metrics: Arc<Metrics>,
 }
 
 /// How long requests and runs may take to finish after a stop. A supervisor
@@ -93,6 +97,7 @@ impl Server {
             folder: data.clone(),
             clock: clock.clone(),
             ids: settings.ids,
+            observer: settings.metrics.clone(),
         })
         .await
         .with_context(|| format!("cannot open the store in {}", data.display()))?;
@@ -115,6 +120,7 @@ impl Server {
             sandbox: Arc::new(sandbox),
             clock,
             keys: Arc::new(keys),
+            metrics: settings.metrics,
             uploads,
             wake: Wake::default(),
             releases: Arc::default(),
@@ -123,11 +129,21 @@ impl Server {
         Ok(Self { app, first_token, _lock: lock })
     }
 
-    /// Serves on `listener` until `stop`, then drains.
-    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    /// Serves on `listener` until `stop`, then drains; the figures on an address
+    /// of their own, if there is one.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        metrics: Option<TcpListener>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let workers = workers::start(&self.app, &stop);
         let store = self.app.store.clone();
-        accept(router(self.app), listener, &stop).await?;
+        if let Some(metrics) = metrics {
+            let (router, stop) = (scrape::router(self.app.clone()), stop.clone());
+            workers.spawn(async move { accept(router, metrics, &stop).await });
+        }
+        accept(router(self.app), listener, &stop).await;
         workers.close();
         if tokio::time::timeout(DRAIN, workers.wait()).await.is_err() {
             tracing::warn!(
@@ -155,10 +171,7 @@ pub fn router(app: App) -> Router {
             )
         })
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TraceLayer::new_for_http().make_span_with(|request: &axum::http::Request<_>| {
-            // The path without the query: values of queries are not logged.
-            tracing::info_span!("api.request", method = %request.method(), path = request.uri().path())
-        }))
+        .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .with_state(app)
 }
 
@@ -177,11 +190,7 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-async fn accept(
-    router: Router,
-    listener: TcpListener,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
+async fn accept(router: Router, listener: TcpListener, stop: &CancellationToken) {
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_READ);
@@ -210,5 +219,4 @@ async fn accept(
     }
     drop(listener);
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
-    Ok(())
 }

@@ -8,7 +8,7 @@ use venn_domain::{
     time::{Clock, Timestamp},
 };
 
-use crate::{StoreError, authority::AuthorityNumber, writer::Writer};
+use crate::{StoreError, authority::AuthorityNumber, observe::Observer, writer::Writer};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -26,6 +26,8 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// Ids.
     pub ids: Arc<dyn IdSource>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// The store. Cheap to clone.
@@ -40,6 +42,7 @@ struct Inner {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
+    observer: Arc<dyn Observer>,
     authority: Arc<AuthorityNumber>,
 }
 
@@ -65,11 +68,12 @@ impl Store {
         let authority = Arc::new(AuthorityNumber::default());
         authority.publish_now(&mut writer).await?;
         let inner = Inner {
-            writer: Writer::start(writer, authority.clone()),
+            writer: Writer::start(writer, authority.clone(), settings.observer.clone()),
             readers,
             folder,
             clock: settings.clock,
             ids: settings.ids,
+            observer: settings.observer,
             authority,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -83,6 +87,11 @@ impl Store {
     /// The source of ids.
     pub fn ids(&self) -> &dyn IdSource {
         self.inner.ids.as_ref()
+    }
+
+    /// The trace context of whoever called, to be kept with what it causes.
+    pub(crate) fn trace(&self) -> String {
+        self.inner.observer.trace()
     }
 
     pub(crate) fn authority(&self) -> &AuthorityNumber {

@@ -32,6 +32,10 @@ pub struct Leased {
     pub attempt: u32,
     /// The number under which the result must be written.
     pub fence: u64,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Where the event came from, as a W3C `traceparent`; empty if not traced.
+    pub trace: String,
 }
 
 /// A delivery as people see it.
@@ -75,7 +79,7 @@ const LEASE_CANDIDATES: &str = "
 
 const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
     d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
-    d.progress_total, d.created_at, d.finished_at, e.kind, e.payload, e.occurred_at";
+    d.progress_total, d.created_at, d.finished_at, e.kind, e.payload, e.occurred_at, e.trace";
 
 /// Candidates looked at per delivery wanted: several of one install may be ready.
 const CANDIDATES_PER_LEASE: u32 = 4;
@@ -288,6 +292,8 @@ async fn take(
         step: small(row.count("step")?),
         attempt: small(row.count("attempt")?),
         fence: row.count("fence")?,
+        created_at: row.time("created_at")?,
+        trace: row.text("trace")?,
     })
 }
 

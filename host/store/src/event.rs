@@ -34,8 +34,8 @@ pub(crate) async fn append(
     let now = store.now().0;
     let event = EventId::make(store.ids()).to_string();
     sqlx::query(
-        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at, trace)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(event.clone())
     .bind(new.organization.to_string())
@@ -43,6 +43,7 @@ pub(crate) async fn append(
     .bind(new.subject.clone())
     .bind(new.payload.clone())
     .bind(now)
+    .bind(store.trace())
     .execute(&mut *connection)
     .await?;
     let delivery = DeliveryId::make(store.ids());

@@ -77,6 +77,8 @@ pub struct Import {
     pub created_at: Timestamp,
     /// When it was done, failed or cancelled.
     pub finished_at: Option<Timestamp>,
+    /// The request that set it going, as a W3C `traceparent`; empty if not traced.
+    pub trace: String,
 }
 
 /// An import to be made.
@@ -96,7 +98,7 @@ pub struct NewImport {
 
 const COLUMNS: &str = "id, organization_id, mode, state, file_name, columns_json, report_json,
     file_bytes, bytes_read, rows_read, rows_rejected, added, changed, removed, unchanged,
-    created_by, created_at, finished_at";
+    created_by, created_at, finished_at, trace";
 
 impl Store {
     /// Makes an import that waits for its file.
@@ -107,7 +109,7 @@ impl Store {
                 let id = ImportId::make(store.ids());
                 let sql = format!(
                     "INSERT INTO import ({COLUMNS}) VALUES
-                     ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0, 0, 0, $8, $9, NULL)"
+                     ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0, 0, 0, $8, $9, NULL, '')"
                 );
                 sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(id.to_string())
@@ -190,7 +192,7 @@ impl Store {
     where
         P: FnOnce() -> std::io::Result<()> + Send + 'static,
     {
-        let id = id.clone();
+        let (store, id) = (self.clone(), id.clone());
         let file_bytes = i64::try_from(file_bytes).unwrap_or(i64::MAX);
         self.write(move |connection| {
             Box::pin(async move {
@@ -198,8 +200,9 @@ impl Store {
                 if !step(connection, &id, &[ImportState::WaitingForFile], to).await? {
                     return Ok(None);
                 }
-                sqlx::query("UPDATE import SET file_bytes = $1 WHERE id = $2")
+                sqlx::query("UPDATE import SET file_bytes = $1, trace = $2 WHERE id = $3")
                     .bind(file_bytes)
+                    .bind(store.trace())
                     .bind(id.to_string())
                     .execute(&mut *connection)
                     .await?;
@@ -216,13 +219,18 @@ impl Store {
 
     /// A person says yes to what the import would remove. None if it does not wait for that.
     pub async fn confirm_import(&self, id: &ImportId) -> Result<Option<Import>, StoreError> {
-        let id = id.clone();
+        let (store, id) = (self.clone(), id.clone());
         self.write(move |connection| {
             Box::pin(async move {
                 let from = [ImportState::WaitingForConfirmation];
                 if !step(connection, &id, &from, ImportState::Applying).await? {
                     return Ok(None);
                 }
+                sqlx::query("UPDATE import SET trace = $1 WHERE id = $2")
+                    .bind(store.trace())
+                    .bind(id.to_string())
+                    .execute(&mut *connection)
+                    .await?;
                 let mut import = must_find(connection, &id).await?;
                 let asked = import.report.confirm.take();
                 import.report.confirmed_removes = asked.map_or(0, |confirm| confirm.removes);
@@ -361,6 +369,7 @@ fn import(row: &Row<'_>) -> Result<Import, StoreError> {
         created_by: row.parsed("created_by")?,
         created_at: row.time("created_at")?,
         finished_at: row.time_or_none("finished_at")?,
+        trace: row.text("trace")?,
     })
 }
 

@@ -13,6 +13,7 @@
 //! the same transaction. A bad row is [`StoreError::BadRow`], never a panic.
 mod db;
 mod error;
+mod observe;
 mod row;
 #[cfg(test)]
 mod testing;
@@ -21,6 +22,7 @@ mod writer;
 pub mod account;
 pub mod audit;
 pub mod authority;
+pub mod backlog;
 pub mod blob;
 pub mod connection;
 pub mod crash;
@@ -44,6 +46,7 @@ pub mod token;
 
 pub use db::{Settings, Store};
 pub use error::StoreError;
+pub use observe::{Observer, Unobserved};
 
 /// One page of a listing: items, and the id after which the next page starts.
 #[derive(Debug, Clone, PartialEq, Eq)]

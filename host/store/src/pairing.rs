@@ -16,9 +16,10 @@
 use sqlx::AnyConnection;
 use venn_domain::id::PartnershipId;
 
-use crate::StoreError;
+use crate::{Store, StoreError};
 
 mod batch;
+pub(crate) mod cause;
 mod decision;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -35,6 +36,7 @@ pub use write::{Found, FoundPair, FoundUnpaired, Written};
 
 /// Queues every domain that both sides have.
 pub(crate) async fn queue_shared_domains(
+    store: &Store,
     connection: &mut AnyConnection,
     id: &PartnershipId,
 ) -> Result<(), StoreError> {
@@ -47,9 +49,9 @@ pub(crate) async fn queue_shared_domains(
          ON CONFLICT (partnership_id, domain) DO NOTHING",
     )
     .bind(id.to_string())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    cause::note(store, connection, id).await
 }
 
 /// Drops what waits: the partnership has ended.
@@ -60,6 +62,7 @@ pub(crate) async fn forget_work(
     for sql in [
         "DELETE FROM pairing_work WHERE partnership_id = $1",
         "DELETE FROM pairing_taken WHERE partnership_id = $1",
+        "DELETE FROM pairing_cause WHERE partnership_id = $1",
     ] {
         sqlx::query(sql).bind(id.to_string()).execute(&mut *connection).await?;
     }

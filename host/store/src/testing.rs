@@ -24,7 +24,7 @@ use venn_domain::{
     time::{Clock, Timestamp},
 };
 
-use crate::{Settings, Store};
+use crate::{Settings, Store, Unobserved};
 
 /// 2025-11-24T16:00:00Z.
 pub(crate) const START_US: i64 = 1_764_000_000_000_000;
@@ -80,6 +80,7 @@ impl TestStore {
             folder: folder.path().to_owned(),
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),
+            observer: Arc::new(Unobserved),
         };
         let store = Store::open(settings).await.unwrap();
         Self { store, folder, clock }

@@ -1,13 +1,14 @@
 //! The one writer, with group commit: it never waits for company; while one
 //! group commits, the next one fills. Each member has a savepoint, so that its
 //! failure is its own.
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::future::BoxFuture;
 use sqlx::{AnyConnection, Connection as _};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
-use crate::{StoreError, authority::AuthorityNumber};
+use crate::{StoreError, authority::AuthorityNumber, observe::Observer};
 
 /// The most members of one group: bounds how long an early one waits.
 const GROUP_MAX: usize = 128;
@@ -31,13 +32,17 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the writer on its own connection. It ends when all handles are
     /// gone, or at [`Writer::close`].
-    pub(crate) fn start(mut connection: AnyConnection, authority: Arc<AuthorityNumber>) -> Self {
+    pub(crate) fn start(
+        mut connection: AnyConnection,
+        authority: Arc<AuthorityNumber>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let (members, inbox) = mpsc::channel(GROUP_MAX);
         let closing = Arc::new(Notify::new());
         let (ended, closed) = watch::channel(false);
         let until = closing.clone();
         tokio::spawn(async move {
-            run(&mut connection, inbox, &until, &authority).await;
+            run(&mut connection, inbox, &until, &authority, observer.as_ref()).await;
             if let Err(error) = connection.close().await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "store.writer.close failed");
@@ -63,9 +68,11 @@ impl Writer {
             + 'static,
     {
         let (answer, answered) = oneshot::channel();
+        // It runs on the writer's task, but is the caller's work.
+        let span = tracing::Span::current();
         let member: Member = Box::new(move |connection| {
             Box::pin(async move {
-                let result = work(connection).await;
+                let result = work(connection).instrument(span).await;
                 let keep = result.is_ok();
                 let answer: Answer = Box::new(move |committed| {
                     let result = match result {
@@ -88,6 +95,7 @@ async fn run(
     mut inbox: mpsc::Receiver<Member>,
     closing: &Notify,
     authority: &AuthorityNumber,
+    observer: &dyn Observer,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     loop {
@@ -103,6 +111,7 @@ async fn run(
             return;
         }
         let mut answers = Vec::with_capacity(group.len());
+        let began = Instant::now();
         let committed = match commit(connection, &mut group, &mut answers).await {
             Ok(()) => {
                 authority.publish(connection).await;
@@ -116,6 +125,7 @@ async fn run(
                 false
             }
         };
+        observer.group(gathered, began.elapsed(), committed);
         group.clear();
         for answer in answers {
             answer(committed);

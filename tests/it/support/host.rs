@@ -19,6 +19,7 @@ use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
 use venn_server::{
     app::App,
     serve::{Server, Settings},
+    telemetry::metrics::Metrics,
 };
 use venn_testkit::Simulator;
 
@@ -99,6 +100,7 @@ impl Host {
             pool: POOL,
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),
+            metrics: Arc::new(Metrics::new(true, None)),
         };
         let server = Server::open(settings).await.unwrap();
         let token = server.first_token.clone().expect("a first start makes a token");
@@ -106,7 +108,7 @@ impl Host {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let served = tokio::spawn(server.run(listener, stop.clone()));
+        let served = tokio::spawn(server.run(listener, None, stop.clone()));
         let platform = Actor::new(&url, "platform", &token);
         Self { url, app, clock, data, platform, stop, served }
     }

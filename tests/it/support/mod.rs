@@ -1,6 +1,7 @@
 //! What the tests share: a server in this process, people who call it, and
 //! where the built guests are.
 mod actor;
+pub mod collector;
 mod host;
 pub mod script;
 pub mod world;

@@ -153,7 +153,11 @@ fn spawn(
     crash_at: Option<&str>,
 ) -> anyhow::Result<(Child, String)> {
     let mut command = Command::new(program);
-    command.args(arguments).args(["--log", "json"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .args(["--log-format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     if let Some(point) = crash_at {
         command.env("VENN_CRASH_AT", point);
     }

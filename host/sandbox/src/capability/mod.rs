@@ -15,6 +15,7 @@
 //! failure or a diverged replay ends the run, as a [`Stop`].
 use std::{borrow::Cow, sync::Arc};
 
+use tracing::Instrument as _;
 use venn_domain::{
     authority::{Authority, Denial},
     id::PartnershipId,
@@ -31,6 +32,7 @@ use crate::{
         stop::Stop,
     },
     tape::entry::{Answer, Refusal, Request},
+    trace,
 };
 
 mod accounts;
@@ -128,14 +130,16 @@ pub(crate) async fn perform(
 /// [`perform`] for host functions that hold the core already.
 pub(crate) async fn exchange(core: &mut Core, request: Request) -> Result<Answer, Stop> {
     core.begin(&request)?;
+    let span = trace::call(&request);
     let answer = match &mut core.side {
-        Side::Live(_) => match answer(core, &request).await {
+        Side::Live(_) => match answer(core, &request).instrument(span.clone()).await {
             Ok(answer) => answer,
             Err(Declined::Refused(refusal)) => Answer::Refused(refusal),
             Err(Declined::Stop(stop)) => return Err(stop),
         },
         Side::Replay(playback) => playback.answer(&request)?,
     };
+    trace::answered(&span, &answer);
     core.finish(request, &answer)?;
     Ok(answer)
 }

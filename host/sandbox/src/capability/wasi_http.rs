@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use tracing::Instrument as _;
 use venn_domain::{egress::Target, limits};
 use wasmtime::component::Linker;
 use wasmtime_wasi_http::{
@@ -66,7 +67,9 @@ impl WasiHttpHooks for Core {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         match self.start() {
             Ok(Started::Live(egress, exchange)) => {
-                Box::new(live(egress, exchange, request, options))
+                // It runs on a task of its own, and belongs to the run all the same.
+                let span = self.facts.span.clone();
+                Box::new(live(egress, exchange, request, options).instrument(span))
             }
             Ok(Started::Replay(exchange, at_call)) => {
                 Box::new(replay(Arc::clone(&self.facts), exchange, at_call, request, options))

@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use tracing::{Instrument as _, Span};
 use venn_domain::{
     authority::{Authority, Denial, EgressQuestion},
     egress::Target,
@@ -38,6 +39,7 @@ use crate::{
     },
     settings::EgressSettings,
     tape::entry::{HttpAnswer, HttpRequest, HttpResult, Refusal},
+    trace,
 };
 
 mod dial;
@@ -128,11 +130,14 @@ impl RunEgress {
             sent: false,
             result: HttpResult::Refused(Refusal::Invalid(String::new())),
         };
-        answer.result = match self.attempt(request, target, &mut answer).await {
+        let span = trace::egress();
+        let attempt = self.attempt(request, target, &mut answer).instrument(span.clone());
+        answer.result = match attempt.await {
             Ok(result) => result,
             Err(Declined::Refused(refusal)) => HttpResult::Refused(refusal),
             Err(Declined::Stop(stop)) => return Err(stop),
         };
+        trace::came_back(&span, answer.sent.then(|| request.body.0.len()), &answer.result);
         if let HttpResult::Refused(Refusal::Denied(denial)) = &answer.result {
             self.facts.note(denial);
         }
@@ -164,6 +169,7 @@ impl RunEgress {
                 connection: selected.connection.as_deref(),
             })?
             .cloned();
+        trace::allowed(&Span::current(), &authority, method.as_str(), &target.host);
         let headers = guard::headers(request, &target, connection.as_ref())?;
         guard::body(request)?;
         answer.connection = connection.as_ref().map(|connection| connection.name.clone());

@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started_at: Timestamp,
     pub(crate) idempotency: Option<Idempotency>,
+    /// The run's span: what calls in flight belong to.
+    pub(crate) span: tracing::Span,
     /// The newest denial, whichever door it came through.
     denial: Mutex<Option<Denial>>,
     /// Set by a call in flight that must end the run.
@@ -55,7 +57,8 @@ impl Facts {
         let config = Arc::from(config);
         let denial = Mutex::default();
         let (stop, over) = (OnceLock::new(), AtomicBool::new(false));
-        Arc::new(Self { info, config, clock, started_at, idempotency, denial, stop, over })
+        let span = tracing::Span::current();
+        Arc::new(Self { info, config, clock, started_at, idempotency, span, denial, stop, over })
     }
 
     pub(crate) fn end(&self) {

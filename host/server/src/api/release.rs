@@ -265,7 +265,14 @@ async fn take(
 async fn gate(app: &App, component: Vec<u8>) -> Result<(Gated, Vec<u8>), ApiError> {
     let (sandbox, runtime) = (app.sandbox.clone(), tokio::runtime::Handle::current());
     let work = move || runtime.block_on(sandbox.gate(&component)).map(|gated| (gated, component));
+    let began = std::time::Instant::now();
     let gated = tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?;
+    let result = match &gated {
+        Ok((gated, _)) if gated.artifact.is_some() => "ok",
+        Ok(_) => "refused",
+        Err(_) => "failed",
+    };
+    app.metrics.compiled(result, began.elapsed());
     gated.map_err(ApiError::internal)
 }
 

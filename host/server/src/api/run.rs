@@ -58,6 +58,8 @@ pub struct RunView {
     usage: Usage,
     log_dropped: u64,
     effects_dropped: u64,
+    /// The trace in which it is found; null if it was not traced.
+    trace_id: Option<String>,
     started_at: Timestamp,
     ended_at: Timestamp,
 }
@@ -191,6 +193,7 @@ fn view(run: Run) -> RunView {
         usage: run.usage,
         log_dropped: run.log_dropped,
         effects_dropped: run.effects_dropped,
+        trace_id: run.trace_id,
         started_at: run.started_at,
         ended_at: run.ended_at,
     }

@@ -53,6 +53,7 @@ async fn the_first_start_makes_the_platform_and_a_private_token_and_the_second_n
         folder: folder.path().to_owned(),
         clock: Arc::new(Counted(AtomicU64::new(0))),
         ids: Arc::new(Counted(AtomicU64::new(0))),
+        observer: Arc::new(venn_store::Unobserved),
     };
     let store = Store::open(settings).await.unwrap();
     // Left by a start that crashed; readable by all.

@@ -93,6 +93,7 @@ const RUN: &[Field] = &[
     Field::number("CPU, µs", "usage.cpu_us"),
     Field::number("Wall, µs", "usage.wall_us"),
     Field::number("Memory, bytes", "usage.memory_bytes"),
+    Field::whole("Trace", "trace_id"),
     Field::moment("Started", "started_at"),
     Field::moment("Ended", "ended_at"),
 ];

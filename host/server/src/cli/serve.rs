@@ -9,13 +9,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 use venn_domain::{
     id::IdSource,
     time::{Clock, Timestamp},
@@ -28,7 +27,10 @@ use super::{
     output::{failure::Failure, put},
     session::Session,
 };
-use crate::serve::{Server, Settings};
+use crate::{
+    serve::{Server, Settings},
+    telemetry::{Telemetry, log, metrics::Metrics},
+};
 
 /// Runs the server
 #[derive(Debug, Args)]
@@ -47,16 +49,10 @@ pub(crate) struct ServeArgs {
     override_ca: Option<PathBuf>,
     /// How log lines look; `VENN_LOG` sets what is logged
     #[arg(long, value_enum, default_value = "text")]
-    log: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    Text,
-    /// One object a line.
-    Json,
+    log_format: log::Format,
+    /// Serve figures for Prometheus at /metrics on this address; whoever reaches it may read them
+    #[arg(long, value_name = "ADDR:PORT", env = "VENN_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
 }
 
 fn name_override(text: &str) -> Result<NameOverride, String> {
@@ -68,17 +64,28 @@ fn name_override(text: &str) -> Result<NameOverride, String> {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(session: &Session, args: ServeArgs) -> Result<(), Failure> {
-    start_log(args.log);
+    let telemetry = Telemetry::start(args.log_format, args.metrics_listen.is_some())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::unexpected(format!("The runtime cannot be started: {error}.")))?;
-    runtime.block_on(serve(session, args))
+    let served = runtime.block_on(serve(session, args, telemetry.metrics.clone()));
+    telemetry.stop();
+    served
 }
 
-async fn serve(session: &Session, args: ServeArgs) -> Result<(), Failure> {
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        let next = "Stop what listens there, or choose another address: --listen 127.0.0.1:0 takes a free port.";
-        Failure::new(Exit::Unexpected, format!("The address {} cannot be listened on: {error}.", args.listen), next)
-    })?;
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let next = "Stop what listens there, or choose another address: port 0 takes a free one.";
+        let what = format!("The address {address} cannot be listened on: {error}.");
+        Failure::new(Exit::Unexpected, what, next)
+    })
+}
+
+async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Result<(), Failure> {
+    let listener = listen(args.listen).await?;
+    let scraped = match args.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let address = listener.local_addr().context("the address that is listened on is not known")?;
     let extra_ca_pem = match &args.override_ca {
         Some(path) => Some(fs::read(path).map_err(|error| Failure::file(path, "read", &error))?),
@@ -91,31 +98,40 @@ async fn serve(session: &Session, args: ServeArgs) -> Result<(), Failure> {
         pool: PoolSettings::default(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds::default()),
+        metrics,
     })
     .await?;
     let first_start = server.first_token.is_some();
     // Signals are taken before the address is told: who reads it may stop us.
     let stop = stop_on_signals().context("signals cannot be taken")?;
-    announce(session, address, &args.data, first_start)?;
-    server.run(listener, stop).await?;
-    session.out.note("Stopped.");
+    let scraped_at = scraped.as_ref().map(TcpListener::local_addr).transpose();
+    let scraped_at = scraped_at.context("the address of the figures is not known")?;
+    announce(session, address, scraped_at, &args.data, first_start)?;
+    server.run(listener, scraped, stop).await?;
+    tracing::info!("server.stopped");
     Ok(())
 }
 
 fn announce(
     session: &Session,
     address: SocketAddr,
+    scraped_at: Option<SocketAddr>,
     data: &Path,
     first_start: bool,
 ) -> Result<(), Failure> {
     let url = format!("http://{address}");
+    let metrics = scraped_at.map(|address| format!("http://{address}/metrics"));
     let token = first_start.then(|| data.join("admin.token"));
     if session.out.json {
-        return session
-            .out
-            .print(&serde_json::json!({ "url": url, "admin_token_file": token }).to_string());
+        return session.out.print(
+            &serde_json::json!({ "url": url, "metrics_url": metrics, "admin_token_file": token })
+                .to_string(),
+        );
     }
     let mut text = format!("Venn is at {url}\n");
+    if let Some(metrics) = metrics {
+        put!(text, "Its figures are at {metrics}\n");
+    }
     if let Some(file) = token {
         let file = file.display();
         put!(
@@ -141,16 +157,6 @@ fn stop_on_signals() -> std::io::Result<CancellationToken> {
         std::process::exit(Exit::Cancelled.code().into());
     });
     Ok(stop)
-}
-
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("VENN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // It fails only if there is one already, which then does the same.
-    let _ = match format {
-        LogFormat::Text => log.with_ansi(console::Term::stderr().is_term()).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
 }
 
 /// The machine's clock.

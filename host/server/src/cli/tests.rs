@@ -16,7 +16,7 @@ fn the_command_tree_is_sound() {
 #[test]
 fn what_the_handbook_types_can_be_typed() {
     for line in [
-        "venn serve --listen 127.0.0.1:0 --data d --override api.hubapi.com=127.0.0.1:9 --override-ca ca.pem --log json",
+        "venn serve --listen 127.0.0.1:0 --data d --override api.hubapi.com=127.0.0.1:9 --override-ca ca.pem --log-format json",
         "venn login --server http://127.0.0.1:8080 --token-file .venn/admin.token --profile platform",
         "venn login --server http://127.0.0.1:8080 --token venn_x_y",
         "venn whoami --json",

@@ -34,6 +34,7 @@ async fn store(folder: &tempfile::TempDir) -> Store {
         folder: folder.path().to_owned(),
         clock: Arc::new(Still),
         ids: Arc::new(Still),
+        observer: Arc::new(venn_store::Unobserved),
     };
     Store::open(settings).await.unwrap()
 }

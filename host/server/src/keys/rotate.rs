@@ -44,6 +44,7 @@ pub(super) async fn rotate_from(folder: &Path, source: Source) -> Result<Rotated
         folder: folder.to_owned(),
         clock: Arc::new(Unneeded),
         ids: Arc::new(Unneeded),
+        observer: Arc::new(venn_store::Unobserved),
     };
     let secrets = Store::open(settings).await?.rotate_keys(keys).await?;
 

@@ -46,7 +46,8 @@ fn refused(result: Result<Keys, KeysError>) -> String {
 
 async fn open(folder: &Path) -> Store {
     let (clock, ids) = (Arc::new(Still), Arc::new(Counted::default()));
-    Store::open(Settings { folder: folder.to_owned(), clock, ids }).await.unwrap()
+    let observer = Arc::new(venn_store::Unobserved);
+    Store::open(Settings { folder: folder.to_owned(), clock, ids, observer }).await.unwrap()
 }
 
 async fn organization(store: &Store) -> OrganizationId {

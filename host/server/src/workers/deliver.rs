@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field::Empty};
 use venn_domain::{
     admission::{self, Admission, Refusal},
     authority::{Authority, Control},
@@ -31,7 +31,16 @@ use venn_store::{
     run::{Recorded, RunRecord},
 };
 
-use crate::{app::App, conclude, ports::InstallPorts, releases};
+use crate::{
+    app::App,
+    conclude,
+    ports::InstallPorts,
+    releases,
+    telemetry::{
+        metrics::{Ran, next_name},
+        trace,
+    },
+};
 
 /// Runs at once in this process: well under the sandbox's pool, so that a
 /// check or a replay always finds room.
@@ -76,11 +85,15 @@ async fn turn(app: &App, slots: &Arc<Semaphore>, running: &TaskTracker) -> anyho
 async fn deliver_and_ring(app: App, leased: Leased, slot: OwnedSemaphorePermit) {
     let span = tracing::info_span!(
         "run.deliver", delivery = %leased.id, install = %leased.install, kind = %leased.event.kind,
-        step = leased.step, attempt = leased.attempt,
+        step = leased.step, attempt = leased.attempt, otel.kind = "consumer", trace_id = Empty, run = Empty,
     );
+    let trace_id = join_trace(&span, &leased);
+    if leased.step == 0 && leased.attempt == 1 {
+        app.metrics.waited(app.store.now().0 - leased.created_at.0);
+    }
     async {
         // On an error of ours the lease stays and runs out: the run is repeated then.
-        if let Err(error) = deliver(&app, leased).await {
+        if let Err(error) = deliver(&app, leased, trace_id).await {
             tracing::error!(error = ?error, "run.deliver failed; it is repeated when its lease runs out");
         }
     }
@@ -90,14 +103,33 @@ async fn deliver_and_ring(app: App, leased: Leased, slot: OwnedSemaphorePermit) 
     app.wake.deliveries.notify_one();
 }
 
-async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
+/// Every attempt at an event is in the event's own trace. Later steps are not:
+/// a backfill of a hundred thousand overlaps would be one trace of thousands of
+/// runs; each begins one that names the event. Returns the trace's id.
+fn join_trace(span: &Span, leased: &Leased) -> String {
+    if leased.step == 0 {
+        trace::child_of(span, &leased.trace);
+    } else {
+        trace::linked_to(span, &leased.trace);
+    }
+    let id = trace::id_of(span);
+    if !id.is_empty() {
+        span.record("trace_id", &id);
+    }
+    id
+}
+
+async fn deliver(app: &App, leased: Leased, trace_id: String) -> anyhow::Result<()> {
     let started_at = app.store.now();
     let read = app.store.control(&leased.install).await?;
     let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
-    if let Err(refusal) = admission::admit(&admission_of(&control, &facts, &leased, started_at)) {
-        return refuse(app, leased, &control, refusal, started_at).await;
+    let admitted = tracing::debug_span!("run.admit")
+        .in_scope(|| admission::admit(&admission_of(&control, &facts, &leased, started_at)));
+    if let Err(refusal) = admitted {
+        return refuse(app, leased, &control, refusal, started_at, trace_id).await;
     }
-    let prepared = releases::prepared(app, &facts.digest).await?;
+    let load = tracing::debug_span!("run.load");
+    let prepared = releases::prepared(app, &facts.digest).instrument(load).await?;
     if app.store.now() > started_at.plus_ms(SLOW_LOAD_MS) {
         // It had to be compiled again, and the lease may not outlast the run:
         // let it run out, and the next one finds the component loaded.
@@ -105,6 +137,7 @@ async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
         return Ok(());
     }
     let run = RunId::make(app.store.ids());
+    Span::current().record("run", run.as_str());
     let authority = Arc::new(Authority::new(control.clone()));
     let ports = InstallPorts::new(app.clone(), leased.install.clone());
     let job = Job {
@@ -127,11 +160,28 @@ async fn deliver(app: &App, leased: Leased) -> anyhow::Result<()> {
         },
         started_at,
     };
-    let (mut outcome, tape) = app.sandbox.run(job, Arc::new(ports), app.clock.clone()).await;
+    let execute = tracing::debug_span!(
+        "run.execute",
+        ending = Empty,
+        host_calls = Empty,
+        cpu_us = Empty,
+        memory_bytes = Empty,
+    );
+    let ran = app.sandbox.run(job, Arc::new(ports), app.clock.clone());
+    let (mut outcome, tape) = ran.instrument(execute.clone()).await;
+    told(&execute, &outcome);
     crash::point("deliver.ran");
     bound_state(app, &leased, &mut outcome).await?;
-    let done = Done { run, control, facts, authority, outcome, tape, started_at };
+    let done = Done { run, control, facts, authority, outcome, tape, started_at, trace_id };
     record(app, leased, done).await
+}
+
+/// How the run went, in its span.
+fn told(span: &Span, outcome: &Outcome) {
+    span.record("ending", outcome.ending.name());
+    span.record("host_calls", outcome.usage.host_calls);
+    span.record("cpu_us", outcome.usage.cpu_us);
+    span.record("memory_bytes", outcome.usage.memory_bytes);
 }
 
 fn admission_of<'a>(
@@ -164,6 +214,7 @@ struct Done {
     outcome: Outcome,
     tape: Tape,
     started_at: Timestamp,
+    trace_id: String,
 }
 
 /// A run that would leave more state than an install may keep is stopped by
@@ -181,10 +232,28 @@ async fn bound_state(app: &App, leased: &Leased, outcome: &mut Outcome) -> anyho
 }
 
 async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
+    let concluding = tracing::debug_span!(
+        "run.conclude",
+        class = Empty,
+        owner = Empty,
+        route = Empty,
+        next = Empty,
+    );
     let conclusion =
         conclude::conclude(app, &leased, &done.control, &done.facts, &done.run, &done.outcome)
+            .instrument(concluding.clone())
             .await?;
+    if let Some(verdict) = &conclusion.verdict {
+        concluding.record("class", verdict.class.name());
+        concluding.record("owner", verdict.owner.name());
+    }
+    if let Some(route) = conclusion.routes.iter().find(|route| route.is_owner) {
+        concluding.record("route", route.kind);
+    }
+    concluding.record("next", next_name(&conclusion.next));
+    drop(concluding);
     let ending = done.outcome.ending.name();
+    let ran = Ran::of(&done.outcome, conclusion.verdict.as_ref(), &conclusion.next);
     let record = RunRecord {
         id: done.run.clone(),
         leased,
@@ -197,14 +266,20 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
         verdict: conclusion.verdict,
         routes: conclusion.routes,
         tape: done.tape.encode()?,
+        trace_id: done.trace_id,
         started_at: done.started_at,
         next: conclusion.next,
     };
-    match app.store.record_run(record).await? {
+    let recording = tracing::debug_span!("run.record");
+    match app.store.record_run(record).instrument(recording).await? {
         Recorded::Written { effects_dropped } => {
+            app.metrics.ran(&ran);
             tracing::info!(run = %done.run, ending, effects_dropped, "run.recorded");
         }
-        Recorded::Fenced => tracing::warn!(run = %done.run, "run.fenced: the lease was lost"),
+        Recorded::Fenced => {
+            app.metrics.fenced();
+            tracing::warn!(run = %done.run, "run.fenced: the lease was lost");
+        }
     }
     Ok(())
 }
@@ -215,9 +290,11 @@ async fn refuse(
     control: &Control,
     refusal: Refusal,
     started_at: Timestamp,
+    trace_id: String,
 ) -> anyhow::Result<()> {
     tracing::info!(code = refusal.code, "run.refused");
     let next = conclude::after_refusal(&refusal);
+    let what_next = next_name(&next);
     let record = RunRecord {
         id: RunId::make(app.store.ids()),
         leased,
@@ -230,9 +307,13 @@ async fn refuse(
         verdict: None,
         routes: Vec::new(),
         tape: Vec::new(),
+        trace_id,
         started_at,
         next,
     };
-    app.store.record_run(record).await?;
+    let recording = tracing::debug_span!("run.record");
+    if let Recorded::Written { .. } = app.store.record_run(record).instrument(recording).await? {
+        app.metrics.refused(what_next);
+    }
     Ok(())
 }

@@ -9,13 +9,14 @@
 use std::{path::PathBuf, sync::LazyLock};
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use venn_domain::id::ImportId;
 use venn_store::{
     crash,
     import::{Import, ImportProblem, ImportReport, ImportState},
 };
 
-use crate::app::App;
+use crate::{app::App, telemetry::trace};
 
 mod read;
 mod stages;
@@ -62,10 +63,15 @@ pub async fn forget_file(app: &App, id: &ImportId) {
 async fn turn(app: &App) -> anyhow::Result<bool> {
     let mut moved = false;
     for import in app.store.imports_to_work_on().await? {
-        let worked = match import.state {
-            ImportState::Reading => read_one(app, &import).await,
-            _ => apply_one(app, &import).await,
+        let span = tracing::info_span!("import.work", import = %import.id);
+        trace::child_of(&span, &import.trace);
+        let worked = async {
+            match import.state {
+                ImportState::Reading => read_one(app, &import).await,
+                _ => apply_one(app, &import).await,
+            }
         };
+        let worked = worked.instrument(span).await;
         match worked {
             Ok(()) => moved = true,
             Err(error) => {
@@ -77,7 +83,7 @@ async fn turn(app: &App) -> anyhow::Result<bool> {
 }
 
 /// Reads the whole file; applies it if nobody has to be asked.
-#[tracing::instrument(name = "import.file.read", skip_all, fields(import = %import.id))]
+#[tracing::instrument(name = "import.file.read", skip_all)]
 async fn read_one(app: &App, import: &Import) -> anyhow::Result<()> {
     if !app.store.begin_reading(&import.id).await? {
         return Ok(());
@@ -100,7 +106,10 @@ async fn read_one(app: &App, import: &Import) -> anyhow::Result<()> {
         read::End::Whole { progress, report } => {
             app.store.end_reading(&import.id, progress, report).await?
         }
-        read::End::Refused { report } => app.store.fail_import(&import.id, report).await?,
+        read::End::Refused { report } => {
+            app.metrics.imported(ImportState::Failed.name());
+            app.store.fail_import(&import.id, report).await?
+        }
     };
     match moved {
         Some(import) if import.state == ImportState::Applying => apply_one(app, &import).await,
@@ -112,9 +121,10 @@ async fn read_one(app: &App, import: &Import) -> anyhow::Result<()> {
     }
 }
 
-#[tracing::instrument(name = "import.list.apply", skip_all, fields(import = %import.id))]
+#[tracing::instrument(name = "import.list.apply", skip_all)]
 async fn apply_one(app: &App, import: &Import) -> anyhow::Result<()> {
     let Some(applied) = app.store.apply_import(&import.id).await? else { return Ok(()) };
+    app.metrics.imported(applied.state.name());
     if applied.state != ImportState::Done {
         return Ok(());
     }

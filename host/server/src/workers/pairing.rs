@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use venn_domain::id::PartnershipId;
 use venn_mapping::{
     Confidence, Decision, Decisions, Entry, LiveDecisions, Pair, Rule, Side, pair_crossing,
@@ -17,7 +18,7 @@ use venn_store::pairing::{
     Batch, DecisionKind, Found, FoundPair, FoundUnpaired, PairDecision, PairingAccount,
 };
 
-use crate::app::App;
+use crate::{app::App, telemetry::trace};
 
 /// Domains in a batch. Real lists have two accounts a domain, so this is about
 /// a megabyte of rows and some ten milliseconds of the one writer.
@@ -54,6 +55,14 @@ async fn batch(app: &App, id: &PartnershipId) -> anyhow::Result<bool> {
     if domains == 0 {
         return Ok(false);
     }
+    let causes = app.store.pairing_causes(id).await?;
+    let span = tracing::info_span!("pairing.batch", partnership = %id, domains);
+    trace::caused_by(&span, &causes);
+    pair_and_write(app, id).instrument(span).await
+}
+
+/// Pairs what is taken.
+async fn pair_and_write(app: &App, id: &PartnershipId) -> anyhow::Result<bool> {
     let Some(batch) = app.store.pairing_batch(id).await? else { return Ok(false) };
     let (batch, found) = tokio::task::spawn_blocking(move || {
         let found = pair(&batch);
@@ -61,9 +70,8 @@ async fn batch(app: &App, id: &PartnershipId) -> anyhow::Result<bool> {
     })
     .await?;
     let written = app.store.write_pairing(batch, found).await?;
+    app.metrics.paired(&written);
     tracing::info!(
-        partnership = %id,
-        domains,
         added = written.added,
         changed = written.changed,
         removed = written.removed,

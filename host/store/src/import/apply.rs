@@ -18,6 +18,7 @@ use super::{
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
+    pairing::cause,
 };
 
 /// Domains of accounts that are new or differ, as they will be and as they were.
@@ -67,6 +68,7 @@ async fn apply(
         return Ok(());
     }
     queue_pairing(connection, organization, id, mode).await?;
+    cause::note_all(store, connection, organization).await?;
     if mode == ImportMode::Replace {
         let sql = format!("DELETE FROM account WHERE {LACKING}");
         sqlx::query(sqlx::AssertSqlSafe(sql))

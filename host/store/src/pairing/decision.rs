@@ -9,6 +9,7 @@ use venn_domain::id::{AccountId, OrganizationId, PartnershipId};
 
 use crate::{
     Store, StoreError,
+    pairing::cause,
     partnership::{self, Partnership, PartnershipState},
 };
 
@@ -174,7 +175,8 @@ async fn write(
     .bind(at)
     .execute(&mut *connection)
     .await?;
-    queue(connection, &found.id, left, right).await
+    queue(connection, &found.id, left, right).await?;
+    cause::note(store, connection, &found.id).await
 }
 
 /// Queues the domains of both accounts, and of every account that an older

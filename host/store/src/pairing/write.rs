@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::AnyConnection;
 use venn_domain::id::{OverlapId, PartnershipId};
 
-use super::{Batch, PairingAccount, next_change_no, notify_installs};
+use super::{Batch, PairingAccount, cause, next_change_no, notify_installs};
 use crate::{Store, StoreError, crash, row::Row};
 
 /// Two accounts that pairing found to be one company.
@@ -108,6 +108,7 @@ async fn write(
         .bind(id.to_string())
         .execute(&mut *connection)
         .await?;
+    cause::forget_if_done(connection, id).await?;
     if changes.upserts.is_empty() && changes.removed.is_empty() {
         return Ok(Written::default());
     }

@@ -75,7 +75,7 @@ impl Store {
                 .bind(store.now().0)
                 .execute(&mut *connection)
                 .await?;
-                pairing::queue_shared_domains(connection, &id).await?;
+                pairing::queue_shared_domains(&store, connection, &id).await?;
                 step(&store, connection, &actor, "partnership.accepted", &us, &found).await
             })
         })

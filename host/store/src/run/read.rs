@@ -49,6 +49,8 @@ pub struct Run {
     pub log_dropped: u64,
     /// Effects left out because their capability was revoked meanwhile.
     pub effects_dropped: u64,
+    /// The trace in which it is found, if it was traced.
+    pub trace_id: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
     /// When its record was written.
@@ -66,7 +68,7 @@ pub struct RunFilter {
 
 const COLUMNS: &str = "r.id, r.delivery_id, r.install_id, r.organization_id, r.plugin_id, r.release_id,
     l.version, r.event_kind, r.subject, r.step, r.attempt, r.ending, r.ending_json, r.summary, r.calls_json,
-    r.usage_json, r.verdict_json, r.log_dropped, r.effects_dropped, r.started_at, r.ended_at";
+    r.usage_json, r.verdict_json, r.log_dropped, r.effects_dropped, r.started_at, r.ended_at, r.trace_id";
 
 impl Store {
     /// An organization's runs, newest first.
@@ -164,6 +166,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         verdict: row.json("verdict_json")?,
         log_dropped: row.count("log_dropped")?,
         effects_dropped: row.count("effects_dropped")?,
+        trace_id: Some(row.text("trace_id")?).filter(|id| !id.is_empty()),
         started_at: row.time("started_at")?,
         ended_at: row.time("ended_at")?,
     })

@@ -44,6 +44,8 @@ pub struct RunRecord {
     pub routes: Vec<NewRoute>,
     /// The encoded tape; empty if refused.
     pub tape: Vec<u8>,
+    /// The trace in which it is found; empty if it was not traced.
+    pub trace_id: String,
     /// When it started.
     pub started_at: Timestamp,
     /// What becomes of the delivery.
@@ -204,8 +206,8 @@ async fn insert_run(
     sqlx::query(
         "INSERT INTO run (id, delivery_id, install_id, organization_id, plugin_id, release_id, step, attempt,
                           event_kind, subject, authority_no, ending, ending_json, summary, calls_json,
-                          usage_json, verdict_json, log_dropped, effects_dropped, started_at, ended_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+                          usage_json, verdict_json, log_dropped, effects_dropped, started_at, ended_at, trace_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     )
     .bind(record.id.to_string())
     .bind(record.leased.id.to_string())
@@ -228,6 +230,7 @@ async fn insert_run(
     .bind(effects_dropped.cast_signed())
     .bind(record.started_at.0)
     .bind(now.0)
+    .bind(record.trace_id.clone())
     .execute(connection)
     .await?;
     Ok(())
