@@ -107,6 +107,24 @@ fn every_api_error_code_and_every_limit_is_documented() {
 }
 
 #[test]
+fn every_figure_is_documented() {
+    let text = fs::read_to_string(root().join("docs/watching.md")).unwrap();
+    for figure in venn_server::telemetry::metrics::TABLE {
+        let labels: Vec<_> = figure.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+        let line = format!(
+            "| `{}` | {} | {labels} | {} |",
+            figure.prometheus_name(),
+            figure.prometheus_type(),
+            figure.help
+        );
+        assert!(text.contains(&line), "docs/watching.md lacks: {line}");
+    }
+    let figures = text.lines().filter(|line| line.starts_with("| `") && line.ends_with(". |"));
+    assert_eq!(figures.count(), venn_server::telemetry::metrics::TABLE.len());
+}
+
+#[test]
 fn every_test_guest_is_used_by_a_test() {
     let mut used = BTreeSet::new();
     let mut files = Vec::new();

@@ -1,12 +1,12 @@
 //! Seen from outside: what a collector, a log reader and Prometheus get of a
 //! real process, and what none of them ever gets.
-use std::{fs, path::PathBuf, process::Stdio};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Stdio};
 
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, process::Command};
 
 use crate::{
-    crash::{AFTER, Process, Scene, finished},
+    crash::{AFTER, BEFORE, Process, Scene, finished},
     support::{
         Actor,
         collector::{Collector, Seen},
@@ -129,7 +129,7 @@ async fn one_trace_follows_an_event_from_the_request_to_the_commit_over_a_restar
     let read = below(&spans, &work.id, "import.file.read");
     let apply = below(&spans, &read.id, "import.list.apply");
     let batch = below(&spans, &apply.id, "pairing.batch");
-    assert_eq!(batch.field("domains"), (AFTER).to_string());
+    assert_eq!(batch.field("domains"), (AFTER - BEFORE).to_string());
     let deliveries = named(&spans, "run.deliver");
     assert_eq!(deliveries.len(), 2, "one refused, one that ran: {spans:#?}");
     assert!(deliveries.iter().all(|span| span.parent == batch.id));
@@ -142,8 +142,28 @@ async fn one_trace_follows_an_event_from_the_request_to_the_commit_over_a_restar
     }
     let execute = below(&spans, &ran.id, "run.execute");
     assert_eq!(execute.field("ending"), "ok");
-    let changes = below(&spans, &execute.id, "host.call");
-    assert_eq!(changes.field("call"), "overlaps.changes");
+    let calls = named(&spans, "host.call");
+    assert!(calls.iter().all(|span| span.parent == execute.id && span.field("outcome") == "ok"));
+    let changes = calls.iter().find(|span| span.field("call") == "overlaps.changes").unwrap();
+    assert_eq!(changes.field("items"), (AFTER - BEFORE).to_string());
+    let out = named(&spans, "egress.call");
+    assert!(!out.is_empty());
+    for out in out {
+        assert!(
+            calls.iter().any(|call| call.id == out.parent && call.field("call") == "http.send")
+        );
+        let said: BTreeSet<_> = out.fields.keys().map(String::as_str).collect();
+        let may = [
+            "http.request.method",
+            "http.response.status_code",
+            "outcome",
+            "received_bytes",
+            "sent_bytes",
+            "server.address",
+        ];
+        assert_eq!(said, may.into());
+        assert_eq!(out.field("server.address"), "api.hubapi.com");
+    }
     let run = outside.runs.iter().find(|run| run["id"] == ran.field("run")).expect("its run");
     assert_eq!(run["trace_id"], CALLER.0);
 }

@@ -2,7 +2,7 @@
 //!
 //! What a test needs beyond Rust is named in `VENN_REQUIRE` (comma separated):
 //! what is named there must be present, or the run fails; what is not named is
-//! used where it is found. CI names everything.
+//! used where it is found. CI names everything: `hubspot-client` and `promtool`.
 use clap::Args;
 
 use crate::cargo;
