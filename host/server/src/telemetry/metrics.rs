@@ -228,7 +228,7 @@ impl Metrics {
         self.on.egress_sent.add(ran.usage.http_sent_bytes, &[]);
         self.on.egress_received.add(ran.usage.http_received_bytes, &[]);
         for call in &ran.calls {
-            let labels = [KeyValue::new("call", call.call), KeyValue::new("result", call.result)];
+            let labels = [KeyValue::new("call", call.name), KeyValue::new("result", call.result)];
             self.on.host_calls.add(1, &labels);
             if let Some(outcome) = call.egress {
                 let outcome = [KeyValue::new("outcome", outcome)];
@@ -327,7 +327,7 @@ pub struct Ran {
 }
 
 struct Call {
-    call: &'static str,
+    name: &'static str,
     result: &'static str,
     egress: Option<&'static str>,
     wall_us: u64,
@@ -340,7 +340,7 @@ impl Ran {
             let name = one_of(&CALLS, &call.call);
             let is_egress = ["http.send", "wasi:http"].contains(&name);
             Call {
-                call: name,
+                name,
                 result: call_result(&call.result),
                 egress: is_egress.then(|| egress_outcome(&call.result)),
                 wall_us: call.wall_us,
