@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{ERASE, UNINSTALLING},
     limits,
+    signing::Trust,
     time::Timestamp,
     verdict::Owner,
 };
@@ -49,6 +50,8 @@ pub struct Admission<'a> {
     pub plugin_suspended: bool,
     /// The release may run: published, and not withdrawn.
     pub release_live: bool,
+    /// What the release's signature is worth.
+    pub release_trust: Trust,
     /// The manifest asks for this kind of event.
     pub wants_kind: bool,
     /// Whether the event's partnership is active; none if it is about none.
@@ -97,6 +100,18 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
         let why = "this release was withdrawn, and no other one is chosen";
         return waits("release.withdrawn", why, Publisher);
     }
+    match admission.release_trust {
+        Trust::Signed => {}
+        Trust::Unsigned => {
+            let why = "this release is not signed: its publisher must publish it again";
+            return waits("release.unsigned", why, Publisher);
+        }
+        Trust::Distrusted => {
+            let why = "the key that signed this release is compromised: its publisher must sign it anew, \
+                       and the platform approve it anew";
+            return waits("release.key-compromised", why, Publisher);
+        }
+    }
     match admission.install_state {
         InstallState::Draft => {
             return waits("install.draft", "the installation is not enabled yet", CustomerAdmin);
@@ -133,6 +148,7 @@ mod tests {
         install_state: InstallState::Active,
         plugin_suspended: false,
         release_live: true,
+        release_trust: Trust::Signed,
         wants_kind: true,
         partnership_active: Some(true),
         attempt: 8,
@@ -179,6 +195,25 @@ mod tests {
                 (
                     "release.withdrawn",
                     "this release was withdrawn, and no other one is chosen",
+                    "publisher",
+                    true,
+                ),
+            ),
+            (
+                Admission { release_trust: Trust::Unsigned, ..GOOD },
+                (
+                    "release.unsigned",
+                    "this release is not signed: its publisher must publish it again",
+                    "publisher",
+                    true,
+                ),
+            ),
+            (
+                Admission { release_trust: Trust::Distrusted, ..GOOD },
+                (
+                    "release.key-compromised",
+                    "the key that signed this release is compromised: its publisher must sign it anew, \
+                     and the platform approve it anew",
                     "publisher",
                     true,
                 ),

@@ -109,6 +109,8 @@ ids! {
     PluginId = "plg", "a plugin id";
     /// A release of a plugin.
     ReleaseId = "rel", "a release id";
+    /// A publisher's signing key.
+    SigningKeyId = "sgk", "a signing key id";
     /// An install of a plugin.
     InstallId = "ins", "an install id";
     /// A connection to a third party.

@@ -13,6 +13,8 @@
 //!   partner: level, fields, purpose.
 //! - **overlap**: one account of ours paired with one of a partner's.
 //! - **plugin**, **release** (immutable component + manifest), **manifest**.
+//! - **signing key**: a publisher's Ed25519 key. **signature**: its word for a
+//!   release. **statement**: the text that is signed.
 //! - **capability** (asked for), **approval** (the admin's ceiling), **grant**
 //!   (the customer's consent), **authority** (what is left of all of them and
 //!   of every data owner's rule; it has a number that any change raises).
@@ -46,5 +48,6 @@ pub mod overlap;
 pub mod retry;
 pub mod run;
 pub mod sharing;
+pub mod signing;
 pub mod time;
 pub mod verdict;

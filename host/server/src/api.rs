@@ -23,5 +23,6 @@ pub mod release;
 pub mod review;
 pub mod run;
 pub mod sharing_rule;
+pub mod signing_key;
 pub mod token;
 pub mod why_not;

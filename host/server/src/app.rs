@@ -1,16 +1,16 @@
 //! What every handler and worker shares. Cheap to clone.
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
 
 use tokio::sync::Notify;
 use venn_domain::{id::OrganizationId, time::Clock};
-use venn_sandbox::{Prepared, Sandbox};
+use venn_sandbox::Sandbox;
 use venn_store::Store;
 
-use crate::{keys::Keys, telemetry::metrics::Metrics};
+use crate::{keys::Keys, releases::Loaded, telemetry::metrics::Metrics};
 
 /// The running application.
 #[derive(Clone)]
@@ -29,8 +29,8 @@ pub struct App {
     pub uploads: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
-    /// Loaded components by digest.
-    pub releases: Arc<Mutex<HashMap<String, Prepared>>>,
+    /// Loaded components.
+    pub loaded: Loaded,
     /// Organizations with an upload of a release under way: one at a time.
     pub uploading: Arc<Mutex<HashSet<OrganizationId>>>,
 }

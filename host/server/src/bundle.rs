@@ -57,7 +57,7 @@ pub fn redacted(case: &Case<'_>) -> Value {
         "format": 1,
         "plugin": manifest.name,
         "version": manifest.version.to_string(),
-        "digest": case.facts.digest,
+        "digest": case.facts.proof.digest,
         "install": case.control.install,
         "run": case.run,
         "event_kind": case.event_kind,

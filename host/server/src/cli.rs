@@ -40,6 +40,7 @@ mod runs;
 mod serve;
 mod session;
 mod shell;
+mod signing_keys;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
 
@@ -65,6 +66,8 @@ enum Command {
     Publish(publish::PublishArgs),
     #[command(subcommand)]
     Plugins(plugins::PluginsCommand),
+    #[command(subcommand)]
+    SigningKeys(signing_keys::SigningKeysCommand),
     #[command(subcommand)]
     Review(review::ReviewCommand),
     Approve(review::ApproveArgs),
@@ -138,6 +141,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Check(args) => author::check(session, &args),
         Command::Publish(args) => publish::run(session, &args),
         Command::Plugins(command) => plugins::run(session, &command),
+        Command::SigningKeys(command) => signing_keys::run(session, &command),
         Command::Review(command) => review::run(session, &command),
         Command::Approve(args) => review::approve(session, &args),
         Command::Marketplace(command) => marketplace::run(session, &command),

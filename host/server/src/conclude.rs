@@ -53,7 +53,7 @@ pub async fn conclude(
     let plan = verdict::route(&verdict, &control.manifest, claim);
     let parties = Parties {
         customer: leased.organization.clone(),
-        publisher: facts.publisher.clone(),
+        publisher: facts.proof.publisher.clone(),
         platform: app.store.platform().await?,
     };
     let case = bundle::Case {

@@ -63,6 +63,10 @@ codes! {
     BadConfig = "bad-config", UNPROCESSABLE_ENTITY, "caller", "The configuration breaks the plugin's schema.";
     BadGrant = "bad-grant", UNPROCESSABLE_ENTITY, "caller", "The grant goes beyond what was approved, or names what is not there.";
     GateFailed = "gate-failed", UNPROCESSABLE_ENTITY, "caller", "The component did not pass the gate's checks.";
+    Unsigned = "unsigned", UNPROCESSABLE_ENTITY, "caller", "The release is not signed.";
+    BadSigningKey = "bad-signing-key", UNPROCESSABLE_ENTITY, "caller", "The key may not sign for this organization.";
+    BadSignature = "bad-signature", UNPROCESSABLE_ENTITY, "caller", "The signature is not of what was sent.";
+    EndorsementNeeded = "endorsement-needed", FORBIDDEN, "organization-admin", "Another signing key needs the word of an active one, or an admin.";
     Taken = "taken", CONFLICT, "caller", "The name is already taken.";
     VersionTaken = "version-taken", CONFLICT, "caller", "This version was already published with other bytes.";
     WrongState = "wrong-state", CONFLICT, "caller", "It is not in a state in which this can be done.";

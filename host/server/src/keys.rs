@@ -47,6 +47,8 @@ pub struct Keys {
     pub cursor: [u8; 32],
     /// Idempotency keys of outbound calls.
     pub idempotency: [u8; 32],
+    /// Seals signing keys and signatures.
+    pub signing: [u8; 32],
     /// The shared lock, until the host ends.
     _lock: File,
 }
@@ -56,6 +58,7 @@ impl Drop for Keys {
         self.artifact.zeroize();
         self.cursor.zeroize();
         self.idempotency.zeroize();
+        self.signing.zeroize();
     }
 }
 
@@ -180,6 +183,7 @@ fn load_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
         artifact: derive(&root, "venn artifact v1"),
         cursor: derive(&root, "venn cursor v1"),
         idempotency: derive(&root, "venn idempotency v1"),
+        signing: derive(&root, "venn signing v1"),
         _lock: lock,
     })
 }

@@ -5,6 +5,7 @@
 //! - [`api`]: one file per noun: bodies and views, handlers, mapping.
 //! - [`routes`]: the route table and nothing else.
 //! - [`workers`]: imports, pairing, deliveries.
+//! - [`releases`], [`signing`]: what is believed before it is loaded.
 //! - [`ports`]: what a running guest reads, from the store.
 //! - [`telemetry`]: logs, traces, metrics.
 //! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
@@ -24,5 +25,6 @@ pub mod ports;
 pub mod releases;
 pub mod routes;
 pub mod serve;
+pub mod signing;
 pub mod telemetry;
 pub mod workers;

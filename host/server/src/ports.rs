@@ -197,7 +197,7 @@ const LOOKUP_ITEMS: u32 = 1_000;
 pub async fn check_install(app: &App, install: &InstallId) -> Result<CheckRecord, ApiError> {
     let found = app.store.control_for_check(install).await?;
     let (control, facts) = found.ok_or_else(ApiError::not_found)?;
-    let prepared = releases::prepared(app, &facts.digest).await.map_err(ApiError::internal)?;
+    let prepared = releases::prepared(app, &facts.proof).await?;
     let started_at = app.store.now();
     let job = CheckJob {
         prepared,

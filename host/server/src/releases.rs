@@ -1,36 +1,120 @@
-//! Loaded components by digest: sealed artifacts from the store, checked and
-//! turned into something that can run. An artifact that does not fit this
+//! Loaded components: what a publisher signed and this host took, checked each
+//! time before a byte of it is compiled or run, then sealed artifacts from the
+//! store, turned into something that can run. An artifact that does not fit this
 //! machine or this wasmtime is compiled again from the component.
-use anyhow::Context as _;
-use venn_sandbox::Prepared;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use crate::app::App;
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+use venn_sandbox::Prepared;
+use venn_store::{StoreError, release::Proof};
+
+use crate::{
+    app::App,
+    error::{ApiError, Code},
+    signing::{self, Tampered},
+};
 
 /// Loaded components kept at once; each maps some tens of megabytes at most.
 const LOADED_MAX: usize = 256;
 
-/// The component of that digest, ready to run.
-pub async fn prepared(app: &App, digest: &str) -> anyhow::Result<Prepared> {
-    if let Some(prepared) = look(app, digest) {
+/// Loaded components by everything that they were believed by: one changed
+/// letter in the database, and the next run looks at all of it again.
+#[derive(Clone, Default)]
+pub struct Loaded(Arc<Mutex<HashMap<[u8; 32], Prepared>>>);
+
+/// Why a release is not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is not what was signed: ours to look into.
+    #[error("this release is not what its publisher signed and this platform took: {0}")]
+    Tampered(#[from] Tampered),
+    /// The component's file was changed or is gone.
+    #[error("the release's component is not in the store as it was published")]
+    Component(#[source] Option<StoreError>),
+    /// Anything else of ours.
+    #[error("the release could not be loaded")]
+    Other(#[from] anyhow::Error),
+}
+
+impl LoadError {
+    /// Somebody or something changed what we keep, as opposed to a failure that
+    /// passes.
+    pub fn is_tampering(&self) -> bool {
+        matches!(self, Self::Tampered(_) | Self::Component(_))
+    }
+}
+
+impl From<LoadError> for ApiError {
+    fn from(error: LoadError) -> Self {
+        if let LoadError::Tampered(Tampered::Unsigned) = error {
+            return Self::new(
+                Code::WrongState,
+                "The release is not signed by its publisher, so it is not run.",
+                "Its publisher publishes the same version again; that signs it.",
+            );
+        }
+        if error.is_tampering() {
+            tracing::error!(%error, "release.untrusted");
+        }
+        Self::internal(error)
+    }
+}
+
+/// The component of that release, ready to run.
+pub async fn prepared(app: &App, proof: &Proof) -> Result<Prepared, LoadError> {
+    let name = fingerprint(proof);
+    if let Some(prepared) = app.loaded.look(&name) {
         app.metrics.loaded("memory");
         return Ok(prepared);
     }
-    let prepared = load(app, digest).await?;
-    let mut releases = app.releases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if releases.len() >= LOADED_MAX {
-        releases.clear();
-    }
-    releases.insert(digest.to_owned(), prepared.clone());
+    signing::verify_proof(&app.keys, proof)?;
+    let prepared = load(app, &proof.digest).await?;
+    app.loaded.keep(name, prepared.clone());
     Ok(prepared)
 }
 
-fn look(app: &App, digest: &str) -> Option<Prepared> {
-    let releases = app.releases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    releases.get(digest).cloned()
+impl Loaded {
+    fn look(&self, name: &[u8; 32]) -> Option<Prepared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn keep(&self, name: [u8; 32], prepared: Prepared) {
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded.len() >= LOADED_MAX {
+            loaded.clear();
+        }
+        loaded.insert(name, prepared);
+    }
 }
 
-async fn load(app: &App, digest: &str) -> anyhow::Result<Prepared> {
-    if let Some(sealed) = app.store.artifact(digest).await? {
+/// Everything that the check looks at.
+fn fingerprint(proof: &Proof) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    add(signing::statement_of(proof).text().as_bytes());
+    if let Some(s) = &proof.signature {
+        add(s.key.as_str().as_bytes());
+        add(s.key_organization.as_str().as_bytes());
+        add(s.public_key.as_bytes());
+        add(&s.distrusted_from.map_or(0, |at| at.0).to_be_bytes());
+        add(&s.key_seal);
+        add(s.signature.as_bytes());
+        add(&s.signed_at.0.to_be_bytes());
+        add(&s.seal);
+    }
+    hash.finalize().into()
+}
+
+async fn load(app: &App, digest: &str) -> Result<Prepared, LoadError> {
+    let artifact = app.store.artifact(digest).await.map_err(anyhow::Error::from)?;
+    if let Some(sealed) = artifact {
         match app.sandbox.load(digest, &sealed) {
             Ok(prepared) => {
                 app.metrics.loaded("artifact");
@@ -39,15 +123,18 @@ async fn load(app: &App, digest: &str) -> anyhow::Result<Prepared> {
             Err(error) => tracing::warn!(%digest, %error, "release.load failed; compiling again"),
         }
     }
-    let component = app.store.component(digest).await?;
-    let component =
-        component.with_context(|| format!("the component {digest} is not in the store"))?;
+    let component = match app.store.component(digest).await {
+        Ok(Some(component)) => component,
+        Ok(None) => return Err(LoadError::Component(None)),
+        Err(error @ StoreError::BadRow { .. }) => return Err(LoadError::Component(Some(error))),
+        Err(error) => return Err(anyhow::Error::from(error).into()),
+    };
     let began = std::time::Instant::now();
-    let compiled = app.sandbox.recompile(&component).await?;
+    let compiled = app.sandbox.recompile(&component).await.context("compiling")?;
     app.metrics.compiled(if compiled.is_ok() { "ok" } else { "refused" }, began.elapsed());
     let sealed =
         compiled.map_err(|finding| anyhow::anyhow!("{}: {}", finding.check, finding.message))?;
-    app.store.put_artifact(digest, sealed.clone()).await?;
+    app.store.put_artifact(digest, sealed.clone()).await.map_err(anyhow::Error::from)?;
     app.metrics.loaded("compiled");
-    Ok(app.sandbox.load(digest, &sealed)?)
+    Ok(app.sandbox.load(digest, &sealed).context("loading")?)
 }

@@ -67,7 +67,7 @@ fn partnerships() -> Router<App> {
 }
 
 fn plugins() -> Router<App> {
-    use api::{connection, marketplace, plugin, release, review};
+    use api::{connection, marketplace, plugin, release, review, signing_key};
     // Uploads have a limit of their own, above that of other bodies.
     let most = usize::try_from(release::UPLOAD_BYTES_MAX).unwrap_or(usize::MAX);
     let upload = post(release::create).layer(DefaultBodyLimit::max(most));
@@ -76,6 +76,12 @@ fn plugins() -> Router<App> {
         .route("/organizations/{org}/plugins/{plugin}", get(plugin::get))
         .route("/organizations/{org}/plugins/{plugin}/releases", upload.get(release::list))
         .route("/organizations/{org}/plugins/{plugin}/releases/{release}", get(release::get))
+        .route(
+            "/organizations/{org}/signing-keys",
+            get(signing_key::list).post(signing_key::register),
+        )
+        .route("/organizations/{org}/signing-keys/{key}/rotate", post(signing_key::rotate))
+        .route("/organizations/{org}/signing-keys/{key}/revoke", post(signing_key::revoke))
         .route("/review/releases", get(review::list))
         .route("/review/releases/{release}", get(review::get))
         .route("/review/releases/{release}/decision", post(review::decide))

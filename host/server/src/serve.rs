@@ -26,7 +26,9 @@ use venn_store::Store;
 use crate::{
     app::{App, Wake},
     error::{ApiError, Code},
-    idempotency, keys, routes,
+    idempotency, keys,
+    releases::Loaded,
+    routes,
     telemetry::{metrics::Metrics, request, scrape},
     workers,
 };
@@ -123,7 +125,7 @@ impl Server {
             metrics: settings.metrics,
             uploads,
             wake: Wake::default(),
-            releases: Arc::default(),
+            loaded: Loaded::default(),
             uploading: Arc::default(),
         };
         Ok(Self { app, first_token, _lock: lock })

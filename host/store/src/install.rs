@@ -23,6 +23,7 @@ use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
     plugin::Change,
+    release::signature::TRUSTED,
     row::{Row, json},
 };
 
@@ -275,19 +276,21 @@ async fn create(
     Ok(find(connection, &new.organization, &id).await?.map_or(Change::NotFound, Change::Done))
 }
 
-/// Whether the plugin is listed and the release is an approved one of it.
+/// Whether the plugin is listed and the release is an approved one of it whose
+/// signature is believed.
 pub(crate) async fn can_run(
     connection: &mut AnyConnection,
     plugin: &PluginId,
     release: &ReleaseId,
 ) -> Result<bool, StoreError> {
-    let found: i64 = sqlx::query_scalar(
+    let sql = format!(
         "SELECT COUNT(*) FROM release r JOIN plugin p ON p.id = r.plugin_id
-         WHERE p.id = $1 AND r.id = $2 AND p.state = 'listed' AND r.state = 'approved'",
-    )
-    .bind(plugin.to_string())
-    .bind(release.to_string())
-    .fetch_one(connection)
-    .await?;
+         WHERE p.id = $1 AND r.id = $2 AND p.state = 'listed' AND r.state = 'approved' AND {TRUSTED}"
+    );
+    let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(plugin.to_string())
+        .bind(release.to_string())
+        .fetch_one(connection)
+        .await?;
     Ok(found == 1)
 }

@@ -40,6 +40,7 @@ pub mod plugin;
 pub mod release;
 pub mod run;
 pub mod secret;
+pub mod signing_key;
 pub mod state;
 pub mod timeline;
 pub mod token;

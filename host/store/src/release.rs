@@ -7,15 +7,22 @@ use sqlx::AnyConnection;
 use venn_domain::{
     id::{OrganizationId, PluginId, ReleaseId, UserId},
     manifest::Manifest,
+    signing::{Trust, trust},
     time::Timestamp,
 };
 
 use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
+    authority, blob,
+    delivery::{self, Waiting},
     plugin::{self, Change, PluginState, Reviewer, states},
     row::{Row, json},
 };
+
+pub mod signature;
+
+pub use signature::{NewSignature, Proof, Signature};
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -57,6 +64,8 @@ pub struct Release {
     pub component_bytes: u64,
     /// What it asks for.
     pub manifest: Manifest,
+    /// The SHA-256 of the manifest's exact bytes, hex.
+    pub manifest_digest: String,
     /// Where it stands.
     pub state: ReleaseState,
     /// What the gate found, as the gate said it.
@@ -71,6 +80,16 @@ pub struct Release {
     pub decided_at: Option<Timestamp>,
     /// When it was uploaded.
     pub created_at: Timestamp,
+    /// Its publisher's; none if it is older than signing.
+    pub signature: Option<Signature>,
+}
+
+impl Release {
+    /// What the signature is worth, if it is sound.
+    pub fn trust(&self) -> Trust {
+        let signature = self.signature.as_ref();
+        trust(signature.map(|s| s.signed_at), signature.and_then(|s| s.distrusted_from))
+    }
 }
 
 /// A release that passed the gate.
@@ -80,6 +99,10 @@ pub struct NewRelease {
     pub plugin: PluginId,
     /// Its manifest; has the version.
     pub manifest: Manifest,
+    /// The manifest's exact bytes: what was signed.
+    pub manifest_text: String,
+    /// The publisher's signature.
+    pub signature: NewSignature,
     /// The component's SHA-256, hex.
     pub digest: String,
     /// Its size.
@@ -101,11 +124,17 @@ pub enum Uploaded {
     VersionTaken,
 }
 
-pub(crate) const SELECT: &str = "
-    SELECT r.id, r.plugin_id, p.name AS plugin_name, p.organization_id, r.version, r.digest,
-           r.component_bytes, r.manifest_json, r.state, r.gate_json, r.uploaded_by, r.decided_by,
-           r.decision_reason, r.decided_at, r.created_at
-    FROM release r JOIN plugin p ON p.id = r.plugin_id";
+/// All columns of [`release`], and where they are from.
+pub(crate) fn select() -> String {
+    format!(
+        "SELECT r.id, r.plugin_id, p.name AS plugin_name, p.organization_id, r.version, r.digest,
+                r.component_bytes, r.manifest_json, r.state, r.gate_json, r.uploaded_by,
+                r.decided_by, r.decision_reason, r.decided_at, r.created_at, {}
+         FROM release r JOIN plugin p ON p.id = r.plugin_id {}",
+        signature::COLUMNS,
+        signature::JOIN
+    )
+}
 
 pub(crate) fn release(row: &sqlx::any::AnyRow) -> Result<Release, StoreError> {
     let row = Row::new("release", row);
@@ -118,6 +147,7 @@ pub(crate) fn release(row: &sqlx::any::AnyRow) -> Result<Release, StoreError> {
         digest: row.text("digest")?,
         component_bytes: row.count("component_bytes")?,
         manifest: row.json_always("manifest_json")?,
+        manifest_digest: blob::digest(row.text("manifest_json")?.as_bytes()),
         state: row.named("state", ReleaseState::parse)?,
         gate: row.json_always("gate_json")?,
         uploaded_by: row.parsed("uploaded_by")?,
@@ -125,6 +155,7 @@ pub(crate) fn release(row: &sqlx::any::AnyRow) -> Result<Release, StoreError> {
         decision_reason: row.text("decision_reason")?,
         decided_at: row.time_or_none("decided_at")?,
         created_at: row.time("created_at")?,
+        signature: signature::signature(&row)?,
     })
 }
 
@@ -134,7 +165,7 @@ async fn find(
     values: [String; 2],
 ) -> Result<Option<Release>, StoreError> {
     let [first, second] = values;
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} WHERE {clause}")))
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{} WHERE {clause}", select())))
         .bind(first)
         .bind(second)
         .fetch_optional(connection)
@@ -173,16 +204,6 @@ impl Store {
         find(&mut connection, BY_ID, [id.to_string(), id.to_string()]).await
     }
 
-    /// The digest of a release's component: its blob's name.
-    pub async fn release_digest(&self, id: &ReleaseId) -> Result<Option<String>, StoreError> {
-        let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT id, digest FROM release WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *connection)
-            .await?;
-        row.map(|row| Row::new("release", &row).text("digest")).transpose()
-    }
-
     /// A plugin's releases, newest first.
     pub async fn releases_page(
         &self,
@@ -212,7 +233,7 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Release>, StoreError> {
         let mut connection = self.read().await?;
-        let sql = format!("{SELECT} WHERE {clause} AND r.id < $2 ORDER BY r.id DESC LIMIT $3");
+        let sql = format!("{} WHERE {clause} AND r.id < $2 ORDER BY r.id DESC LIMIT $3", select());
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(value)
             // `~` sorts after every character of an id.
@@ -270,13 +291,14 @@ async fn create(
     .bind(new.plugin.to_string())
     .bind(version.clone())
     .bind(new.digest.clone())
-    .bind(json(&new.manifest))
+    .bind(new.manifest_text)
     .bind(i64::try_from(new.component_bytes).unwrap_or(i64::MAX))
     .bind(json(&new.gate))
     .bind(new.actor.to_string())
     .bind(store.now().0)
     .execute(&mut *connection)
     .await?;
+    signature::insert(connection, &id, &new.signature).await?;
     let values = [id.to_string(), id.to_string()];
     let made = find(connection, BY_ID, values).await?.ok_or(StoreError::NotCommitted)?;
     let entry = NewAudit {
@@ -284,7 +306,9 @@ async fn create(
         actor: new.actor.to_string(),
         action: "release.uploaded",
         subject: id.to_string(),
-        detail: serde_json::json!({ "version": version, "digest": new.digest }),
+        detail: serde_json::json!({
+            "version": version, "digest": new.digest, "key": new.signature.key,
+        }),
     };
     audit::append(store, connection, &entry).await?;
     Ok(Uploaded::New(made))
@@ -311,6 +335,13 @@ async fn decide(
     if go && plugin.approval.is_none() {
         return Ok(Change::WrongState("of a plugin without an approval"));
     }
+    match found.trust() {
+        Trust::Unsigned if go => return Ok(Change::WrongState("not signed by its publisher")),
+        Trust::Distrusted if go => {
+            return Ok(Change::WrongState("signed with a key that is compromised"));
+        }
+        _ => {}
+    }
     sqlx::query(
         "UPDATE release SET state = $1, decided_by = $2, decision_reason = $3, decided_at = $4
          WHERE id = $5",
@@ -322,6 +353,11 @@ async fn decide(
     .bind(id.to_string())
     .execute(&mut *connection)
     .await?;
+    if go && found.decided_at.is_some() {
+        // A release that was signed anew has installs that wait for this.
+        authority::raise(store, connection).await?;
+        delivery::unpark(connection, store.now(), Waiting::Plugin(&plugin.id)).await?;
+    }
     if go && plugin.state == PluginState::Draft {
         sqlx::query("UPDATE plugin SET state = 'listed' WHERE id = $1")
             .bind(plugin.id.to_string())

@@ -1,8 +1,10 @@
 //! Releases: upload, the gate, and what became of it.
 //!
-//! An upload has two parts, `manifest` (JSON) and `component` (WebAssembly).
-//! It is kept only if the gate finds nothing against it; then an admin of the
-//! platform decides. The same upload again is the same release.
+//! An upload has three parts, `manifest` (JSON), `component` (WebAssembly) and
+//! `signature` (JSON). It is kept only if the signature is right and the gate
+//! finds nothing against it; then an admin of the platform decides. The same
+//! upload again is the same release; it signs one whose signature is not
+//! believed any more.
 use std::sync::PoisonError;
 
 use axum::{
@@ -20,6 +22,7 @@ use venn_domain::{
     limits,
     manifest::{Manifest, Problem},
     organization::Need,
+    signing::Trust,
     time::Timestamp,
 };
 use venn_sandbox::Gated;
@@ -37,8 +40,16 @@ use crate::{
     error::{ApiError, Code},
 };
 
-/// Both parts at their limits, and the borders between them.
-pub const UPLOAD_BYTES_MAX: u64 = limits::COMPONENT_BYTES + limits::MANIFEST_BYTES + (64 << 10);
+pub mod signature;
+
+use signature::SignatureView;
+
+/// All parts at their limits, and the borders between them.
+pub const UPLOAD_BYTES_MAX: u64 =
+    limits::COMPONENT_BYTES + limits::MANIFEST_BYTES + SIGNATURE_BYTES_MAX + (64 << 10);
+
+/// A statement of six lines and a signature, generously.
+const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
 
 /// A release.
 #[derive(Debug, Serialize)]
@@ -57,6 +68,8 @@ pub struct ReleaseView {
     decided_by: Option<UserId>,
     decision_reason: String,
     decided_at: Option<Timestamp>,
+    /// None for a release that is older than signing: it does not run.
+    signature: Option<SignatureView>,
 }
 
 /// `POST /v1/organizations/{org}/plugins/{plugin}/releases`: a developer.
@@ -72,7 +85,7 @@ pub async fn create(
     let _turn = Turn::take(&app, &org.id)?;
     let upload = Upload::read(parts.map_err(|_| broken())?).await?;
     let manifest = upload.manifest_of(&plugin)?;
-    let uploaded = take(&app, &caller, &plugin, manifest, upload.component).await?;
+    let uploaded = take(&app, &caller, &plugin, manifest, upload).await?;
     match uploaded {
         Uploaded::New(release) => Ok((StatusCode::CREATED, Json(view(release)))),
         Uploaded::Same(release) => Ok((StatusCode::OK, Json(view(release)))),
@@ -138,20 +151,22 @@ impl Drop for Turn {
     }
 }
 
-/// Both parts, in memory.
+/// All parts, in memory.
 struct Upload {
     manifest: Vec<u8>,
     component: Vec<u8>,
+    signature: Option<Vec<u8>>,
 }
 
 impl Upload {
     async fn read(mut parts: Multipart) -> Result<Self, ApiError> {
-        let (mut manifest, mut component) = (None, None);
+        let (mut manifest, mut component, mut signature) = (None, None, None);
         while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
             let name = part.name().unwrap_or_default().to_owned();
             let (slot, most) = match name.as_str() {
                 "manifest" => (&mut manifest, limits::MANIFEST_BYTES),
                 "component" => (&mut component, limits::COMPONENT_BYTES),
+                "signature" => (&mut signature, SIGNATURE_BYTES_MAX),
                 _ => return Err(bad_part(&name, "it is not a part of a release")),
             };
             if slot.is_some() {
@@ -162,6 +177,7 @@ impl Upload {
         Ok(Self {
             manifest: manifest.ok_or_else(|| bad_part("manifest", "it is missing"))?,
             component: component.ok_or_else(|| bad_part("component", "it is missing"))?,
+            signature,
         })
     }
 
@@ -215,30 +231,48 @@ fn too_large_or_broken(error: &axum::extract::multipart::MultipartError) -> ApiE
 }
 
 fn broken() -> ApiError {
-    let next = "Send both parts as `multipart/form-data` again.";
+    let next = "Send all parts as `multipart/form-data` again.";
     ApiError::new(Code::BadUpload, "The upload broke off or is not a multipart form.", next)
 }
 
 fn bad_part(name: &str, reason: &str) -> ApiError {
     let place: String = name.chars().take(64).collect();
-    let next = "Send exactly the parts `manifest` (JSON) and `component` (WebAssembly).";
+    let next = "Send exactly the parts `manifest` (JSON), `component` (WebAssembly) and `signature` (JSON).";
     let problem =
         Problem { place: place.clone(), reason: reason.to_owned(), next_step: next.to_owned() };
     ApiError::new(Code::BadUpload, format!("The part `{place}` is wrong: {reason}."), next)
         .with_problems(vec![problem])
 }
 
-/// The gate, then the component, its artifact and the release.
+/// The signature, the gate, then the component, its artifact and the release.
 async fn take(
     app: &App,
     caller: &Caller,
     plugin: &Plugin,
     manifest: Manifest,
-    component: Vec<u8>,
+    upload: Upload,
 ) -> Result<Uploaded, ApiError> {
+    // It was read as JSON, so it is text.
+    let manifest_text = String::from_utf8(upload.manifest).map_err(ApiError::internal)?;
+    let (component, part) = (upload.component, upload.signature);
     let digest = blob::digest(&component);
-    if let Some(before) = app.store.release_of_version(&plugin.id, &manifest, &digest).await? {
-        return Ok(before);
+    let signed = signature::Signed {
+        plugin,
+        manifest: &manifest,
+        manifest_text: &manifest_text,
+        digest: &digest,
+    };
+    let signature = signature::check(app, &signed, part.as_deref()).await?;
+    match app.store.release_of_version(&plugin.id, &manifest, &digest).await? {
+        Some(Uploaded::Same(found)) if found.trust() != Trust::Signed => {
+            let store = &app.store;
+            let now =
+                store.sign_release(&found.id, &manifest_text, signature, caller.user()).await?;
+            app.wake.deliveries.notify_one();
+            return Ok(Uploaded::Same(now.unwrap_or(found)));
+        }
+        Some(before) => return Ok(before),
+        None => {}
     }
     let (gated, component) = gate(app, component).await?;
     let Some(artifact) = gated.artifact else {
@@ -250,6 +284,8 @@ async fn take(
     let new = NewRelease {
         plugin: plugin.id.clone(),
         manifest,
+        manifest_text,
+        signature,
         digest,
         component_bytes,
         gate: json!({
@@ -295,6 +331,7 @@ fn gate_failed(gated: &Gated) -> ApiError {
 /// The view of a release.
 pub fn view(release: Release) -> ReleaseView {
     ReleaseView {
+        signature: signature::view(&release),
         id: release.id,
         plugin: release.plugin,
         plugin_name: release.plugin_name,

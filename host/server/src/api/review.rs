@@ -182,7 +182,10 @@ pub async fn decide(
     let reason = checked_reason(body.reason)?;
     let reviewer = reviewer(&caller);
     match app.store.decide_release(&release.id, body.go, &reason, &reviewer).await? {
-        Change::Done(release) => Ok(Json(release::view(release))),
+        Change::Done(release) => {
+            app.wake.deliveries.notify_one();
+            Ok(Json(release::view(release)))
+        }
         Change::NotFound => Err(ApiError::not_found()),
         Change::WrongState(state) => Err(ApiError::new(
             Code::WrongState,

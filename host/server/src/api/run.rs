@@ -135,8 +135,8 @@ pub async fn replay(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
     let tape = tape(&app, &run).await?;
-    let release = app.store.release(&run.release).await?.ok_or_else(ApiError::not_found)?;
-    let prepared = releases::prepared(&app, &release.digest).await.map_err(ApiError::internal)?;
+    let proof = app.store.release_proof(&run.release).await?.ok_or_else(ApiError::not_found)?;
+    let prepared = releases::prepared(&app, &proof).await?;
     let replayed = app.sandbox.replay(&prepared, &tape).await;
     let ending = serde_json::to_value(&replayed.outcome.ending).map_err(ApiError::internal)?;
     let (result, at_call, text) = match replayed.verdict {

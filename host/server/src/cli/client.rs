@@ -78,12 +78,14 @@ pub(crate) enum Send<'a> {
     Json(&'a Value),
     /// A file as the body.
     File(&'a Path, &'a ProgressBar),
-    /// A release: manifest and component.
+    /// A release: manifest, component and signature.
     Release {
         /// The manifest as JSON.
         manifest: &'a [u8],
         /// The component.
         component: &'a Path,
+        /// The signature as JSON.
+        signature: &'a [u8],
         /// Counts the component's bytes.
         bar: &'a ProgressBar,
     },
@@ -229,16 +231,18 @@ fn add_body(request: RequestBuilder, send: &Send<'_>) -> Result<RequestBuilder, 
                 .header("content-type", "application/octet-stream")
                 .body(Body::sized(file, bytes)))
         }
-        Send::Release { manifest, component, bar } => {
+        Send::Release { manifest, component, signature, bar } => {
             let (file, bytes) = open(component, bar)?;
             let json = multipart::Part::bytes(manifest.to_vec()).mime_str("application/json");
             let wasm =
                 multipart::Part::reader_with_length(file, bytes).mime_str("application/wasm");
-            let (Ok(json), Ok(wasm)) = (json, wasm) else {
+            let signed = multipart::Part::bytes(signature.to_vec()).mime_str("application/json");
+            let (Ok(json), Ok(wasm), Ok(signed)) = (json, wasm, signed) else {
                 return Err(Failure::unexpected("The upload cannot be put together."));
             };
             let form = multipart::Form::new()
                 .part("manifest", json.file_name("manifest.json"))
+                .part("signature", signed.file_name("signature.json"))
                 .part("component", wasm.file_name("component.wasm"));
             Ok(request.multipart(form))
         }

@@ -91,14 +91,21 @@ pub(crate) fn read(path: &Path) -> Result<Credentials, Failure> {
     })
 }
 
-/// Writes beside, then renames: who reads meanwhile sees the old or the new.
+/// Writes all profiles.
 pub(crate) fn write(path: &Path, credentials: &Credentials) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(credentials)
+        .map_err(|error| Failure::file(path, "written", &error.into()))?;
+    write_private(path, &text)
+}
+
+/// Writes a file for its owner alone, beside, then renames: who reads meanwhile
+/// sees the old or the new.
+pub(crate) fn write_private(path: &Path, text: &[u8]) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::file(path, "written", &error);
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
     let beside = path.with_extension(format!("{}.part", std::process::id()));
-    let text = serde_json::to_vec_pretty(credentials).map_err(|error| failed(error.into()))?;
     // `create_new`: a file that somebody else put there would keep its mode.
     let _ = fs::remove_file(&beside);
     let mut file = fs::OpenOptions::new()
@@ -107,7 +114,7 @@ pub(crate) fn write(path: &Path, credentials: &Credentials) -> Result<(), Failur
         .mode(0o600)
         .open(&beside)
         .map_err(failed)?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(text).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)
 }
 

@@ -1,6 +1,7 @@
 //! `venn publish`: what `venn build` made goes to the server's gate.
 //!
-//! The plugin is made if it is not there. Every finding of the gate is shown
+//! The plugin is made if it is not there, and the first time of all a signing
+//! key: every release is signed by its publisher. Every finding of the gate is shown
 //! with its check's id, whether the release was taken or refused.
 use std::{
     fs,
@@ -11,6 +12,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 use venn_domain::manifest::Manifest;
+use venn_store::blob;
 
 use super::{
     client::{Call, Send},
@@ -22,6 +24,7 @@ use super::{
         value::{is_true, list, raw, text},
     },
     session::Session,
+    signing_keys::Signer,
 };
 use crate::author::{build, check};
 
@@ -37,17 +40,29 @@ pub(crate) struct PublishArgs {
     /// A component instead of the built one
     #[arg(long, value_name = "FILE", requires = "manifest")]
     component: Option<PathBuf>,
+    /// The private signing key (PEM) instead of this machine's
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
 }
 
 /// `venn publish`
 pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> {
     let (manifest, component) = files(args)?;
-    let name = name_in(&manifest)?;
+    let (name, version) = name_in(&manifest)?;
     let org = session.org()?;
+    let digest = fs::read(&component).map_err(|error| Failure::file(&component, "read", &error))?;
+    let digest = blob::digest(&digest);
+    let signer = Signer::of(session, args.signing_key.as_deref())?;
+    let signature = signer.sign(&name, &version, digest, blob::digest(&manifest));
     ensure_plugin(session, org, &name)?;
     let segments = ["organizations", org, "plugins", &name, "releases"];
     let bar = session.out.bar(0, "uploading");
-    let send = Send::Release { manifest: &manifest, component: &component, bar: &bar };
+    let send = Send::Release {
+        manifest: &manifest,
+        component: &component,
+        signature: &signature,
+        bar: &bar,
+    };
     let reply = session.call(&Call::new(Method::POST, &segments), &send);
     bar.finish_and_clear();
     session.show(&reply?, |release| render(release, session.out.paint))
@@ -92,7 +107,8 @@ fn read_manifest(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(manifest.to_json())
 }
 
-fn name_in(manifest: &[u8]) -> Result<String, Failure> {
+/// The plugin's name and the version.
+fn name_in(manifest: &[u8]) -> Result<(String, String), Failure> {
     let value: Value = serde_json::from_slice(manifest).map_err(|error| {
         Failure::usage(
             format!("The manifest is not JSON: {error}."),
@@ -104,7 +120,7 @@ fn name_in(manifest: &[u8]) -> Result<String, Failure> {
             "The manifest has no name.",
             "Write `name = \"my-plugin\"` into venn.toml.",
         )),
-        name => Ok(name.to_owned()),
+        name => Ok((name.to_owned(), raw(&value, "version").to_owned())),
     }
 }
 
@@ -142,6 +158,9 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
         text(release, "digest"),
         text(release, "component_bytes"),
     );
+    if !raw(release, "signature.key").is_empty() {
+        put!(out, "  signed with {}\n", text(release, "signature.key"));
+    }
     if state == "submitted" {
         put!(out, "It waits for a platform admin: `venn approve {id}`.\n");
     }

@@ -28,14 +28,14 @@ use venn_store::{
     crash,
     delivery::Leased,
     install::InstallFacts,
-    run::{Recorded, RunRecord},
+    run::{Next, Recorded, RunRecord},
 };
 
 use crate::{
     app::App,
     conclude,
     ports::InstallPorts,
-    releases,
+    releases::{self, LoadError},
     telemetry::{
         metrics::{Ran, next_name},
         trace,
@@ -129,7 +129,13 @@ async fn deliver(app: &App, leased: Leased, trace_id: String) -> anyhow::Result<
         return refuse(app, leased, &control, refusal, started_at, trace_id).await;
     }
     let load = tracing::debug_span!("run.load");
-    let prepared = releases::prepared(app, &facts.digest).instrument(load).await?;
+    let prepared = match releases::prepared(app, &facts.proof).instrument(load).await {
+        Ok(prepared) => prepared,
+        Err(error) if error.is_tampering() => {
+            return untrusted(app, leased, control, facts, &error, started_at, trace_id).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
     if app.store.now() > started_at.plus_ms(SLOW_LOAD_MS) {
         // It had to be compiled again, and the lease may not outlast the run:
         // let it run out, and the next one finds the component loaded.
@@ -198,6 +204,7 @@ fn admission_of<'a>(
         install_state: facts.state,
         plugin_suspended: facts.plugin_suspended,
         release_live: facts.release_live,
+        release_trust: facts.proof.trust(),
         wants_kind: control.manifest.wants(&leased.event.kind),
         partnership_active: partnership.map(|one| one.active),
         attempt: leased.attempt,
@@ -280,6 +287,55 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
             app.metrics.fenced();
             tracing::warn!(run = %done.run, "run.fenced: the lease was lost");
         }
+    }
+    Ok(())
+}
+
+/// The release is not what was signed: nothing of it runs, the platform is told,
+/// and the delivery is kept until somebody has looked.
+async fn untrusted(
+    app: &App,
+    leased: Leased,
+    control: Control,
+    facts: InstallFacts,
+    error: &LoadError,
+    started_at: Timestamp,
+    trace_id: String,
+) -> anyhow::Result<()> {
+    tracing::error!(
+        release = %control.release, plugin = %facts.proof.plugin, version = %facts.proof.version,
+        error = error as &dyn std::error::Error, "release.untrusted: not run"
+    );
+    let run = RunId::make(app.store.ids());
+    let outcome = Outcome {
+        ending: Ending::HostFailed { message: error.to_string() },
+        effects: venn_domain::run::Effects::default(),
+        usage: venn_domain::run::Usage::default(),
+        log: Vec::new(),
+        log_dropped: 0,
+        calls: Vec::new(),
+    };
+    let conclusion = conclude::conclude(app, &leased, &control, &facts, &run, &outcome).await?;
+    let next = Next::Parked { reason: error.to_string() };
+    let ran = Ran::of(&outcome, conclusion.verdict.as_ref(), &next);
+    let record = RunRecord {
+        id: run,
+        leased,
+        plugin: control.plugin,
+        release: control.release,
+        authority_no: control.number,
+        purpose: Purpose::View,
+        outcome: Some(outcome),
+        refused: None,
+        verdict: conclusion.verdict,
+        routes: conclusion.routes,
+        tape: Vec::new(),
+        trace_id,
+        started_at,
+        next,
+    };
+    if let Recorded::Written { .. } = app.store.record_run(record).await? {
+        app.metrics.ran(&ran);
     }
     Ok(())
 }

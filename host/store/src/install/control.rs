@@ -9,11 +9,17 @@ use venn_domain::{
     id::{InstallId, OrganizationId, PartnershipId},
     manifest::{ConnectionRequest, Manifest},
     sharing::{Level, Purpose, SharingRule},
+    signing::Trust,
     time::Timestamp,
 };
 
 use super::{ConnectionMap, InstallState};
-use crate::{Store, StoreError, connection::kind_name, row::Row};
+use crate::{
+    Store, StoreError,
+    connection::kind_name,
+    release::{Proof, signature},
+    row::Row,
+};
 
 /// What a run needs of an install besides its authority.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,14 +32,8 @@ pub struct InstallFacts {
     pub config: serde_json::Value,
     /// The connections that are in place: those of [`Control::connections`].
     pub connections: ConnectionMap,
-    /// The plugin's key.
-    pub plugin_name: String,
-    /// Who owns the plugin: the publisher.
-    pub publisher: OrganizationId,
-    /// The release's version.
-    pub version: String,
-    /// The component's SHA-256, hex: its blob's name.
-    pub digest: String,
+    /// What the release is believed by, and where its component is.
+    pub proof: Proof,
     /// When it was first enabled.
     pub enabled_at: Option<Timestamp>,
     /// The platform stopped the plugin.
@@ -51,13 +51,19 @@ enum For {
     Check,
 }
 
-const SELECT: &str = "
-    SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
-           i.config_json, i.connections_json, i.enabled_at, p.name AS plugin_name,
-           p.organization_id AS publisher_id, p.state AS plugin_state, p.suspended_reason,
-           p.approval_json, r.version, r.digest, r.manifest_json, r.state AS release_state
-    FROM install i JOIN plugin p ON p.id = i.plugin_id JOIN release r ON r.id = i.release_id
-    WHERE i.id = $1";
+fn select() -> String {
+    format!(
+        "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
+                i.config_json, i.connections_json, i.enabled_at, p.name AS plugin_name,
+                p.organization_id AS publisher_id, p.state AS plugin_state, p.suspended_reason,
+                p.approval_json, r.version, r.digest, r.manifest_json, r.state AS release_state,
+                {}
+         FROM install i JOIN plugin p ON p.id = i.plugin_id
+         JOIN release r ON r.id = i.release_id {} WHERE i.id = $1",
+        signature::COLUMNS,
+        signature::JOIN
+    )
+}
 
 impl Store {
     /// What an install may do now, and what a run of it needs.
@@ -106,12 +112,22 @@ async fn read(
     let number: i64 = sqlx::query_scalar("SELECT number FROM authority WHERE one = 1")
         .fetch_one(&mut *connection)
         .await?;
-    let row =
-        sqlx::query(SELECT).bind(install.to_string()).fetch_optional(&mut *connection).await?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(select()))
+        .bind(install.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::new("install", &row);
     let manifest: Manifest = row.json_always("manifest_json")?;
     let state = row.named("state", InstallState::parse)?;
+    let proof = Proof {
+        publisher: row.parsed("publisher_id")?,
+        plugin: row.text("plugin_name")?,
+        version: row.text("version")?,
+        digest: row.text("digest")?,
+        manifest: row.text("manifest_json")?,
+        signature: signature::signature(&row)?,
+    };
     let mut control = Control {
         number: number.unsigned_abs(),
         organization: row.parsed("organization_id")?,
@@ -121,7 +137,7 @@ async fn read(
         manifest,
         approval: row.json("approval_json")?,
         grant: row.json_always("grant_json")?,
-        stopped: stopped(&row, state, what_for)?,
+        stopped: stopped(&row, &proof, state, what_for)?,
         partnerships: Vec::new(),
         connections: Vec::new(),
     };
@@ -136,10 +152,7 @@ async fn read(
         state,
         config: row.json_always("config_json")?,
         connections,
-        plugin_name: row.text("plugin_name")?,
-        publisher: row.parsed("publisher_id")?,
-        version: row.text("version")?,
-        digest: row.text("digest")?,
+        proof,
         enabled_at: row.time_or_none("enabled_at")?,
         plugin_suspended: row.text("plugin_state")? == "suspended",
         release_live: row.text("release_state")? == "approved",
@@ -150,6 +163,7 @@ async fn read(
 /// Why nothing of this install may run, if so; the text is shown to people.
 fn stopped(
     row: &Row<'_>,
+    proof: &Proof,
     state: InstallState,
     what_for: For,
 ) -> Result<Option<String>, StoreError> {
@@ -160,6 +174,16 @@ fn stopped(
     let release = row.text("release_state")?;
     if release != "approved" {
         return Ok(Some(format!("the release is {release}, not approved")));
+    }
+    match (proof.trust(), &proof.signature) {
+        (Trust::Unsigned, _) => {
+            return Ok(Some("the release is not signed by its publisher".to_owned()));
+        }
+        (Trust::Distrusted, Some(signature)) => {
+            let key = &signature.key;
+            return Ok(Some(format!("the key {key} that signed the release is compromised")));
+        }
+        _ => {}
     }
     let why = match (state, what_for) {
         (InstallState::Active, _) | (InstallState::Draft | InstallState::Paused, For::Check) => {

@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    fn new_install(&self, name: &str) -> NewInstall {
+    pub(crate) fn new_install(&self, name: &str) -> NewInstall {
         NewInstall {
             organization: self.customer.clone(),
             plugin: self.release.plugin.clone(),
@@ -141,7 +141,7 @@ impl World {
         self.test.control(&install.id).await.unwrap().unwrap()
     }
 
-    async fn stopped(&self, install: &Install) -> Option<String> {
+    pub(crate) async fn stopped(&self, install: &Install) -> Option<String> {
         self.control(install).await.0.stopped
     }
 
@@ -328,8 +328,8 @@ async fn a_control_holds_every_layer_as_it_is_now() {
     );
     assert_eq!(partnership.rules[0].purpose, Purpose::Egress);
     assert!(partnership.rules[0].fields.has_name("name"));
-    assert_eq!(facts.digest, world.release.digest);
-    assert_eq!(facts.publisher, world.owned.0.organization);
+    assert_eq!(facts.proof.digest, world.release.digest);
+    assert_eq!(facts.proof.publisher, world.owned.0.organization);
     assert_eq!(facts.config, value!({ "prefix": "A secret project:" }));
     assert!(world.test.control(&InstallId::make(world.test.ids())).await.unwrap().is_none());
 }

@@ -5,7 +5,7 @@ use venn_domain::manifest::Manifest;
 use super::{Plugin, SELECT as PLUGINS, plugin};
 use crate::{
     Page, Store, StoreError,
-    release::{Release, SELECT as RELEASES, release},
+    release::{self, Release, release, signature::TRUSTED},
     row::Row,
 };
 
@@ -89,7 +89,10 @@ impl Store {
 
     async fn listing_of(&self, plugin: Plugin) -> Result<Option<Listing>, StoreError> {
         let mut connection = self.read().await?;
-        let sql = format!("{RELEASES} WHERE r.plugin_id = $1 AND r.state = 'approved'");
+        let sql = format!(
+            "{} WHERE r.plugin_id = $1 AND r.state = 'approved' AND {TRUSTED}",
+            release::select()
+        );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(plugin.id.to_string())
             .fetch_all(&mut *connection)

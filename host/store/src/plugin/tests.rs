@@ -5,7 +5,8 @@ use venn_domain::{capability::Capability, manifest::Manifest};
 
 use super::*;
 use crate::{
-    release::{NewRelease, Release, Uploaded},
+    release::{NewRelease, NewSignature, Release, Uploaded},
+    signing_key::tests::a_key,
     testing::TestStore,
 };
 
@@ -41,6 +42,12 @@ pub(crate) async fn a_plugin(test: &TestStore, name: &str) -> (Plugin, UserId) {
     (made.unwrap(), developer)
 }
 
+/// A signature as the server would have made sure of it.
+pub(crate) async fn signed(test: &TestStore, plugin: &Plugin, actor: &UserId) -> NewSignature {
+    let key = a_key(test, &plugin.organization, actor).await;
+    NewSignature { key, signature: "aa".to_owned(), signed_at: test.now(), seal: vec![1] }
+}
+
 /// Uploads a release past the gate.
 pub(crate) async fn upload(
     test: &TestStore,
@@ -52,6 +59,8 @@ pub(crate) async fn upload(
     let digest = test.put_component(component.to_vec()).await.unwrap();
     let new = NewRelease {
         plugin: plugin.id.clone(),
+        manifest_text: json(&manifest),
+        signature: signed(test, plugin, actor).await,
         manifest,
         digest,
         component_bytes: component.len() as u64,

@@ -15,6 +15,7 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
         ("Release", text(release, "id")),
         ("State", text(release, "state")),
         ("SHA-256", text(release, "digest")),
+        ("Signed", signed(release)),
         ("Size", format!("{} bytes", text(release, "component_bytes"))),
         (
             "Uploaded",
@@ -62,6 +63,16 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
         );
     }
     out
+}
+
+/// By whose key, and whether that is still believed.
+fn signed(release: &Value) -> String {
+    let (key, at) = (text(release, "signature.key"), moment(release, "signature.signed_at"));
+    match raw(release, "signature.trust") {
+        "" => "no: it is older than signing, and does not run".to_owned(),
+        "key-compromised" => format!("{at} with {key}, which is COMPROMISED: it does not run"),
+        _ => format!("{at} with {key}"),
+    }
 }
 
 fn section(
