@@ -7,7 +7,7 @@
 //! - [`repeats`]: requests that are sent twice
 mod bodies;
 mod namesakes;
-mod people;
+pub mod people;
 mod repeats;
 mod table;
 

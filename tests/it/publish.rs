@@ -4,16 +4,14 @@
 //! - [`components`]: what is not a component that may run here
 //! - [`manifests`]: what a manifest must not say; versions and names
 //! - [`review`]: the platform's ceiling and its go or no-go; the marketplace
+//! - [`signatures`]: whose word a release has, at publish and at load
 //! - [`installs`]: configuration, grant and connections against all of that
 mod components;
 mod installs;
 mod manifests;
 mod review;
+mod signatures;
 
-use reqwest::{
-    Method,
-    multipart::{Form, Part},
-};
 use serde_json::Value;
 
 use crate::support::{Actor, Answer, Host, World, guest};
@@ -29,11 +27,7 @@ async fn taskworks() -> (Host, Actor) {
 
 /// Uploads these bytes to the plugin `script`, manifest as it is written.
 async fn upload(publisher: &Actor, manifest: impl Into<String>, component: Vec<u8>) -> Answer {
-    let form = Form::new()
-        .part("manifest", Part::text(manifest.into()))
-        .part("component", Part::bytes(component));
-    let path = publisher.own("plugins/script/releases");
-    publisher.send(publisher.request(Method::POST, &path).multipart(form)).await
+    publisher.upload("script", &manifest.into(), component).await
 }
 
 /// The manifest of the plugin `script`.

@@ -303,4 +303,4 @@ async fn mark(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

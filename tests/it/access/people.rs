@@ -32,6 +32,7 @@ impl Town {
             ("token", text(&acme.all("tokens").await[0]["id"])),
             ("connection", text(&acme.all("connections").await[0]["id"])),
             ("partnership", world.partnership.clone()),
+            ("key", text(&release["signature"]["key"])),
             ("plugin", text(&release["plugin"])),
             ("name", "script".to_owned()),
             ("release", text(&release["id"])),
@@ -64,7 +65,7 @@ impl Town {
     fn owner(&self, row: &Row) -> &Actor {
         if row.needs.is_of_platform() {
             &self.world.host.platform
-        } else if row.path.contains("/plugins") {
+        } else if row.path.contains("/plugins") || row.path.contains("/signing-keys") {
             &self.world.publisher
         } else {
             &self.world.acme

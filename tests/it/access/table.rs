@@ -167,6 +167,18 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/plugins/{plugin}/releases", Member),
     post("/organizations/{org}/plugins/{plugin}/releases", Developer, "form"),
     get("/organizations/{org}/plugins/{plugin}/releases/{release}", Member),
+    get("/organizations/{org}/signing-keys", Member),
+    post(
+        "/organizations/{org}/signing-keys",
+        Developer,
+        r#"{"name":"x","public_key":"x","proof":"x"}"#,
+    ),
+    post(
+        "/organizations/{org}/signing-keys/{key}/rotate",
+        Developer,
+        r#"{"name":"x","public_key":"x","proof":"x","endorsement":"x"}"#,
+    ),
+    post("/organizations/{org}/signing-keys/{key}/revoke", Owner, r#"{"because":"retired"}"#),
     get("/review/releases", Platform),
     get("/review/releases/{release}", Platform),
     post("/review/releases/{release}/decision", PlatformAdmin, r#"{"go":false,"reason":"x"}"#),

@@ -4,6 +4,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::Signer;
+
 /// Somebody with a token of one organization.
 #[derive(Clone)]
 pub struct Actor {
@@ -168,11 +170,30 @@ impl Actor {
     pub async fn publish(&self, manifest: &Value, component: Vec<u8>) -> Answer {
         let name = manifest["name"].as_str().unwrap_or("unnamed");
         self.post(&self.own("plugins"), &json!({ "name": name })).await;
-        let form = reqwest::multipart::Form::new()
-            .part("manifest", reqwest::multipart::Part::text(manifest.to_string()))
+        self.upload(name, &manifest.to_string(), component).await
+    }
+
+    /// Uploads to a plugin, signed with the organization's key.
+    pub async fn upload(&self, plugin: &str, manifest: &str, component: Vec<u8>) -> Answer {
+        let signature = Signer::of(self).await.signature(plugin, manifest, &component);
+        self.send_release(plugin, manifest, component, Some(&signature)).await
+    }
+
+    /// Uploads with this signature, or none.
+    pub async fn send_release(
+        &self,
+        plugin: &str,
+        manifest: &str,
+        component: Vec<u8>,
+        signature: Option<&Value>,
+    ) -> Answer {
+        let mut form = reqwest::multipart::Form::new()
+            .part("manifest", reqwest::multipart::Part::text(manifest.to_owned()))
             .part("component", reqwest::multipart::Part::bytes(component));
-        let path = self.own(&format!("plugins/{name}/releases"));
-        let request = self.request(Method::POST, &path).multipart(form);
-        self.send(request).await
+        if let Some(signature) = signature {
+            form = form.part("signature", reqwest::multipart::Part::text(signature.to_string()));
+        }
+        let path = self.own(&format!("plugins/{plugin}/releases"));
+        self.send(self.request(Method::POST, &path).multipart(form)).await
     }
 }

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -121,6 +122,15 @@ impl Host {
         });
         let made = self.platform.post("/v1/organizations", &body).await.good();
         Actor::new(&self.url, slug, made["token"].as_str().unwrap())
+    }
+
+    /// Changes the database behind the host's back.
+    pub async fn tamper(&self, statement: &str) {
+        let url = format!("sqlite://{}", self.data.path().join("venn.db").display());
+        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     /// Moves the time, and lets the workers see it.

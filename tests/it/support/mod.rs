@@ -4,12 +4,14 @@ mod actor;
 pub mod collector;
 mod host;
 pub mod script;
+mod signer;
 pub mod world;
 
 use std::path::PathBuf;
 
 pub use actor::{Actor, Answer};
 pub use host::{Host, TestClock};
+pub use signer::Signer;
 pub use world::World;
 
 /// The component of a test guest, built by `cargo xtask guests`.

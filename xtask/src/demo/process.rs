@@ -116,6 +116,8 @@ impl Server {
             .args(arguments)
             .env("VENN_SERVER", &self.url)
             .env("VENN_TOKEN", token)
+            // Whoever publishes keeps a signing key: the demo's own, not the user's.
+            .env("XDG_CONFIG_HOME", self.data.join("config"))
             .stderr(Stdio::inherit())
             .stdin(Stdio::null())
             .output()?;
