@@ -344,7 +344,8 @@ async fn what_is_changed_behind_the_hosts_back_is_not_run_and_is_ours_to_mend() 
 async fn a_third_party_checks_a_signature_with_the_documents_recipe() {
     let there = |program: &str| std::process::Command::new(program).arg("version").output().is_ok();
     let required = std::env::var("VENN_REQUIRE").is_ok_and(|names| names.contains("openssl"));
-    if !required && !(there("openssl") && there("python3")) {
+    let tools = there("openssl") && there("python3");
+    if !required && !tools {
         eprintln!("skipped: there is no openssl or no python3; VENN_REQUIRE=openssl insists");
         return;
     }

@@ -30,7 +30,7 @@ impl Signer {
             Some(key) => key,
             None => signer.register(actor, &signer.body()).await.good(),
         };
-        signer.id = key["id"].as_str().unwrap().to_owned();
+        key["id"].as_str().unwrap().clone_into(&mut signer.id);
         signer
     }
 
