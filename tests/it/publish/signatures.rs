@@ -227,10 +227,21 @@ async fn approve(world: &World, release: &Value) {
     world.host.platform.post(&path, &json!({ "go": true, "reason": "again" })).await.good();
 }
 
+/// Lets what is parked be delivered again, or an event happen if nothing is.
+async fn again(world: &World, install: &str) {
+    let parked = world.acme.all(&format!("deliveries?install={install}&state=parked")).await;
+    let body = json!({ "partnership": world.partnership });
+    let path = match parked.first() {
+        Some(delivery) => format!("deliveries/{}/redeliver", delivery["id"].as_str().unwrap()),
+        None => format!("installs/{install}/backfill"),
+    };
+    let body = if parked.is_empty() { body } else { json!({}) };
+    world.acme.post(&world.acme.own(&path), &body).await.good();
+}
+
 /// The next run is not started, the platform is told why, and the delivery waits.
 async fn not_run(world: &World, install: &str, why: &str) {
-    let path = world.acme.own(&format!("installs/{install}/backfill"));
-    world.acme.post(&path, &json!({ "partnership": world.partnership })).await.good();
+    again(world, install).await;
     let (delivery, run) = newest(world, install).await;
     assert_eq!(
         (&run["ending"], &run["summary"], &delivery["state"]),
@@ -333,9 +344,7 @@ async fn what_is_changed_behind_the_hosts_back_is_not_run_and_is_ours_to_mend() 
 
     // Mended: what waited goes on.
     std::fs::write(&blob, good).unwrap();
-    let (delivery, _) = newest(&world, &script.install).await;
-    let path = format!("deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
-    world.acme.post(&world.acme.own(&path), &json!({})).await.good();
+    again(&world, &script.install).await;
     let (delivery, run) = newest(&world, &script.install).await;
     assert_eq!((&run["ending"], &delivery["state"]), (&json!("ok"), &json!("done")), "{run}");
 }
