@@ -205,7 +205,7 @@ async fn a_retired_keys_releases_go_on_and_a_stolen_keys_stop_until_signed_and_a
 
     let release = signed_anew(&world).await;
     assert_eq!(release["state"], "submitted");
-    script.start().await;
+    again(&world, &install).await;
     assert_eq!(newest(&world, &install).await.0["state"], "parked", "not approved yet");
     approve(&world, &release).await;
     let (delivery, run) = newest(&world, &install).await;
@@ -229,6 +229,7 @@ async fn approve(world: &World, release: &Value) {
 
 /// Lets what is parked be delivered again, or an event happen if nothing is.
 async fn again(world: &World, install: &str) {
+    world.runs(install).await;
     let parked = world.acme.all(&format!("deliveries?install={install}&state=parked")).await;
     let body = json!({ "partnership": world.partnership });
     let path = match parked.first() {
