@@ -153,8 +153,8 @@ async fn what_a_stolen_key_signed_stops_at_once_until_it_is_signed_and_approved_
     let again =
         |signature: NewSignature| test.sign_release(&release.id, "{}", signature, developer);
     // The manifest's text is replaced by what was signed: this one is not it.
-    let text = serde_json::to_string(&release.manifest).unwrap();
-    let resigned = test.sign_release(&release.id, &text, signature.clone(), developer).await;
+    let manifest = serde_json::to_string(&release.manifest).unwrap();
+    let resigned = test.sign_release(&release.id, &manifest, signature.clone(), developer).await;
     let resigned = resigned.unwrap().unwrap();
     assert_eq!((resigned.state, resigned.trust()), (ReleaseState::Submitted, Trust::Signed));
     assert!(test.authority_no() > before);
@@ -185,8 +185,8 @@ async fn a_release_that_is_older_than_signing_does_not_run_until_it_is_published
         Change::WrongState("not listed in the marketplace with this release")
     );
     let signature = signed(test, plugin, developer).await;
-    let text = serde_json::to_string(&world.release.manifest).unwrap();
-    let now = test.sign_release(&world.release.id, &text, signature, developer).await.unwrap();
+    let manifest = serde_json::to_string(&world.release.manifest).unwrap();
+    let now = test.sign_release(&world.release.id, &manifest, signature, developer).await.unwrap();
     // What was approved is these bytes and this manifest.
     assert_eq!(now.map(|release| release.state), Some(ReleaseState::Approved));
     assert_eq!(world.stopped(&install).await, None);
