@@ -14,7 +14,7 @@ use std::{
     ops::Deref,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -24,7 +24,7 @@ use venn_domain::{
     time::{Clock, Timestamp},
 };
 
-use crate::{Settings, Store, Unobserved};
+use crate::{Observer, Settings, Store};
 
 /// 2025-11-24T16:00:00Z.
 pub(crate) const START_US: i64 = 1_764_000_000_000_000;
@@ -54,11 +54,29 @@ impl IdSource for CountedIds {
     }
 }
 
+/// A caller's trace context, set by hand; none at first.
+#[derive(Default)]
+pub(crate) struct HandTrace(Mutex<String>);
+
+impl HandTrace {
+    /// What is done from now on is done in this trace.
+    pub(crate) fn set(&self, trace: &str) {
+        trace.clone_into(&mut self.0.lock().unwrap());
+    }
+}
+
+impl Observer for HandTrace {
+    fn trace(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// An open store in a folder that goes away with it.
 pub(crate) struct TestStore {
     store: Store,
     folder: tempfile::TempDir,
     pub(crate) clock: Arc<HandClock>,
+    pub(crate) trace: Arc<HandTrace>,
 }
 
 impl Deref for TestStore {
@@ -76,14 +94,15 @@ impl TestStore {
     /// The same in a folder that may hold a database already.
     pub(crate) async fn open_in(folder: tempfile::TempDir) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(START_US)));
+        let trace = Arc::new(HandTrace::default());
         let settings = Settings {
             folder: folder.path().to_owned(),
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),
-            observer: Arc::new(Unobserved),
+            observer: trace.clone(),
         };
         let store = Store::open(settings).await.unwrap();
-        Self { store, folder, clock }
+        Self { store, folder, clock, trace }
     }
 
     pub(crate) fn folder(&self) -> &Path {

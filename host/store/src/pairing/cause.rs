@@ -82,3 +82,33 @@ impl Store {
         rows.iter().map(|row| Row::new("pairing_cause", row).text("trace")).collect()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+mod tests {
+    use crate::pairing::{
+        DecisionKind, NewDecision,
+        fixture::{ACTOR, Two},
+    };
+
+    #[tokio::test]
+    async fn a_batch_names_all_that_queued_it_once_each_and_is_then_done_with_them() {
+        let two = Two::agreed().await;
+        two.share_all(&two.right).await;
+        let [ours, theirs] = two.both("acme", "acme.com", ["customers", "customers"]).await;
+        two.pair().await;
+        let decide = async |trace: &str, kind| {
+            two.store.trace.set(trace);
+            let (ours, theirs) = (ours.clone(), theirs.clone());
+            let new = NewDecision { partnership: two.id.clone(), ours, theirs, kind };
+            two.store.decide_pair(ACTOR, &two.left, new).await.unwrap();
+            two.store.pairing_causes(&two.id).await.unwrap()
+        };
+        assert_eq!(decide("", DecisionKind::Confirm).await, Vec::<String>::new());
+        assert_eq!(decide("00-one", DecisionKind::Reject).await, ["00-one"]);
+        assert_eq!(decide("00-one", DecisionKind::Confirm).await, ["00-one"]);
+        assert_eq!(decide("00-two", DecisionKind::Reject).await, ["00-one", "00-two"]);
+        two.pair().await;
+        assert_eq!(two.store.pairing_causes(&two.id).await.unwrap(), Vec::<String>::new());
+    }
+}
