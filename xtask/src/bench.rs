@@ -5,7 +5,7 @@ use crate::cargo;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `run` or `mapping`; both by default.
+    /// `run`, `mapping` or `api`; all by default.
     benches: Vec<String>,
     /// One JSON object a line and nothing else.
     #[arg(long)]
@@ -17,8 +17,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         |name: &str| options.benches.is_empty() || options.benches.iter().any(|b| b == name);
     for name in &options.benches {
         anyhow::ensure!(
-            ["run", "mapping"].contains(&name.as_str()),
-            "no bench `{name}`: use `run` or `mapping`"
+            ["run", "mapping", "api"].contains(&name.as_str()),
+            "no bench `{name}`: use `run`, `mapping` or `api`"
         );
     }
     if wants("mapping") {
@@ -57,6 +57,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         ]);
         command.arg(cargo::guests().join("bench_overlaps.wasm"));
         cargo::run(json(&mut command, options))?;
+    }
+    if wants("api") {
+        // It knows no `--version` that succeeds.
+        let found = std::process::Command::new("wrk").arg("-v").output().is_ok();
+        anyhow::ensure!(found, "the load comes from wrk: `apt-get install wrk`");
+        let programs = cargo::build_host(cargo::Profile::Release)?;
+        cargo::build_guests(&programs)?;
+        let mut command = cargo::cargo(&[
+            "run",
+            "--quiet",
+            "--locked",
+            "--release",
+            "-p",
+            "venn-tests",
+            "--example",
+            "bench_api",
+        ]);
+        command.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests());
+        cargo::run(&mut command)?;
     }
     Ok(())
 }
