@@ -13,6 +13,7 @@
     clippy::needless_pass_by_value,
     unreachable_pub,
     dead_code,
+    unused_imports,
     reason = "a benchmark fails by panicking; what it shares with the tests it uses in part"
 )]
 #[path = "../it/support/mod.rs"]

@@ -5,7 +5,7 @@ use crate::cargo;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `run`, `mapping` or `api`; all by default.
+    /// `run`, `mapping`, `durable` or `api`; all by default.
     benches: Vec<String>,
     /// One JSON object a line and nothing else.
     #[arg(long)]
@@ -17,8 +17,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         |name: &str| options.benches.is_empty() || options.benches.iter().any(|b| b == name);
     for name in &options.benches {
         anyhow::ensure!(
-            ["run", "mapping", "api"].contains(&name.as_str()),
-            "no bench `{name}`: use `run`, `mapping` or `api`"
+            ["run", "mapping", "durable", "api"].contains(&name.as_str()),
+            "no bench `{name}`: use `run`, `mapping`, `durable` or `api`"
         );
     }
     if wants("mapping") {
@@ -58,26 +58,32 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         command.arg(cargo::guests().join("bench_overlaps.wasm"));
         cargo::run(json(&mut command, options))?;
     }
+    if wants("durable") {
+        whole("bench_durable")?;
+    }
     if wants("api") {
         // It knows no `--version` that succeeds.
         let found = std::process::Command::new("wrk").arg("-v").output().is_ok();
         anyhow::ensure!(found, "the load comes from wrk: `apt-get install wrk`");
-        let programs = cargo::build_host(cargo::Profile::Release)?;
-        cargo::build_guests(&programs)?;
-        let mut command = cargo::cargo(&[
-            "run",
-            "--quiet",
-            "--locked",
-            "--release",
-            "-p",
-            "venn-tests",
-            "--example",
-            "bench_api",
-        ]);
-        command.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests());
-        cargo::run(&mut command)?;
+        whole("bench_api")?;
     }
     Ok(())
+}
+
+/// A bench of the whole server; it prints JSON lines only.
+fn whole(name: &str) -> anyhow::Result<()> {
+    let programs = cargo::build_host(cargo::Profile::Release)?;
+    cargo::build_guests(&programs)?;
+    let examples = ["-p", "venn-sandbox", "-p", "venn-tests", "--example", "bench_run"];
+    let mut build = cargo::cargo(&["build", "--locked", "--release"]);
+    cargo::run(build.args(examples).args(["--example", name]))?;
+    let folder = cargo::target().join("release/examples");
+    let mut bench = std::process::Command::new(folder.join(name));
+    bench
+        .env("VENN_BIN", &programs.venn)
+        .env("VENN_GUESTS", cargo::guests())
+        .env("VENN_BENCH_RUN", folder.join("bench_run"));
+    cargo::run(&mut bench)
 }
 
 fn json<'c>(

@@ -4,6 +4,8 @@
 //!
 //! `bench_run [GUEST.wasm]`, one JSON object a line. The guest's `handle` gets
 //! `{"limit":N}`, asks for as many overlaps, and adds up lengths.
+//! `bench_run GUEST.wasm --raw CALLS` runs the raw side alone, without records: a
+//! measure for benches that cannot link the engine.
 //! Without an argument a guest of the same shape, written by hand, is used.
 //! Both sides hand over records that were made before: what it costs to make
 //! them is the store's business and is printed apart (`make-page`).
@@ -45,6 +47,9 @@ fn main() {
         Some(path) => std::fs::read(path).unwrap(),
         None => guest::sums_overlaps(),
     };
+    if let Some(calls) = std::env::args().skip_while(|word| word != "--raw").nth(1) {
+        return runtime.block_on(raw_alone(&component, calls.parse().unwrap()));
+    }
     let settings = Settings { pool: PoolSettings { runs: 8 }, ..host::settings() };
     let sandbox = Sandbox::new(settings).unwrap();
     for records in [0, 10, 100, 1_000] {
@@ -53,6 +58,17 @@ fn main() {
     runtime.block_on(guards(&sandbox, &component));
     make_page();
     authority();
+}
+
+/// Raw wasmtime alone: calls a second, one after the other.
+async fn raw_alone(component: &[u8], calls: u32) {
+    let raw = raw::Raw::new(component, host::page(0));
+    black_box(raw.call(&payload(0)).await);
+    let began = Instant::now();
+    for _ in 0..calls {
+        black_box(raw.call(&payload(0)).await);
+    }
+    println!("{{\"per_s\":{:.1}}}", f64::from(calls) / began.elapsed().as_secs_f64());
 }
 
 /// What the guest reads: both guests understand it.
