@@ -3,7 +3,7 @@
 //!
 //! - [`overlaps`]: partnership, population, field, and the data owner's purpose
 //! - [`egress`]: where a call may go, as which message, with which credential
-//! - [`effects`]: state, timeline, accounts
+//! - [`effects`]: state and timeline (accounts: see `sources`)
 //! - [`revoked`]: what is taken away while a plugin runs
 mod effects;
 mod egress;

@@ -33,8 +33,78 @@ pub struct Account {
     pub population: String,
     /// Further columns that the import was told to keep, by name.
     pub extra: Vec<(String, String)>,
-    /// When an import last changed it.
+    /// When it last changed.
     pub updated_at: Timestamp,
+    /// Who keeps it: [`IMPORT`], or the id of the install that is its source.
+    pub source: String,
+    /// As of when it is known to be so: when a list or its source last named it,
+    /// or its source's last complete sync began, whichever is later.
+    pub synced_at: Timestamp,
+}
+
+/// [`Account::source`] of accounts that lists keep and no live source.
+pub const IMPORT: &str = "import";
+
+/// An account as a live source says it, before it is normalised.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SourceRow {
+    /// The id that the CRM gave it, trimmed.
+    pub external_id: String,
+    /// Name.
+    pub name: String,
+    /// Website.
+    pub website: String,
+    /// The owner's name.
+    pub owner: String,
+    /// Stage.
+    pub stage: String,
+    /// Amount.
+    pub amount: String,
+    /// Date of creation.
+    pub created_on: String,
+    /// A population's key; empty to go by the stage, as an import does.
+    pub population: String,
+    /// Further values, by name.
+    pub extra: Vec<(String, String)>,
+}
+
+impl SourceRow {
+    /// The population that the account falls into.
+    pub fn population(&self) -> &str {
+        if self.population.is_empty() {
+            population_of_stage(&self.stage).0
+        } else {
+            &self.population
+        }
+    }
+
+    /// What it holds, in bytes.
+    pub fn bytes(&self) -> usize {
+        let core = [
+            &self.external_id,
+            &self.name,
+            &self.website,
+            &self.owner,
+            &self.stage,
+            &self.amount,
+            &self.created_on,
+            &self.population,
+        ];
+        let core: usize = core.into_iter().map(String::len).sum();
+        core + self.extra.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>()
+    }
+}
+
+/// What writing an account comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountChange {
+    /// It was not there.
+    Added,
+    /// It was there, otherwise.
+    Changed,
+    /// It was there, just so.
+    Unchanged,
 }
 
 /// The fields of an account that a sharing rule or a grant can name, besides

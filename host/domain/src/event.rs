@@ -3,7 +3,10 @@
 //! To add a kind: a constant here, a schema in `wit/events`, a payload maker.
 use serde::{Deserialize, Serialize};
 
-use crate::{id::EventId, time::Timestamp};
+use crate::{
+    id::{EventId, UserId},
+    time::Timestamp,
+};
 
 /// Every kind that a manifest may ask for, with what it means.
 pub const KINDS: [(&str, &str); 10] = [
@@ -55,6 +58,20 @@ pub struct Event {
     pub payload: String,
     /// What the run before returned as `again`.
     pub continuation: Option<String>,
+}
+
+/// The schedule of a run that a person asks for.
+pub const RUN_NOW: &str = "run-now";
+
+/// Payload of [`SCHEDULE`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleDue {
+    /// The schedule's name in the manifest, or [`RUN_NOW`].
+    pub schedule: String,
+    /// When it was due, in microseconds since 1970.
+    pub due_at: i64,
+    /// The person who asked for it; none if it came due by itself.
+    pub asked_by: Option<UserId>,
 }
 
 /// Payload of [`OVERLAPS_CHANGED`].

@@ -29,7 +29,8 @@ pub struct Grant {
     pub capabilities: CapabilitySet,
     /// Partnerships whose overlaps it may read.
     pub partnerships: Vec<PartnershipId>,
-    /// Our populations, by key.
+    /// Our populations, by key: whose overlaps it may read, and whose accounts it
+    /// may write.
     pub populations: Vec<String>,
     /// Fields of overlaps.
     pub fields: OverlapFields,

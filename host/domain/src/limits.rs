@@ -53,6 +53,10 @@ limits! {
     STATE_KEY_BYTES: u64 = 512, "state.key", "bytes", "Fits an index entry.";
     STATE_KEYS: u64 = 10_000, "state.keys", "keys", "Per install; larger maps belong to the third party.";
     STATE_BYTES: u64 = 16 << 20, "state.bytes", "bytes", "All values of one install; a million installs must fit a disk.";
+    ACCOUNTS_BATCH: u64 = 500, "accounts.batch", "rows", "In one call of a source.";
+    ACCOUNTS_RUN: u64 = 5_000, "accounts.run", "rows", "Ten full calls: what one transaction writes without holding up others.";
+    ACCOUNTS_RUN_BYTES: u64 = 16 << 20, "accounts.run.bytes", "bytes", "Three kilobytes for each of the most rows.";
+    ACCOUNTS_EXTRA: u64 = 50, "accounts.extra", "values", "Further values of one account: what people look at, not the whole CRM.";
     TIMELINE_BATCH: u64 = 500, "timeline.batch", "entries", "In one call.";
     TIMELINE_TEXT_BYTES: u64 = 2 << 10, "timeline.text", "bytes", "A fact, not a document.";
     PAGE_ITEMS: u64 = 1_000, "page.items", "items", "The most in one page of a plugin's query.";
@@ -68,7 +72,7 @@ limits! {
     IMPORT_CELL_BYTES: u64 = 64 << 10, "import.cell", "bytes", "A longer cell is not a name or an address.";
     IMPORT_RECORD_BYTES: u64 = 1 << 20, "import.record", "bytes", "Bounds what an unclosed quote can swallow.";
     IMPORT_PROBLEMS: u64 = 100, "import.problems", "problems", "Listed one by one; the rest is counted.";
-    REPLACE_REMOVES_PERCENT: u64 = 20, "import.replace.removes", "percent", "A replace that removes more waits for a yes.";
+    REPLACE_REMOVES_PERCENT: u64 = 20, "import.replace.removes", "percent", "A replace or a sync that removes more waits for a yes.";
     API_BODY_BYTES: u64 = 1 << 20, "api.body", "bytes", "JSON bodies; uploads have limits of their own.";
     API_PAGE_ITEMS: u64 = 200, "api.page.items", "items", "The most in one page of the REST API.";
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::SourceRow,
     authority::{Authority, Denial},
     capability::Capability,
     id::PartnershipId,
@@ -88,6 +89,10 @@ pub struct Effects {
     pub state: Vec<StateWrite>,
     /// Timeline entries in order.
     pub timeline: Vec<TimelineEntry>,
+    /// Accounts, if the run said anything about them: none at all says that
+    /// its source was looked through and nothing differed.
+    #[serde(default)]
+    pub accounts: Option<Vec<AccountWrite>>,
     /// Partnerships whose rows the run read; effects carry them.
     pub read_from: Vec<PartnershipId>,
 }
@@ -95,14 +100,19 @@ pub struct Effects {
 impl Effects {
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.state.is_empty() && self.timeline.is_empty()
+        self.state.is_empty() && self.timeline.is_empty() && self.accounts.is_none()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.state.len() + self.timeline.len() + self.accounts.as_ref().map_or(0, Vec::len)
     }
 
     /// What is still allowed when the effects are committed, and how many are
     /// not: something may have been revoked since the guest made them.
     #[must_use]
     pub fn still_allowed(mut self, authority: &Authority) -> (Self, u64) {
-        let before = self.state.len() + self.timeline.len();
+        let before = self.len();
         let allowed = |capability, partnership: Option<&PartnershipId>| {
             authority.allows(capability).is_ok()
                 && partnership.is_none_or(|id| authority.allows_partnership(id.as_str()).is_ok())
@@ -110,8 +120,44 @@ impl Effects {
         self.state.retain(|write| allowed(Capability::State, write.partnership.as_ref()));
         self.timeline
             .retain(|entry| allowed(Capability::TimelineWrite, entry.partnership.as_ref()));
-        let dropped = before - self.state.len() - self.timeline.len();
+        if authority.allows(Capability::AccountsWrite).is_err() {
+            self.accounts = None;
+        }
+        if let Some(accounts) = &mut self.accounts {
+            accounts.retain(|write| write.is_allowed(authority));
+        }
+        let dropped = before - self.len();
         (self, dropped as u64)
+    }
+}
+
+/// What a source says about one account; the last word of a run counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountWrite {
+    /// It is so.
+    Upsert(SourceRow),
+    /// It is gone: by external id.
+    Remove(String),
+}
+
+impl AccountWrite {
+    /// Which account.
+    pub fn external_id(&self) -> &str {
+        match self {
+            Self::Upsert(row) => &row.external_id,
+            Self::Remove(external_id) => external_id,
+        }
+    }
+
+    fn is_allowed(&self, authority: &Authority) -> bool {
+        match self {
+            Self::Upsert(row) => {
+                let population = row.population();
+                authority.allows_population(Capability::AccountsWrite, population).is_ok()
+            }
+            Self::Remove(_) => true,
+        }
     }
 }
 

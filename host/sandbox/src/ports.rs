@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use venn_domain::{
+    account::{AccountChange, SourceRow},
     authority::{Authority, Denial},
     capability::OverlapFields,
     id::PartnershipId,
@@ -86,6 +87,21 @@ pub trait Ports: Send + Sync {
         fields: &OverlapFields,
         limit: u32,
     ) -> Result<ChangeAnswer, PortError>;
+
+    /// What writing each of these accounts would come to; the error names row
+    /// and field. At most 500, in populations that were granted.
+    async fn accounts_compare(
+        &self,
+        authority: &Authority,
+        rows: &[SourceRow],
+    ) -> Result<Vec<AccountChange>, PortError>;
+
+    /// Which of these accounts, by external id, the install keeps as their source.
+    async fn accounts_of_source(
+        &self,
+        authority: &Authority,
+        external_ids: &[String],
+    ) -> Result<Vec<bool>, PortError>;
 
     /// One committed value of the install's state.
     async fn state_get(

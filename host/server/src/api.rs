@@ -24,5 +24,6 @@ pub mod review;
 pub mod run;
 pub mod sharing_rule;
 pub mod signing_key;
+pub mod source;
 pub mod token;
 pub mod why_not;

@@ -41,6 +41,7 @@ mod serve;
 mod session;
 mod shell;
 mod signing_keys;
+mod sources;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
 
@@ -82,6 +83,8 @@ enum Command {
     #[command(subcommand)]
     Imports(imports::ImportsCommand),
     Accounts(accounts::AccountsArgs),
+    #[command(subcommand)]
+    Sources(sources::SourcesCommand),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
     Runs(runs::RunsArgs),
@@ -151,6 +154,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Import(args) => import::run(session, &args),
         Command::Imports(command) => imports::run(session, &command),
         Command::Accounts(args) => accounts::run(session, &args),
+        Command::Sources(command) => sources::run(session, &command),
         Command::Partner(command) => partner::run(session, &command),
         Command::Runs(args) => runs::run(session, &args),
         Command::Logs(args) => runs::logs(session, &args),

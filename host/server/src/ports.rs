@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use venn_domain::{
+    account::{AccountChange, IMPORT, SourceRow},
     authority::{Authority, Control},
-    capability::OverlapFields,
+    capability::{Capability, OverlapFields},
     id::{InstallId, PartnershipId, RunId},
     overlap::{OverlapCount, OverlapQuery},
     sharing::Purpose,
@@ -17,11 +18,12 @@ use venn_mapping::Host;
 use venn_sandbox::{ChangeAnswer, CheckJob, OverlapAnswer, PortError, Ports, RunInfo, Secret};
 use venn_store::{
     StoreError, crash,
+    import::ImportRow,
     install::{CheckFinding, CheckRecord},
     overlap::{InstallScope, ReadError},
 };
 
-use crate::{app::App, error::ApiError, releases};
+use crate::{account_row, app::App, error::ApiError, releases};
 
 /// The ports of one run of one install.
 pub struct InstallPorts {
@@ -152,6 +154,52 @@ impl Ports for InstallPorts {
         // Ended between the authority's answer and the read.
         let gone = || PortError::Unavailable("the partnership has just ended".to_owned());
         Ok(page.ok_or_else(gone)?.into())
+    }
+
+    async fn accounts_compare(
+        &self,
+        authority: &Authority,
+        rows: &[SourceRow],
+    ) -> Result<Vec<AccountChange>, PortError> {
+        let rows = account_row::of_source(rows).map_err(PortError::Invalid)?;
+        let ids: Vec<String> = rows.iter().map(|row| row.external_id.clone()).collect();
+        let known = self.app.store.known_accounts(authority.organization(), &ids).await;
+        let known = known.map_err(|error| failed(&error))?;
+        let change = |(at, row): (usize, &ImportRow)| {
+            let Some(account) = known.get(&row.external_id) else {
+                return Ok(AccountChange::Added);
+            };
+            if account.source != IMPORT && account.source != self.install.as_str() {
+                return Err(PortError::Invalid(format!(
+                    "row {at}, external-id: it is that of an account that another source keeps. \
+                     Give the ids of this source a prefix."
+                )));
+            }
+            // What is in a population that was not granted is out of reach.
+            authority
+                .allows_population(Capability::AccountsWrite, &account.population)
+                .map_err(PortError::Denied)?;
+            let same = account.rev == row.rev();
+            Ok(if same { AccountChange::Unchanged } else { AccountChange::Changed })
+        };
+        rows.iter().enumerate().map(change).collect()
+    }
+
+    async fn accounts_of_source(
+        &self,
+        authority: &Authority,
+        external_ids: &[String],
+    ) -> Result<Vec<bool>, PortError> {
+        let store = &self.app.store;
+        let known = store.known_accounts(authority.organization(), external_ids).await;
+        let known = known.map_err(|error| failed(&error))?;
+        let pending = store.pending_removals(&self.install, external_ids).await;
+        let pending = pending.map_err(|error| failed(&error))?;
+        let ours = |id: &String| {
+            let mine = known.get(id).is_some_and(|one| one.source == self.install.as_str());
+            mine && !pending.contains(id)
+        };
+        Ok(external_ids.iter().map(ours).collect())
     }
 
     async fn state_get(

@@ -33,7 +33,7 @@ fn people() -> Router<App> {
 }
 
 fn accounts() -> Router<App> {
-    use api::{account, import, population};
+    use api::{account, import, population, source};
     Router::new()
         .route("/organizations/{org}/populations", get(population::list).post(population::create))
         .route("/organizations/{org}/imports", get(import::list).post(import::create))
@@ -43,6 +43,10 @@ fn accounts() -> Router<App> {
         .route("/organizations/{org}/imports/{import}/cancel", post(import::cancel))
         .route("/organizations/{org}/accounts", get(account::list))
         .route("/organizations/{org}/accounts/{account}", get(account::get))
+        .route("/organizations/{org}/sources", get(source::list))
+        .route("/organizations/{org}/sources/{install}", get(source::get))
+        .route("/organizations/{org}/sources/{install}/confirm", post(source::confirm))
+        .route("/organizations/{org}/sources/{install}/cancel", post(source::cancel))
 }
 
 fn partnerships() -> Router<App> {
@@ -119,6 +123,7 @@ fn installs() -> Router<App> {
         )
         .route("/organizations/{org}/installs/{install}/pause", post(install_change::pause))
         .route("/organizations/{org}/installs/{install}/resume", post(install_change::resume))
+        .route("/organizations/{org}/installs/{install}/run", post(install_change::run))
         .route("/organizations/{org}/installs/{install}/upgrade", post(install_change::upgrade))
         .route(
             "/organizations/{org}/installs/{install}/backfill",

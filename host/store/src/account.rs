@@ -1,7 +1,8 @@
 //! Accounts as they stand, and the populations that they fall into.
 //!
-//! Only an import that is applied changes accounts (`import.rs`); what an
-//! import has read so far is never seen here.
+//! Only an import that is applied (`import.rs`) and a run of a live source that
+//! ended well (`source.rs`) change accounts, both through `account/staged.rs`;
+//! what is not applied yet is never seen here.
 //!
 //! To add a core field: `0001_start.sql`, [`COLUMNS`], [`account`], the import's
 //! row and its revision.
@@ -14,6 +15,8 @@ use venn_domain::{
 };
 
 use crate::{Page, Store, StoreError, row::Row};
+
+pub(crate) mod staged;
 
 /// A named segment of an organization's accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +42,10 @@ pub struct AccountFilter {
 
 /// The columns of an account, in the order of the schema.
 pub(crate) const COLUMNS: &str = "id, external_id, name, website, domain, owner, stage, amount,
-    created_on, population, extra_json, updated_at";
+    created_on, population, extra_json, updated_at, source,
+    CASE WHEN synced_at < COALESCE((SELECT s.fresh_at FROM source s WHERE s.install_id = account.source), 0)
+         THEN (SELECT s.fresh_at FROM source s WHERE s.install_id = account.source)
+         ELSE synced_at END AS synced_at";
 
 impl Store {
     /// The accounts of an organization, by id.
@@ -200,5 +206,7 @@ pub(crate) fn account(row: &Row<'_>) -> Result<Account, StoreError> {
         population: row.text("population")?,
         extra: row.json("extra_json")?,
         updated_at: row.time("updated_at")?,
+        source: row.text("source")?,
+        synced_at: row.time("synced_at")?,
     })
 }

@@ -71,6 +71,8 @@ pub struct Import {
     pub removed: u64,
     /// Accounts that stay as they are.
     pub unchanged: u64,
+    /// Rows of accounts that a live source keeps: left as they are.
+    pub kept_by_source: u64,
     /// Who made it.
     pub created_by: UserId,
     /// When.
@@ -98,7 +100,7 @@ pub struct NewImport {
 
 const COLUMNS: &str = "id, organization_id, mode, state, file_name, columns_json, report_json,
     file_bytes, bytes_read, rows_read, rows_rejected, added, changed, removed, unchanged,
-    created_by, created_at, finished_at, trace";
+    kept_by_source, created_by, created_at, finished_at, trace";
 
 impl Store {
     /// Makes an import that waits for its file.
@@ -109,7 +111,7 @@ impl Store {
                 let id = ImportId::make(store.ids());
                 let sql = format!(
                     "INSERT INTO import ({COLUMNS}) VALUES
-                     ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0, 0, 0, $8, $9, NULL, '')"
+                     ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0, 0, 0, 0, $8, $9, NULL, '')"
                 );
                 sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(id.to_string())
@@ -366,6 +368,7 @@ fn import(row: &Row<'_>) -> Result<Import, StoreError> {
         changed: row.count("changed")?,
         removed: row.count("removed")?,
         unchanged: row.count("unchanged")?,
+        kept_by_source: row.count("kept_by_source")?,
         created_by: row.parsed("created_by")?,
         created_at: row.time("created_at")?,
         finished_at: row.time_or_none("finished_at")?,

@@ -30,6 +30,7 @@ use crate::{
 pub mod change;
 pub mod control;
 pub mod facts;
+pub mod run_now;
 pub use control::InstallFacts;
 pub(crate) use control::control_on;
 pub use venn_domain::admission::InstallState;

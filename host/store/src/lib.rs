@@ -41,6 +41,7 @@ pub mod release;
 pub mod run;
 pub mod secret;
 pub mod signing_key;
+pub mod source;
 pub mod state;
 pub mod timeline;
 pub mod token;

@@ -91,6 +91,21 @@ impl Event {
 /// [`OverlapsChanged::reason`] where the customer chose to start over.
 pub const BACKFILL: &str = "backfill";
 
+/// [`ScheduleDue::schedule`] where a person asked for a run.
+pub const RUN_NOW: &str = "run-now";
+
+/// Payload of [`EventKind::Schedule`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ScheduleDue {
+    /// The schedule's name in the manifest, or [`RUN_NOW`].
+    pub schedule: String,
+    /// When it was due, in microseconds since 1970.
+    pub due_at: i64,
+    /// The id of the person who asked for it; none if it came due by itself.
+    #[serde(default)]
+    pub asked_by: Option<String>,
+}
+
 /// Payload of [`EventKind::OverlapsChanged`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OverlapsChanged {

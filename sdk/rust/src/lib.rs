@@ -64,7 +64,7 @@ pub use entry::{Draft, Finding, Plugin};
 #[doc(hidden)]
 pub use entry::{Entry, assert_plugin};
 pub use error::{Denial, Error};
-pub use event::{BACKFILL, Event, EventKind, OverlapsChanged};
+pub use event::{BACKFILL, Event, EventKind, OverlapsChanged, RUN_NOW, ScheduleDue};
 pub use fault::{Cause, Fault};
 pub use report::Report;
 

@@ -144,6 +144,10 @@ pub const ROWS: &[Row] = &[
     post("/organizations/{org}/imports/{import}/cancel", User, ""),
     get("/organizations/{org}/accounts", Member),
     get("/organizations/{org}/accounts/{account}", Member),
+    get("/organizations/{org}/sources", Member),
+    get("/organizations/{org}/sources/{install}", Member),
+    post("/organizations/{org}/sources/{install}/confirm", User, r#"{"removes":1}"#),
+    post("/organizations/{org}/sources/{install}/cancel", User, ""),
     get("/organizations/{org}/accounts/{account}/why-not?partnership={partnership}", Member),
     get("/organizations/{org}/accounts/{account}/timeline", Member),
     get("/organizations/{org}/partnerships", Member),
@@ -211,6 +215,7 @@ pub const ROWS: &[Row] = &[
     put("/organizations/{org}/installs/{install}/connections", Admin, "{}"),
     post("/organizations/{org}/installs/{install}/pause", Admin, ""),
     post("/organizations/{org}/installs/{install}/resume", Admin, ""),
+    post("/organizations/{org}/installs/{install}/run", User, ""),
     post("/organizations/{org}/installs/{install}/upgrade", Admin, r#"{"release":"{release}"}"#),
     get("/organizations/{org}/installs/{install}/backfill?partnership={partnership}", Admin),
     post(

@@ -151,24 +151,3 @@ async fn the_same_key_is_the_same_entry_and_others_accounts_get_none() {
     let intruded = world.globex.all(&format!("accounts/{theirs}/timeline")).await;
     assert_eq!(intruded, Vec::<Value>::new());
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn writing_accounts_is_not_served_yet_and_says_so() {
-    let world = World::with_overlaps(1).await;
-    let mut grant = world.grant();
-    grant["capabilities"].as_array_mut().unwrap().push(json!("accounts:write"));
-    let script = world.script(&grant).await;
-    let did = script
-        .does(json!([{ "call": "accounts.upsert", "rows": [] }, { "call": "accounts.remove", "external_ids": ["A00000"] }]))
-        .await;
-    let unavailable = refused("unavailable", "accounts:write is not served by this host yet");
-    assert_eq!(did.results, [unavailable.clone(), unavailable]);
-    assert_eq!(world.acme.all("accounts").await.len(), 1);
-    world.regrant(&script.install, &world.grant()).await;
-    let answer = script.asks(json!({ "call": "accounts.upsert", "rows": [] })).await;
-    let why = "the customer did not grant it";
-    assert_eq!(
-        answer,
-        denied("accounts:write", "capability accounts:write", why, "customer-admin")
-    );
-}

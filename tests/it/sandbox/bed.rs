@@ -312,6 +312,22 @@ impl Ports for Memory {
         Ok(ChangePage::default().into())
     }
 
+    async fn accounts_compare(
+        &self,
+        _: &Authority,
+        rows: &[venn_domain::account::SourceRow],
+    ) -> Result<Vec<venn_domain::account::AccountChange>, PortError> {
+        Ok(vec![venn_domain::account::AccountChange::Added; rows.len()])
+    }
+
+    async fn accounts_of_source(
+        &self,
+        _: &Authority,
+        external_ids: &[String],
+    ) -> Result<Vec<bool>, PortError> {
+        Ok(vec![true; external_ids.len()])
+    }
+
     async fn state_get(
         &self,
         partition: Option<&PartnershipId>,

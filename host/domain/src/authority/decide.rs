@@ -51,13 +51,18 @@ impl Authority {
         Err(denial(Capability::OverlapsRead, format!("field {name}"), why, who))
     }
 
-    /// May the install read overlaps of our population?
-    pub fn allows_population(&self, population: &str) -> Result<(), Denial> {
+    /// May the install use this capability on our population: read its overlaps,
+    /// write its accounts?
+    pub fn allows_population(
+        &self,
+        capability: Capability,
+        population: &str,
+    ) -> Result<(), Denial> {
         if self.control.grant.populations.iter().any(|granted| granted == population) {
             return Ok(());
         }
         Err(denial(
-            Capability::OverlapsRead,
+            capability,
             format!("population {population}"),
             "the customer did not grant it",
             CUSTOMER_ADMIN,

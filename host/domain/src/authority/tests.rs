@@ -141,9 +141,9 @@ fn a_field_is_denied_by_the_layer_that_lacks_it() {
 #[test]
 fn populations_and_partnerships() {
     let authority = without(|_| {});
-    assert_eq!(told(authority.allows_population("customers")), "allowed");
+    assert_eq!(told(authority.allows_population(Capability::OverlapsRead, "customers")), "allowed");
     assert_eq!(
-        told(authority.allows_population("prospects")),
+        told(authority.allows_population(Capability::OverlapsRead, "prospects")),
         "overlaps:read | population prospects | the customer did not grant it | customer-admin"
     );
     let of = |authority: &Authority, n| told(authority.allows_partnership(partnership(n).as_str()));

@@ -36,8 +36,8 @@
 //!
 //! # Code map
 //! bytes -> `decode` (UTF-8, UTF-16) -> `split` (records, quotes, limits) ->
-//! `csv-core` (unquoting) -> `columns` (which column is what) -> `value`, `date`
-//! -> [`Row`]. Doesn't normalise names or hosts and doesn't know populations.
+//! `csv-core` (unquoting) -> `columns` (which column is what) -> `row` (what a
+//! row must have; for live sources too) with `value`, `date` -> [`Row`]. Doesn't normalise names or hosts and doesn't know populations.
 
 mod columns;
 mod date;
@@ -46,11 +46,13 @@ mod problem;
 mod reader;
 mod recognise;
 mod report;
+mod row;
 mod sniff;
 mod split;
 mod value;
 
 pub use columns::ColumnMap;
 pub use problem::{Code, Column, ListProblem, Rejects};
-pub use reader::{ListLimits, ListReader, Row};
+pub use reader::{ListLimits, ListReader};
 pub use report::{ColumnUse, ListFormat, ListReport};
+pub use row::{Row, RowProblem, Texts, Value};

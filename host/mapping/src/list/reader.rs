@@ -9,14 +9,12 @@ use std::hash::BuildHasher;
 use std::io::Read;
 
 use csv_core::ReadRecordResult;
-use serde::{Deserialize, Serialize};
 
 use super::columns::{ColumnMap, Layout, layout};
-use super::date::date;
 use super::problem::{Code, ListProblem, Rejects, excerpt};
 use super::report::ListReport;
+use super::row::{Row, RowProblem, Texts, Value};
 use super::split::{RawRecord, RecordFault, Split};
-use super::value::amount;
 
 /// What a list may cost. The caller brings the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,32 +28,6 @@ pub struct ListLimits {
     /// How many problems the report lists; all are counted.
     pub problems_listed_max: usize,
 }
-
-/// One account of the list. Texts are trimmed; empty ones are none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
-    /// The line on which the row begins, counted from 1.
-    pub line: u64,
-    /// The CRM's own id.
-    pub external_id: String,
-    /// The name; the website's text if there is no name.
-    pub name: String,
-    /// The website as written.
-    pub website: Option<String>,
-    /// The stage as written.
-    pub stage: Option<String>,
-    /// The owner as written.
-    pub owner: Option<String>,
-    /// Canonical decimal text.
-    pub amount: Option<String>,
-    /// `YYYY-MM-DD`.
-    pub created_on: Option<String>,
-    /// The further columns that the caller asked for: name and text.
-    pub extra: Vec<(String, String)>,
-}
-
-/// Ids of CRMs have 10 to 40 characters; a longer one is a wrong column.
-const ID_BYTES_MAX: usize = 256;
 
 /// Reads a company list row by row.
 pub struct ListReader<R> {
@@ -225,65 +197,43 @@ impl<R: Read> ListReader<R> {
     }
 
     fn row(&mut self) -> Result<Row, ListProblem> {
-        let external_id = self.external_id()?;
-        let text = |at: Option<usize>| at.and_then(|at| self.cells.filled(at)).map(str::to_owned);
-        let website = text(self.layout.website);
-        let Some(name) = text(self.layout.name).or_else(|| website.clone()) else {
-            let reason = "this account has neither a name nor a website";
-            let next = "Give it one of them in the CRM, or leave it out of the export.";
-            let problem =
-                ListProblem::new(Code::MissingNameAndWebsite, self.raw.line, reason, next);
-            let at = self.layout.name.or(self.layout.website).unwrap_or_default();
-            return Err(problem.in_column(at, &self.headers));
+        let cell = |at: Option<usize>| at.map(|at| self.cells.get(at)).unwrap_or_default();
+        let layout = &self.layout;
+        let texts = Texts {
+            external_id: cell(Some(layout.external_id)),
+            name: cell(layout.name),
+            website: cell(layout.website),
+            stage: cell(layout.stage),
+            owner: cell(layout.owner),
+            amount: cell(layout.amount),
+            created_on: cell(layout.created_on),
         };
-        let delimiter = self.split.delimiter();
-        let amount = self.checked(
-            self.layout.amount,
-            |cell| amount(cell, delimiter),
-            |cell| {
-                let next = "Write it as a plain number with a decimal point, such as 1234.50.";
-                ListProblem::new(
-                    Code::InvalidAmount,
-                    self.raw.line,
-                    format!("\"{cell}\" isn't an amount"),
-                    next,
-                )
-            },
-        )?;
-        let created_on = self.checked(self.layout.created_on, date, |cell| {
-            let reason = format!("\"{cell}\" isn't a date, or could be two");
-            ListProblem::new(Code::InvalidDate, self.raw.line, reason, "Write it as YYYY-MM-DD.")
-        })?;
-        let extra = self.layout.extra.iter().filter_map(|&at| {
+        let extra = layout.extra.iter().filter_map(|&at| {
             Some((self.headers.get(at)?.clone(), self.cells.filled(at)?.to_owned()))
         });
-        let row = Row {
-            line: self.raw.line,
-            name,
-            website,
-            stage: text(self.layout.stage),
-            owner: text(self.layout.owner),
-            amount,
-            created_on,
-            extra: extra.collect(),
-            external_id,
-        };
+        let row = Row::of(self.raw.line, texts, extra.collect(), self.split.delimiter())
+            .map_err(|problem| self.placed(problem))?;
         // Last, so that only an accepted row takes its id.
         self.remember(&row.external_id)?;
         Ok(row)
     }
 
-    fn external_id(&self) -> Result<String, ListProblem> {
-        let at = self.layout.external_id;
-        let next = "Every account needs the id that the CRM gave it.";
-        let (code, reason) = match self.cells.filled(at) {
-            None => (Code::MissingId, "this account has no id".to_owned()),
-            Some(id) if id.len() > ID_BYTES_MAX => {
-                (Code::IdTooLong, format!("an id of more than {ID_BYTES_MAX} bytes isn't one"))
-            }
-            Some(id) => return Ok(id.to_owned()),
+    /// Puts line and column to what is wrong with a row.
+    fn placed(&self, problem: RowProblem) -> ListProblem {
+        let RowProblem { value, code, reason, next_step } = problem;
+        let layout = &self.layout;
+        let column = match value {
+            Value::ExternalId => Some(layout.external_id),
+            Value::Name => layout.name.or(layout.website),
+            Value::Website => layout.website,
+            Value::Stage => layout.stage,
+            Value::Owner => layout.owner,
+            Value::Amount => layout.amount,
+            Value::CreatedOn => layout.created_on,
+            Value::Extra(_) => None,
         };
-        Err(ListProblem::new(code, self.raw.line, reason, next).in_column(at, &self.headers))
+        let told = ListProblem::new(code, self.raw.line, reason, next_step);
+        told.in_column(column.unwrap_or_default(), &self.headers)
     }
 
     fn remember(&mut self, external_id: &str) -> Result<(), ListProblem> {
@@ -292,21 +242,6 @@ impl<R: Read> ListReader<R> {
         let next = "Keep one of the two rows: the first one was taken.";
         let problem = ListProblem::new(Code::DuplicateId, self.raw.line, reason, next);
         Err(problem.in_column(self.layout.external_id, &self.headers))
-    }
-
-    fn checked(
-        &self,
-        at: Option<usize>,
-        read: impl Fn(&str) -> Option<String>,
-        wrong: impl Fn(&str) -> ListProblem,
-    ) -> Result<Option<String>, ListProblem> {
-        let Some((at, cell)) = at.and_then(|at| Some((at, self.cells.filled(at)?))) else {
-            return Ok(None);
-        };
-        match read(cell) {
-            Some(value) => Ok(Some(value)),
-            None => Err(wrong(&excerpt(cell)).in_column(at, &self.headers)),
-        }
     }
 }
 

@@ -49,6 +49,7 @@ mod state;
 mod timeline;
 mod wasi_http;
 
+pub(crate) use accounts::{removals as account_removals, upserts as account_upserts};
 pub(crate) use timeline::effects as timeline_effects;
 
 /// Defines everything that a component may import, once per engine.
@@ -174,7 +175,10 @@ async fn answer(core: &mut Core, request: &Request) -> Result<Answer, Declined> 
         Request::OverlapsChanges { partnership, cursor, fields, limit } => {
             overlaps::changes(live, partnership, cursor.as_deref(), fields, *limit).await
         }
-        Request::AccountsUpsert { .. } | Request::AccountsRemove { .. } => accounts::write(live),
+        Request::AccountsUpsertRows { rows } => accounts::upsert(live, effects, rows).await,
+        Request::AccountsRemove { external_ids } => {
+            accounts::remove(live, effects, external_ids).await
+        }
         Request::TimelineAppend { entries } => timeline::append(live, effects, entries),
         Request::StateGet { partnership, key } => {
             state::get(live, effects, partnership.as_deref(), key).await
@@ -194,7 +198,8 @@ async fn answer(core: &mut Core, request: &Request) -> Result<Answer, Declined> 
             Ok(Answer::Http(Arc::new(answer)))
         }
         // Answered where their resources are, or at once.
-        Request::WasiHttp
+        Request::AccountsUpsert { .. }
+        | Request::WasiHttp
         | Request::Poll { .. }
         | Request::PollReady
         | Request::WallClock

@@ -98,7 +98,7 @@ pub(super) async fn find(live: &Live, query: &OverlapQuery) -> Result<Answer, De
     // The common query names no population and no partnership: nothing is copied.
     fields(authority, &query.fields)?;
     for population in &query.our_populations {
-        authority.allows_population(population)?;
+        authority.allows_population(Capability::OverlapsRead, population)?;
     }
     if let Some(partnership) = &query.partnership {
         authority.allows_partnership(partnership)?;

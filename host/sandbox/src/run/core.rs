@@ -19,7 +19,7 @@ use venn_domain::{
 
 use super::{effects::Draft, log::RunLog, stop::Stop};
 use crate::{
-    capability::{Declined, Live, timeline_effects},
+    capability::{Declined, Live, account_removals, account_upserts, timeline_effects},
     egress::RunEgress,
     job::{Idempotency, RunInfo},
     tape::{
@@ -95,9 +95,9 @@ impl Mode {
             | Request::OverlapsLookup { .. }
             | Request::OverlapsCounts { .. }
             | Request::OverlapsChanges { .. } => Capability::OverlapsRead,
-            Request::AccountsUpsert { .. } | Request::AccountsRemove { .. } => {
-                Capability::AccountsWrite
-            }
+            Request::AccountsUpsert { .. }
+            | Request::AccountsUpsertRows { .. }
+            | Request::AccountsRemove { .. } => Capability::AccountsWrite,
             Request::TimelineAppend { .. } => Capability::TimelineWrite,
             Request::HttpSend(_) | Request::WasiHttp => Capability::HttpEgress,
             _ => Capability::State,
@@ -215,6 +215,12 @@ impl Core {
             (Request::TimelineAppend { entries }, Answer::Done) => {
                 self.effects.append(timeline_effects(entries, self.facts.started_at));
             }
+            (Request::AccountsUpsertRows { rows }, Answer::Upserted { .. }) => {
+                self.effects.write_accounts(account_upserts(rows));
+            }
+            (Request::AccountsRemove { external_ids }, Answer::Number(_)) => {
+                self.effects.write_accounts(account_removals(external_ids));
+            }
             (_, Answer::Refused(Refusal::Denied(denial))) => self.facts.note(denial),
             (_, Answer::Http(answer)) => {
                 if let HttpResult::Refused(Refusal::Denied(denial)) = &answer.result {
@@ -261,6 +267,14 @@ fn partition(text: Option<&String>) -> Option<PartnershipId> {
     text.and_then(|text| text.parse().ok())
 }
 
+/// A row of a source may be large, so it is counted.
+fn row_bytes(row: &crate::bindings::accounts::AccountRow) -> usize {
+    let texts = [&row.external_id, &row.name, &row.website, &row.owner, &row.stage];
+    let core: usize = texts.into_iter().map(String::len).sum();
+    let extra = row.extra.iter().map(|one| one.name.len() + one.value.len());
+    size_of_val(row) + core + extra.sum::<usize>()
+}
+
 /// Roughly what an entry holds in memory beyond its own size.
 fn weight(request: &Request, answer: &Answer) -> u64 {
     /// A row's strings; counting them would cost more than it tells.
@@ -269,6 +283,8 @@ fn weight(request: &Request, answer: &Answer) -> u64 {
         Request::StateSet { value, .. } => value.0.len(),
         Request::HttpSend(http) => http.body.0.len(),
         Request::TimelineAppend { entries } => entries.len() * ROW_BYTES,
+        Request::AccountsUpsertRows { rows } => rows.iter().map(row_bytes).sum(),
+        Request::AccountsRemove { external_ids } => external_ids.len() * ROW_BYTES,
         _ => 0,
     };
     let answered = match answer {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use venn_domain::{
     id::PartnershipId,
-    run::{Effects, StateWrite, TimelineEntry},
+    run::{AccountWrite, Effects, StateWrite, TimelineEntry},
 };
 
 use crate::tape::entry::Blob;
@@ -18,6 +18,9 @@ pub(crate) struct Draft {
     state: Vec<(Option<PartnershipId>, Writes)>,
     state_bytes: u64,
     timeline: Vec<TimelineEntry>,
+    /// None until the guest says anything about accounts; by external id.
+    accounts: Option<BTreeMap<String, AccountWrite>>,
+    account_bytes: u64,
     read_from: Vec<PartnershipId>,
 }
 
@@ -79,6 +82,32 @@ impl Draft {
         self.timeline.len()
     }
 
+    /// Writes and removes accounts; none says that nothing differed.
+    pub(crate) fn write_accounts(&mut self, writes: impl Iterator<Item = AccountWrite>) {
+        let accounts = self.accounts.get_or_insert_default();
+        for write in writes {
+            if let AccountWrite::Upsert(row) = &write {
+                self.account_bytes += row.bytes() as u64;
+            }
+            accounts.insert(write.external_id().to_owned(), write);
+        }
+    }
+
+    /// The run's own word on an account.
+    pub(crate) fn account(&self, external_id: &str) -> Option<&AccountWrite> {
+        self.accounts.as_ref()?.get(external_id)
+    }
+
+    /// Accounts written or removed in this run.
+    pub(crate) fn accounts_len(&self) -> usize {
+        self.accounts.as_ref().map_or(0, BTreeMap::len)
+    }
+
+    /// Bytes of accounts written in this run, also those overwritten since.
+    pub(crate) const fn account_bytes(&self) -> u64 {
+        self.account_bytes
+    }
+
     /// Remembers whose rows the run has read.
     pub(crate) fn reads(&mut self, partnerships: &[PartnershipId]) {
         for id in partnerships {
@@ -102,6 +131,11 @@ impl Draft {
                 value: value.map(|blob| Vec::from(blob.0)),
             })
         });
-        Effects { state: state.collect(), timeline: self.timeline, read_from: self.read_from }
+        Effects {
+            state: state.collect(),
+            timeline: self.timeline,
+            accounts: self.accounts.map(|accounts| accounts.into_values().collect()),
+            read_from: self.read_from,
+        }
     }
 }

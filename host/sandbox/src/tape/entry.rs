@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use venn_domain::{authority::Denial, overlap::OverlapQuery};
 
 use crate::{
-    bindings::{overlaps, timeline},
+    bindings::{accounts, overlaps, timeline},
     capability::overlaps::{ChangeAnswer, OverlapAnswer},
 };
 
@@ -61,8 +61,12 @@ pub(crate) enum Request {
         fields: Vec<String>,
         limit: u32,
     },
+    /// How tapes held it while it was not served: they are still read.
     AccountsUpsert {
         rows: u64,
+    },
+    AccountsUpsertRows {
+        rows: Vec<accounts::AccountRow>,
     },
     AccountsRemove {
         external_ids: Vec<String>,
@@ -111,7 +115,7 @@ impl Request {
             Self::OverlapsLookup { .. } => "overlaps.lookup",
             Self::OverlapsCounts { .. } => "overlaps.counts",
             Self::OverlapsChanges { .. } => "overlaps.changes",
-            Self::AccountsUpsert { .. } => "accounts.upsert",
+            Self::AccountsUpsert { .. } | Self::AccountsUpsertRows { .. } => "accounts.upsert",
             Self::AccountsRemove { .. } => "accounts.remove",
             Self::TimelineAppend { .. } => "timeline.append",
             Self::StateGet { .. } => "state.get",
@@ -151,6 +155,7 @@ pub(crate) enum Answer {
     Counts(Arc<Vec<overlaps::Count>>),
     Value(Option<Blob>),
     Keys(Vec<String>),
+    Upserted { added: u32, changed: u32, unchanged: u32 },
     Done,
     Refused(Refusal),
     Http(Arc<HttpAnswer>),

@@ -51,6 +51,8 @@ fn note(request: &Request) -> String {
         Request::OverlapsChanges { partnership, .. } => partnership.clone(),
         Request::TimelineAppend { entries } => format!("{} entries", entries.len()),
         Request::AccountsUpsert { rows } => format!("{rows} rows"),
+        Request::AccountsUpsertRows { rows } => format!("{} rows", rows.len()),
+        Request::AccountsRemove { external_ids } => format!("{} ids", external_ids.len()),
         _ => String::new(),
     }
 }

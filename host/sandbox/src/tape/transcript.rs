@@ -3,7 +3,7 @@
 //! from machine to machine.
 use std::fmt::Write as _;
 
-use venn_domain::run::{CallResult, Ending, Outcome};
+use venn_domain::run::{AccountWrite, CallResult, Ending, Outcome};
 
 /// Renders an outcome.
 pub fn transcript(outcome: &Outcome) -> String {
@@ -41,6 +41,11 @@ fn write(out: &mut String, outcome: &Outcome) -> std::fmt::Result {
             "  timeline {} {} `{}`: {}",
             entry.account, entry.kind, entry.key, entry.text
         )?;
+    }
+    if let Some(accounts) = &outcome.effects.accounts {
+        let removes =
+            accounts.iter().filter(|write| matches!(write, AccountWrite::Remove(_))).count();
+        writeln!(out, "  accounts {} written, {removes} removed", accounts.len() - removes)?;
     }
     writeln!(out, "log:")?;
     for line in &outcome.log {

@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use venn_domain::{
+    account::{AccountChange, SourceRow},
     authority::{Authority, Control, PartnershipControl},
     capability::OverlapFields,
     egress::EgressRule,
@@ -228,6 +229,22 @@ impl Ports for Memory {
         _: u32,
     ) -> Result<ChangeAnswer, PortError> {
         Ok(venn_domain::overlap::ChangePage::default().into())
+    }
+
+    async fn accounts_compare(
+        &self,
+        _: &Authority,
+        rows: &[SourceRow],
+    ) -> Result<Vec<AccountChange>, PortError> {
+        Ok(vec![AccountChange::Added; rows.len()])
+    }
+
+    async fn accounts_of_source(
+        &self,
+        _: &Authority,
+        external_ids: &[String],
+    ) -> Result<Vec<bool>, PortError> {
+        Ok(vec![true; external_ids.len()])
     }
 
     async fn state_get(

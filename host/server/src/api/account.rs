@@ -1,4 +1,4 @@
-//! Accounts as they stand. Only imports change them.
+//! Accounts as they stand. Only imports and live sources change them.
 use std::collections::BTreeMap;
 
 use axum::{
@@ -32,6 +32,10 @@ pub struct AccountView {
     population: String,
     extra: BTreeMap<String, String>,
     updated_at: Timestamp,
+    /// `import`, or the install that keeps it.
+    source: String,
+    /// As of when it is known to be so.
+    synced_at: Timestamp,
 }
 
 /// What the listing is narrowed to.
@@ -93,5 +97,7 @@ pub fn view(account: Account) -> AccountView {
         population: account.population,
         extra: account.extra.into_iter().collect(),
         updated_at: account.updated_at,
+        source: account.source,
+        synced_at: account.synced_at,
     }
 }

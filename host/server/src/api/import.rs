@@ -48,6 +48,8 @@ pub struct ImportView {
     changed: u64,
     removed: u64,
     unchanged: u64,
+    /// Rows of accounts that a live source keeps: left as they are.
+    kept_by_source: u64,
     problems: Vec<ImportProblem>,
     problems_total: u64,
     ignored_columns: Vec<String>,
@@ -197,6 +199,7 @@ fn view(import: Import) -> ImportView {
         changed: import.changed,
         removed: import.removed,
         unchanged: import.unchanged,
+        kept_by_source: import.kept_by_source,
         problems: import.report.problems,
         problems_total: import.report.problems_total,
         ignored_columns: import.report.ignored_columns,

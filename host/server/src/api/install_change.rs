@@ -1,6 +1,6 @@
 //! What a customer's admin does to an install later: another grant, another
-//! configuration, other connections, pause and resume, another release, a
-//! backfill, and away with it. Each counts at once, also for a running guest.
+//! configuration, other connections, pause and resume, another release, a run
+//! now, a backfill, and away with it. Each counts at once, also for a running guest.
 use axum::{
     Json,
     extract::{Path, State},
@@ -59,6 +59,14 @@ pub struct BackfillView {
 #[derive(Debug, Serialize)]
 pub struct BackfillStartedView {
     delivery: DeliveryId,
+}
+
+/// A run that was asked for.
+#[derive(Debug, Serialize)]
+pub struct RunStartedView {
+    delivery: DeliveryId,
+    /// It waited already: nothing was added.
+    waited_already: bool,
 }
 
 /// `PUT …/grant`.
@@ -180,6 +188,29 @@ pub async fn start_backfill(
     })?;
     app.wake.deliveries.notify_one();
     Ok((StatusCode::ACCEPTED, Json(BackfillStartedView { delivery })))
+}
+
+/// `POST …/run`: a run now, whatever the manifest schedules. Asked for again
+/// before it has begun it is the same one.
+pub async fn run(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, install)): Path<(String, String)>,
+) -> Result<(StatusCode, Json<RunStartedView>), ApiError> {
+    let org = resolve(&app, &caller, &org, Need::user).await?;
+    let install = find(&app, &org, &install).await?;
+    if install.state != InstallState::Active {
+        return Err(wrong_state(install.state.name()));
+    }
+    let started = app.store.run_now(&install, caller.user()).await?;
+    let started = started.ok_or_else(|| {
+        let next = "It runs when something happens that it asks for: see its manifest's `events`.";
+        ApiError::new(Code::WrongState, "The plugin does not ask for schedules.", next)
+    })?;
+    app.wake.deliveries.notify_one();
+    let view =
+        RunStartedView { delivery: started.delivery, waited_already: started.waited_already };
+    Ok((StatusCode::ACCEPTED, Json(view)))
 }
 
 /// The install that an address names, for an admin of its organization.

@@ -60,6 +60,11 @@ pub struct RunView {
     effects_dropped: u64,
     /// The trace in which it is found; null if it was not traced.
     trace_id: Option<String>,
+    accounts_added: u64,
+    accounts_changed: u64,
+    accounts_unchanged: u64,
+    /// Those that went with this run: a sync removes at its end.
+    accounts_removed: u64,
     started_at: Timestamp,
     ended_at: Timestamp,
 }
@@ -194,6 +199,10 @@ fn view(run: Run) -> RunView {
         log_dropped: run.log_dropped,
         effects_dropped: run.effects_dropped,
         trace_id: run.trace_id,
+        accounts_added: run.accounts.added,
+        accounts_changed: run.accounts.changed,
+        accounts_unchanged: run.accounts.unchanged,
+        accounts_removed: run.accounts.removed,
         started_at: run.started_at,
         ended_at: run.ended_at,
     }

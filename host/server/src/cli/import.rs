@@ -71,6 +71,7 @@ const DONE: &[Field] = &[
     Field::number("Changed", "changed"),
     Field::number("Removed", "removed"),
     Field::number("Unchanged", "unchanged"),
+    Field::number("Kept by a source", "kept_by_source"),
     Field::number("Rejected", "rows_rejected"),
     Field::text("Columns ignored", "ignored_columns"),
 ];

@@ -70,6 +70,8 @@ pub(crate) enum InstallsCommand {
     },
     /// Removes it, with what it kept
     Uninstall(Which),
+    /// Lets it run now, without waiting for its schedule
+    Run(Which),
     /// Hands the overlaps that there are to the plugin, as if they were new
     Backfill {
         #[command(flatten)]
@@ -163,6 +165,7 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
             &act(session, org, &id(which)?, "upgrade", &json!({ "release": release }))?,
         ),
         InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
+        InstallsCommand::Run(which) => run_now(session, org, &id(which)?),
         InstallsCommand::Backfill { which, partner } => {
             backfill(session, org, &id(which)?, partner)
         }
@@ -212,6 +215,16 @@ fn uninstall(session: &Session, org: &str, id: &str, name: &str) -> Result<(), F
     ask::confirm(session, &question, "It was not removed.")?;
     let reply = session.delete(&["organizations", org, "installs", id])?;
     session.show(&reply, |_| format!("{name} is removed."))
+}
+
+fn run_now(session: &Session, org: &str, id: &str) -> Result<(), Failure> {
+    let reply = act(session, org, id, "run", &json!({}))?;
+    session.show(&reply, |value| {
+        let begun =
+            if is_true(value, "waited_already") { "It waits already" } else { "It has begun" };
+        let delivery = text(value, "delivery");
+        format!("{begun}: `venn deliveries show {delivery}` shows how far it is.")
+    })
 }
 
 fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(), Failure> {

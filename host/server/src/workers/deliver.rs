@@ -32,6 +32,7 @@ use venn_store::{
 };
 
 use crate::{
+    account_row,
     app::App,
     conclude,
     ports::InstallPorts,
@@ -261,6 +262,9 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
     drop(concluding);
     let ending = done.outcome.ending.name();
     let ran = Ran::of(&done.outcome, conclusion.verdict.as_ref(), &conclusion.next);
+    let accounts = done.outcome.effects.accounts.as_deref();
+    let account_rows = accounts.map(account_row::of_effects).unwrap_or_default();
+    let writes_accounts = accounts.is_some();
     let record = RunRecord {
         id: done.run.clone(),
         leased,
@@ -274,6 +278,7 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
         routes: conclusion.routes,
         tape: done.tape.encode()?,
         trace_id: done.trace_id,
+        account_rows,
         started_at: done.started_at,
         next: conclusion.next,
     };
@@ -282,6 +287,9 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
         Recorded::Written { effects_dropped } => {
             app.metrics.ran(&ran);
             tracing::info!(run = %done.run, ending, effects_dropped, "run.recorded");
+            if writes_accounts {
+                app.wake.pairing.notify_one();
+            }
         }
         Recorded::Fenced => {
             app.metrics.fenced();
@@ -364,6 +372,7 @@ async fn refuse(
         routes: Vec::new(),
         tape: Vec::new(),
         trace_id,
+        account_rows: Vec::new(),
         started_at,
         next,
     };

@@ -6,8 +6,6 @@
 use serde::{Deserialize, Serialize};
 use venn_domain::limits;
 
-use super::ImportMode;
-
 /// What an import found so far. Kept as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -66,19 +64,34 @@ pub struct Confirm {
 }
 
 impl Confirm {
-    /// The question to ask before `removes` of `of` accounts go; none if that is
-    /// few enough, or was agreed to.
-    pub(super) fn needed(mode: ImportMode, removes: u64, of: u64, agreed: u64) -> Option<Self> {
-        let many = removes.saturating_mul(100) > of.saturating_mul(limits::REPLACE_REMOVES_PERCENT);
-        if mode != ImportMode::Replace || !many || removes <= agreed {
-            return None;
-        }
+    /// Whether somebody must be asked before `removes` of `of` accounts go.
+    pub(crate) const fn is_needed(removes: u64, of: u64) -> bool {
+        removes.saturating_mul(100) > of.saturating_mul(limits::REPLACE_REMOVES_PERCENT)
+    }
+
+    /// The question about a list.
+    pub(super) fn of_list(removes: u64, of: u64) -> Self {
+        Self::asking(removes, of, |percent| {
+            format!(
+                "The list lacks {removes} of the {of} accounts that are there now ({percent} %). \
+                 Shall they be removed?"
+            )
+        })
+    }
+
+    /// The question about a live source.
+    pub(crate) fn of_source(removes: u64, of: u64) -> Self {
+        Self::asking(removes, of, |percent| {
+            format!(
+                "The source lacks {removes} of the {of} accounts that came from it ({percent} %). \
+                 Shall they be removed?"
+            )
+        })
+    }
+
+    fn asking(removes: u64, of: u64, question: impl FnOnce(u64) -> String) -> Self {
         let percent = removes.saturating_mul(100).div_ceil(of.max(1));
-        let question = format!(
-            "The list lacks {removes} of the {of} accounts that are there now ({percent} %). \
-             Shall they be removed?"
-        );
-        Some(Self { removes, of, percent, question })
+        Self { removes, of, percent, question: question(percent) }
     }
 }
 
@@ -88,14 +101,11 @@ mod tests {
 
     #[test]
     fn a_replace_that_removes_more_than_a_fifth_is_asked_about() {
-        let asked = |removes, of, agreed| Confirm::needed(ImportMode::Replace, removes, of, agreed);
-        assert_eq!(asked(20, 100, 0), None);
-        assert_eq!(asked(0, 0, 0), None);
-        assert_eq!(asked(21, 100, 21), None);
-        assert_eq!(Confirm::needed(ImportMode::Merge, 100, 100, 0), None);
+        assert!(!Confirm::is_needed(20, 100) && !Confirm::is_needed(0, 0));
+        assert!(Confirm::is_needed(21, 100) && Confirm::is_needed(1, 0));
         let question = "The list lacks 21 of the 100 accounts that are there now (21 %). \
                         Shall they be removed?";
         let confirm = Confirm { removes: 21, of: 100, percent: 21, question: question.to_owned() };
-        assert_eq!(asked(21, 100, 20), Some(confirm));
+        assert_eq!(Confirm::of_list(21, 100), confirm);
     }
 }

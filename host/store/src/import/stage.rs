@@ -4,15 +4,15 @@
 //! [`Store::begin_reading`] counts for nothing.
 use sha2::{Digest as _, Sha256};
 use sqlx::AnyConnection;
-use venn_domain::id::{AccountId, ImportId, OrganizationId};
+use venn_domain::id::ImportId;
 
 use super::{Confirm, Import, ImportMode, ImportReport, ImportState, must_find, set_report, step};
 use crate::{
     Store, StoreError,
-    row::{Row, json},
+    account::staged::{Figures, Stage},
 };
 
-/// One account of the list, normalised. Every text is empty if not known.
+/// One account of a list or of a live source, normalised. Every text is empty if not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportRow {
     /// The CRM's id; unique in the list.
@@ -50,23 +50,6 @@ pub struct Progress {
     pub rows_read: u64,
     /// Rows of which nothing is used.
     pub rows_rejected: u64,
-}
-
-/// Rows of one INSERT: 7,001 values, of the 32,766 that SQLite takes at most.
-const ROWS_PER_INSERT: usize = 500;
-
-/// Values of a row besides the import's id.
-const ROW_VALUES: usize = 14;
-
-/// What an import would do, or did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Figures {
-    pub(super) added: u64,
-    pub(super) changed: u64,
-    pub(super) removed: u64,
-    pub(super) unchanged: u64,
-    /// Accounts that are there before.
-    pub(super) present: u64,
 }
 
 impl ImportRow {
@@ -133,9 +116,9 @@ impl Store {
                 if !set_progress(connection, &id, progress).await? {
                     return Ok(false);
                 }
-                for rows in rows.chunks(ROWS_PER_INSERT) {
-                    insert(&store, connection, &id, rows).await?;
-                }
+                let import = must_find(connection, &id).await?;
+                let stage = Stage::of_import(&id, &import.organization);
+                stage.add(&store, connection, &rows).await?;
                 Ok(true)
             })
         })
@@ -159,9 +142,9 @@ impl Store {
                 set_report(connection, &id, &report).await?;
                 step(connection, &id, &[ImportState::Reading], ImportState::Applying).await?;
                 let import = must_find(connection, &id).await?;
-                let figures = figures(connection, &import.organization, &id, import.mode).await?;
-                set_figures(connection, &id, &figures).await?;
-                ask_if_needed(connection, &import, &figures).await?;
+                let (figures, removed) = figures(connection, &import).await?;
+                set_figures(connection, &id, &figures, removed).await?;
+                ask_if_needed(connection, &import, &figures, removed).await?;
                 must_find(connection, &id).await.map(Some)
             })
         })
@@ -174,62 +157,50 @@ pub(super) async fn ask_if_needed(
     connection: &mut AnyConnection,
     import: &Import,
     figures: &Figures,
+    removed: u64,
 ) -> Result<bool, StoreError> {
-    let agreed = import.report.confirmed_removes;
-    let needed = Confirm::needed(import.mode, figures.removed, figures.present, agreed);
-    let Some(confirm) = needed else { return Ok(false) };
+    // A merge removes nothing.
+    if removed <= import.report.confirmed_removes || !Confirm::is_needed(removed, figures.present) {
+        return Ok(false);
+    }
+    let confirm = Confirm::of_list(removed, figures.present);
     let report = ImportReport { confirm: Some(confirm), ..import.report.clone() };
     set_report(connection, &import.id, &report).await?;
     step(connection, &import.id, &[ImportState::Applying], ImportState::WaitingForConfirmation)
         .await
 }
 
-/// What the import does to the accounts as they stand in this transaction.
+/// What the import does to the accounts as they stand in this transaction, and
+/// how many it removes.
 pub(super) async fn figures(
     connection: &mut AnyConnection,
-    organization: &OrganizationId,
-    id: &ImportId,
-    mode: ImportMode,
-) -> Result<Figures, StoreError> {
-    let row = sqlx::query(
-        "SELECT (SELECT COUNT(*) FROM import_row WHERE import_id = $2) AS staged,
-                (SELECT COUNT(*) FROM account WHERE organization_id = $1) AS present,
-                (SELECT COUNT(*) FROM import_row r JOIN account a
-                     ON a.organization_id = $1 AND a.external_id = r.external_id
-                     WHERE r.import_id = $2) AS known,
-                (SELECT COUNT(*) FROM import_row r JOIN account a
-                     ON a.organization_id = $1 AND a.external_id = r.external_id
-                     WHERE r.import_id = $2 AND a.rev <> r.rev) AS changed",
-    )
-    .bind(organization.to_string())
-    .bind(id.to_string())
-    .fetch_one(connection)
-    .await?;
-    let row = Row::new("import_row", &row);
-    let (present, known, changed) =
-        (row.count("present")?, row.count("known")?, row.count("changed")?);
-    Ok(Figures {
-        added: row.count("staged")?.saturating_sub(known),
-        changed,
-        removed: if mode == ImportMode::Replace { present.saturating_sub(known) } else { 0 },
-        unchanged: known.saturating_sub(changed),
-        present,
-    })
+    import: &Import,
+) -> Result<(Figures, u64), StoreError> {
+    let stage = Stage::of_import(&import.id, &import.organization);
+    let figures = stage.figures(connection).await?;
+    let removed = match import.mode {
+        ImportMode::Replace => figures.present.saturating_sub(figures.named),
+        ImportMode::Merge => 0,
+    };
+    Ok((figures, removed))
 }
 
 pub(super) async fn set_figures(
     connection: &mut AnyConnection,
     id: &ImportId,
     figures: &Figures,
+    removed: u64,
 ) -> Result<(), StoreError> {
     let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
     sqlx::query(
-        "UPDATE import SET added = $1, changed = $2, removed = $3, unchanged = $4 WHERE id = $5",
+        "UPDATE import SET added = $1, changed = $2, removed = $3, unchanged = $4,
+             kept_by_source = $5 WHERE id = $6",
     )
     .bind(number(figures.added))
     .bind(number(figures.changed))
-    .bind(number(figures.removed))
+    .bind(number(removed))
     .bind(number(figures.unchanged))
+    .bind(number(figures.kept_by_source))
     .bind(id.to_string())
     .execute(connection)
     .await?;
@@ -254,51 +225,4 @@ async fn set_progress(
     .execute(connection)
     .await?;
     Ok(shown.rows_affected() > 0)
-}
-
-async fn insert(
-    store: &Store,
-    connection: &mut AnyConnection,
-    id: &ImportId,
-    rows: &[ImportRow],
-) -> Result<(), StoreError> {
-    // A full statement comes again and again and is worth keeping prepared.
-    let full = rows.len() == ROWS_PER_INSERT;
-    let sql = sqlx::AssertSqlSafe(insert_sql(rows.len()));
-    let mut query = sqlx::query(sql).persistent(full).bind(id.to_string());
-    for row in rows {
-        query = query
-            .bind(row.external_id.clone())
-            // Used if the account was never there; see `account_key`.
-            .bind(AccountId::make(store.ids()).to_string())
-            .bind(row.name.clone())
-            .bind(row.website.clone())
-            .bind(row.host.clone())
-            .bind(row.domain.clone())
-            .bind(row.name_key.clone())
-            .bind(row.owner.clone())
-            .bind(row.stage.clone())
-            .bind(row.amount.clone())
-            .bind(row.created_on.clone())
-            .bind(row.population.clone())
-            .bind(json(&row.extra))
-            .bind(row.rev());
-    }
-    query.execute(connection).await?;
-    Ok(())
-}
-
-fn insert_sql(rows: usize) -> String {
-    let values: Vec<String> = (0..rows)
-        .map(|row| {
-            let places: Vec<String> =
-                (0..ROW_VALUES).map(|value| format!("${}", 2 + row * ROW_VALUES + value)).collect();
-            format!("($1, {})", places.join(", "))
-        })
-        .collect();
-    format!(
-        "INSERT INTO import_row (import_id, external_id, account_id, name, website, host, domain,
-         name_key, owner, stage, amount, created_on, population, extra_json, rev) VALUES {}",
-        values.join(", ")
-    )
 }

@@ -23,6 +23,7 @@ use crate::{
     event::{NewEvent, append},
     plugin::Change,
     row::{self, Row},
+    source,
 };
 
 /// What a customer's admin does to an install.
@@ -285,6 +286,7 @@ async fn uninstall(
 ) -> Result<(), StoreError> {
     let now = Value::Number(store.now().0);
     set(connection, install, "state = 'uninstalled', uninstalled_at", now).await?;
+    source::forget(connection, &install.organization, &install.id).await?;
     for sql in [
         "DELETE FROM state WHERE install_id = $1",
         "DELETE FROM install_partnership WHERE install_id = $1",
@@ -387,7 +389,7 @@ fn differing(before: &serde_json::Value, after: &serde_json::Value) -> BTreeSet<
     members.map(|(name, _)| name).filter(differs).cloned().collect()
 }
 
-async fn manifest(
+pub(super) async fn manifest(
     connection: &mut AnyConnection,
     release: &ReleaseId,
 ) -> Result<Manifest, StoreError> {

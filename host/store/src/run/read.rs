@@ -6,7 +6,7 @@ use venn_domain::{
     verdict::Verdict,
 };
 
-use crate::{Page, Store, StoreError, row::Row};
+use crate::{Page, Store, StoreError, row::Row, source::AccountFigures};
 
 /// A run as it stands in the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct Run {
     pub effects_dropped: u64,
     /// The trace in which it is found, if it was traced.
     pub trace_id: Option<String>,
+    /// What it did to accounts.
+    pub accounts: AccountFigures,
     /// When it started.
     pub started_at: Timestamp,
     /// When its record was written.
@@ -68,7 +70,8 @@ pub struct RunFilter {
 
 const COLUMNS: &str = "r.id, r.delivery_id, r.install_id, r.organization_id, r.plugin_id, r.release_id,
     l.version, r.event_kind, r.subject, r.step, r.attempt, r.ending, r.ending_json, r.summary, r.calls_json,
-    r.usage_json, r.verdict_json, r.log_dropped, r.effects_dropped, r.started_at, r.ended_at, r.trace_id";
+    r.usage_json, r.verdict_json, r.log_dropped, r.effects_dropped, r.started_at, r.ended_at, r.trace_id,
+    r.accounts_added, r.accounts_changed, r.accounts_unchanged, r.accounts_removed";
 
 impl Store {
     /// An organization's runs, newest first.
@@ -167,6 +170,12 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         log_dropped: row.count("log_dropped")?,
         effects_dropped: row.count("effects_dropped")?,
         trace_id: Some(row.text("trace_id")?).filter(|id| !id.is_empty()),
+        accounts: AccountFigures {
+            added: row.count("accounts_added")?,
+            changed: row.count("accounts_changed")?,
+            unchanged: row.count("accounts_unchanged")?,
+            removed: row.count("accounts_removed")?,
+        },
         started_at: row.time("started_at")?,
         ended_at: row.time("ended_at")?,
     })

@@ -14,8 +14,10 @@ use crate::{
     audit::{self, NewAudit},
     crash,
     delivery::Leased,
+    import::ImportRow,
     incident, install,
     row::{Row, json},
+    source::{self, AccountFigures},
     state, timeline,
 };
 
@@ -46,6 +48,8 @@ pub struct RunRecord {
     pub tape: Vec<u8>,
     /// The trace in which it is found; empty if it was not traced.
     pub trace_id: String,
+    /// What the run's effects have to write as accounts, normalised.
+    pub account_rows: Vec<ImportRow>,
     /// When it started.
     pub started_at: Timestamp,
     /// What becomes of the delivery.
@@ -136,7 +140,17 @@ async fn write(
     }
     let now = store.now();
     let (effects, effects_dropped) = effects_to_keep(connection, &mut record).await?;
-    insert_run(connection, &record, effects_dropped, now).await?;
+    let sync = source::Sync {
+        organization: &record.leased.organization,
+        install: &record.leased.install,
+        delivery: &record.leased.id,
+        run_started_at: record.started_at,
+        is_over: record.next == Next::Done,
+    };
+    let rows = std::mem::take(&mut record.account_rows);
+    let accounts =
+        source::record(store, connection, &sync, effects.accounts.as_deref(), rows).await?;
+    insert_run(connection, &record, effects_dropped, &accounts, now).await?;
     insert_log_and_tape(connection, &record).await?;
     state::write(connection, &record.leased.install, &effects.state, now).await?;
     let writer = timeline::Writer {
@@ -184,7 +198,7 @@ async fn effects_to_keep(
     let control = install::control_on(connection, &record.leased.install, false).await?;
     match control {
         Some((control, _)) => Ok(effects.still_allowed(&Authority::new(control))),
-        None => Ok((Effects::default(), (effects.state.len() + effects.timeline.len()) as u64)),
+        None => Ok((Effects::default(), effects.len() as u64)),
     }
 }
 
@@ -192,6 +206,7 @@ async fn insert_run(
     connection: &mut AnyConnection,
     record: &RunRecord,
     effects_dropped: u64,
+    accounts: &AccountFigures,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let outcome = record.outcome.as_ref();
@@ -206,8 +221,10 @@ async fn insert_run(
     sqlx::query(
         "INSERT INTO run (id, delivery_id, install_id, organization_id, plugin_id, release_id, step, attempt,
                           event_kind, subject, authority_no, ending, ending_json, summary, calls_json,
-                          usage_json, verdict_json, log_dropped, effects_dropped, started_at, ended_at, trace_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+                          usage_json, verdict_json, log_dropped, effects_dropped, started_at, ended_at, trace_id,
+                          accounts_added, accounts_changed, accounts_unchanged, accounts_removed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22, $23, $24, $25, $26)",
     )
     .bind(record.id.to_string())
     .bind(record.leased.id.to_string())
@@ -231,6 +248,10 @@ async fn insert_run(
     .bind(record.started_at.0)
     .bind(now.0)
     .bind(record.trace_id.clone())
+    .bind(accounts.added.cast_signed())
+    .bind(accounts.changed.cast_signed())
+    .bind(accounts.unchanged.cast_signed())
+    .bind(accounts.removed.cast_signed())
     .execute(connection)
     .await?;
     Ok(())

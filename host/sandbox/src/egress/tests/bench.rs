@@ -307,6 +307,22 @@ impl Ports for FixedPorts {
         not_here()
     }
 
+    async fn accounts_compare(
+        &self,
+        _: &Authority,
+        _: &[venn_domain::account::SourceRow],
+    ) -> Result<Vec<venn_domain::account::AccountChange>, PortError> {
+        not_here()
+    }
+
+    async fn accounts_of_source(
+        &self,
+        _: &Authority,
+        _: &[String],
+    ) -> Result<Vec<bool>, PortError> {
+        not_here()
+    }
+
     async fn state_get(
         &self,
         _: Option<&PartnershipId>,

@@ -6,13 +6,11 @@ use std::{fs::File, path::Path};
 
 use tokio::sync::mpsc::Sender;
 use venn_domain::limits;
-use venn_mapping::{
-    Entry,
-    list::{ColumnMap, ListLimits, ListProblem, ListReader, ListReport, Row},
-};
+use venn_mapping::list::{ColumnMap, ListLimits, ListProblem, ListReader, ListReport, Row};
 use venn_store::import::{ImportOptions, ImportProblem, ImportReport, ImportRow, Progress};
 
 use super::{refused, stages::Stages};
+use crate::account_row::normalised;
 
 /// Rows of one write: few enough that other writers of the store are not kept
 /// waiting, enough that the commit's sync does not count.
@@ -69,7 +67,7 @@ fn read_rows(mut list: ListReader<File>, mut stages: Stages, batches: &Sender<Ba
     while let Some(row) = list.next_row() {
         // What is wrong with a row stands in the report.
         let Ok(row) = row else { continue };
-        rows.push(normalised(row, &mut stages));
+        rows.push(in_population(row, &mut stages));
         if rows.len() == BATCH_ROWS {
             let rows = std::mem::replace(&mut rows, Vec::with_capacity(BATCH_ROWS));
             if batches.blocking_send(Batch { rows, progress: progress(&list) }).is_err() {
@@ -108,23 +106,9 @@ fn progress(list: &ListReader<File>) -> Progress {
     }
 }
 
-fn normalised(row: Row, stages: &mut Stages) -> ImportRow {
-    let entry = Entry::new(&row.external_id, &row.name, row.website.as_deref());
-    let stage = row.stage.unwrap_or_default();
-    ImportRow {
-        host: entry.host().unwrap_or_default().to_owned(),
-        domain: entry.registrable().unwrap_or_default().to_owned(),
-        name_key: entry.name().words().to_owned(),
-        population: stages.population(&stage),
-        external_id: row.external_id,
-        name: row.name,
-        website: row.website.unwrap_or_default(),
-        owner: row.owner.unwrap_or_default(),
-        stage,
-        amount: row.amount.unwrap_or_default(),
-        created_on: row.created_on.unwrap_or_default(),
-        extra: row.extra,
-    }
+fn in_population(row: Row, stages: &mut Stages) -> ImportRow {
+    let population = stages.population(row.stage.as_deref().unwrap_or_default());
+    normalised(row, population)
 }
 
 fn report(found: &ListReport, stages: &Stages) -> ImportReport {

@@ -1,0 +1,103 @@
+//! A person asks for a run, without waiting for what the manifest schedules.
+use serde_json::json;
+use sqlx::AnyConnection;
+use venn_domain::{
+    event::{RUN_NOW, SCHEDULE, ScheduleDue},
+    id::{DeliveryId, UserId},
+};
+
+use super::{Install, change::manifest};
+use crate::{
+    Store, StoreError,
+    audit::{self, NewAudit},
+    event::{NewEvent, append},
+    row::{Row, json},
+};
+
+/// The delivery that brings a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunNow {
+    /// It.
+    pub delivery: DeliveryId,
+    /// It waited already: nothing was added.
+    pub waited_already: bool,
+}
+
+/// A delivery that was asked for and whose work has not begun, or that waits
+/// for somebody. One that is under way does not count: what it has passed
+/// already it would miss.
+const WAITING: &str = "
+    SELECT d.id FROM delivery d JOIN event e ON e.id = d.event_id
+    WHERE d.install_id = $1 AND e.kind = $2 AND d.subject = $3
+      AND (d.state = 'parked' OR (d.state = 'ready' AND d.step = 0))
+    ORDER BY d.id LIMIT 1";
+
+impl Store {
+    /// Makes a `schedule` event for an install, unless one that a person asked
+    /// for waits already: then that one is due now. None if the plugin does not
+    /// ask for schedules.
+    pub async fn run_now(
+        &self,
+        install: &Install,
+        actor: &UserId,
+    ) -> Result<Option<RunNow>, StoreError> {
+        let (store, install, actor) = (self.clone(), install.clone(), actor.clone());
+        self.write(move |connection| {
+            Box::pin(async move {
+                if !manifest(connection, &install.release).await?.wants(SCHEDULE) {
+                    return Ok(None);
+                }
+                if let Some(delivery) = waiting(&store, connection, &install).await? {
+                    return Ok(Some(RunNow { delivery, waited_already: true }));
+                }
+                let payload = ScheduleDue {
+                    schedule: RUN_NOW.to_owned(),
+                    due_at: store.now().0,
+                    asked_by: Some(actor.clone()),
+                };
+                let entry = NewAudit {
+                    organization: install.organization.clone(),
+                    actor: actor.to_string(),
+                    action: "install.run",
+                    subject: install.id.to_string(),
+                    detail: json!({ "plugin": install.plugin }),
+                };
+                audit::append(&store, connection, &entry).await?;
+                let new = NewEvent {
+                    organization: install.organization,
+                    install: install.id,
+                    kind: SCHEDULE,
+                    subject: RUN_NOW.to_owned(),
+                    payload: json(&payload),
+                };
+                let delivery = append(&store, connection, &new).await?;
+                Ok(Some(RunNow { delivery, waited_already: false }))
+            })
+        })
+        .await
+    }
+}
+
+/// The one that waits, made due.
+async fn waiting(
+    store: &Store,
+    connection: &mut AnyConnection,
+    install: &Install,
+) -> Result<Option<DeliveryId>, StoreError> {
+    let row = sqlx::query(WAITING)
+        .bind(install.id.to_string())
+        .bind(SCHEDULE)
+        .bind(RUN_NOW)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let id: DeliveryId = Row::new("delivery", &row).parsed("id")?;
+    sqlx::query(
+        "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(store.now().0)
+    .execute(connection)
+    .await?;
+    Ok(Some(id))
+}
