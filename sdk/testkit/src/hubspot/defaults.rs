@@ -3,6 +3,7 @@
 //! here (from HubSpot's list of default properties) rather than making the check lenient.
 
 use super::Kind;
+use super::merge::MERGED;
 use super::schema::{Choice, Property};
 
 const TEXT: (&str, &str) = ("string", "text");
@@ -103,8 +104,11 @@ pub(super) fn properties(kind: Kind) -> Vec<Property> {
         (kind.created_property(), "Create Date", MOMENT),
         (kind.modified_property(), "Last Modified Date", MOMENT),
     ];
+    // Merging is simulated for these only.
+    let merged = (kind != Kind::Tasks).then_some((MERGED, "Merged record IDs", TEXT));
     let writable = rows.iter().map(|row| property(kind, *row, false));
-    writable.chain(read_only.into_iter().map(|row| property(kind, row, true))).collect()
+    let read_only = read_only.into_iter().chain(merged);
+    writable.chain(read_only.map(|row| property(kind, row, true))).collect()
 }
 
 fn property(

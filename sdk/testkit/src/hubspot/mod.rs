@@ -1,6 +1,7 @@
 //! HubSpot's CRM API, version 3 (objects, properties) and 4 (associations), as documented.
 //!
-//! What is here: companies, contacts and tasks with single, batch and search endpoints;
+//! What is here: companies, contacts and tasks with single, batch, search and merge endpoints;
+//! owners;
 //! properties with `hasUniqueValue`; default associations; private app tokens with scopes; the
 //! ten-second and daily limits, on the injected clock. Shapes follow HubSpot's reference, its
 //! error-handling guide and the types of its own client, which is run against this in
@@ -21,7 +22,9 @@ mod defaults;
 mod error;
 mod kind;
 mod limit;
+mod merge;
 mod objects;
+mod owners;
 mod properties;
 mod record;
 mod routes;
@@ -45,6 +48,9 @@ use state::State;
 /// The portal (HubSpot's word for a customer's account) that every simulator is.
 pub(crate) const PORTAL_ID: u64 = 21_939_747;
 
+/// Ids of owners start here.
+const FIRST_OWNER: u64 = 501;
+
 /// A simulated HubSpot portal. Clones are the same portal.
 #[derive(Clone, Default)]
 pub struct HubSpot(Arc<Mutex<State>>);
@@ -62,6 +68,38 @@ impl HubSpot {
     pub fn rate_limit(self, limit: RateLimit) -> Self {
         lock(&self.0).limits.set(limit);
         self
+    }
+
+    /// A user who can own records, as the portal's admin adds one. Returns the id.
+    pub fn add_owner(&self, first_name: &str, last_name: &str) -> String {
+        let mut state = lock(&self.0);
+        let id = state.owners.last().map_or(FIRST_OWNER, |owner| owner.id + 1);
+        state.owners.push(owners::Owner {
+            id,
+            email: format!("owner-{id}@example.com"),
+            first_name: first_name.to_owned(),
+            last_name: last_name.to_owned(),
+            archived: false,
+            created_ms: 0,
+        });
+        id.to_string()
+    }
+
+    /// What people do in the app's recycle bin: an archived record is back as it was. HubSpot
+    /// documents no new date of change for it, so there is none here. False if it is not there.
+    pub fn restore(&self, kind: Kind, id: u64) -> bool {
+        lock(&self.0).bring_back(kind, id)
+    }
+
+    /// What people do in the app's list view: one property of many records, all at one moment.
+    pub fn edit_many(&self, kind: Kind, property: &str, value: &str, at_ms: i64) {
+        let mut state = lock(&self.0);
+        let live = state.records(kind).values().filter(|record| !record.archived);
+        let ids: Vec<u64> = live.map(|record| record.id).collect();
+        for id in ids {
+            let values = [(property.to_owned(), value.to_owned())].into();
+            state.update(kind, id, values, at_ms);
+        }
     }
 
     /// All records of a kind with all their properties, archived ones left out, by id.

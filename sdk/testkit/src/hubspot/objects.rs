@@ -60,7 +60,7 @@ fn find<'a>(state: &'a State, ask: &Ask<'_>, named: &str) -> Result<&'a Record, 
             let property = validate::unique_key(state, ask.kind, property)?;
             state.holder(ask.kind, property, named)
         }
-        None => state.records(ask.kind).get(&routes::id(named)?),
+        None => state.at(ask.kind, routes::id(named)?),
     };
     record.filter(|record| record.archived == archived).ok_or_else(Problem::not_found)
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Problem;
 use super::state::State;
-use super::{Kind, associations, auth, batch, objects, properties, search};
+use super::{Kind, associations, auth, batch, merge, objects, owners, properties, search};
 use crate::Clock;
 use crate::party::{Answer, Call, Token};
 
@@ -52,6 +52,7 @@ pub(super) fn answer(
             let ask = ask(Kind::parse(kind)?);
             objects_route(state, token, &ask, rest)
         }
+        ["crm", "v3", "owners", rest @ ..] => owners::answer(state, token, call, rest),
         ["crm", "v3", "properties", kind, rest @ ..] => {
             let ask = ask(Kind::parse(kind)?);
             properties_route(state, token, &ask, rest)
@@ -86,12 +87,15 @@ fn objects_route(
         [] if method == Method::GET => objects::list(state, ask),
         [] if method == Method::POST => objects::create(state, ask),
         ["search"] if method == Method::POST => search::search(state, ask),
+        ["merge"] if method == Method::POST => merge::merge(state, ask),
         ["batch", "create"] if method == Method::POST => batch::create(state, ask),
         ["batch", "read"] if method == Method::POST => batch::read(state, ask),
         ["batch", "update"] if method == Method::POST => batch::update(state, ask),
         ["batch", "upsert"] if method == Method::POST => batch::upsert(state, ask),
         ["batch", "archive"] if method == Method::POST => batch::archive(state, ask),
-        [] | ["search"] | ["batch", "create" | "read" | "update" | "upsert" | "archive"] => {
+        []
+        | ["search" | "merge"]
+        | ["batch", "create" | "read" | "update" | "upsert" | "archive"] => {
             Err(Problem::wrong_method())
         }
         [id] if method == Method::GET => objects::get(state, ask, id),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::limit::Limits;
+use super::owners::Owner;
 use super::record::{Record, Values};
 use super::schema::Property;
 use super::{Kind, defaults};
@@ -44,6 +45,9 @@ pub(super) struct State {
     pub(super) tokens: Vec<Token>,
     pub(super) limits: Limits,
     pub(super) links: BTreeSet<Link>,
+    pub(super) owners: Vec<Owner>,
+    /// Where a merged record's id leads.
+    merged: BTreeMap<(Kind, u64), u64>,
     last_id: u64,
     companies: Table,
     contacts: Table,
@@ -56,6 +60,8 @@ impl Default for State {
             tokens: Vec::new(),
             limits: Limits::default(),
             links: BTreeSet::new(),
+            owners: Vec::new(),
+            merged: BTreeMap::new(),
             last_id: FIRST_ID - 1,
             companies: Table::new(Kind::Companies),
             contacts: Table::new(Kind::Contacts),
@@ -105,9 +111,39 @@ impl State {
         self.properties(kind).iter().find(|property| property.name == name)
     }
 
+    /// The record with that id, or the one that it was merged into.
+    pub(super) fn at(&self, kind: Kind, mut id: u64) -> Option<&Record> {
+        while let Some(into) = self.merged.get(&(kind, id)) {
+            id = *into;
+        }
+        self.records(kind).get(&id)
+    }
+
     /// The live record with that id.
     pub(super) fn live(&self, kind: Kind, id: u64) -> Option<&Record> {
-        self.records(kind).get(&id).filter(|record| !record.archived)
+        self.at(kind, id).filter(|record| !record.archived)
+    }
+
+    /// Records went into another one: their links go over, and their ids lead there.
+    pub(super) fn merged(&mut self, kind: Kind, ids: &[u64], into: u64) {
+        let moved = |of: Kind, id: u64| if of == kind && ids.contains(&id) { into } else { id };
+        let links = std::mem::take(&mut self.links).into_iter().map(|link| Link {
+            from_id: moved(link.from, link.from_id),
+            to_id: moved(link.to, link.to_id),
+            ..link
+        });
+        self.links = links.collect();
+        for id in ids {
+            self.table_mut(kind).records.remove(id);
+            self.merged.insert((kind, *id), into);
+        }
+    }
+
+    /// An archived record is back as it was; false if there is none.
+    pub(super) fn bring_back(&mut self, kind: Kind, id: u64) -> bool {
+        let records = &mut self.table_mut(kind).records;
+        let record = records.get_mut(&id).filter(|record| record.archived);
+        record.map(|record| record.archived = false).is_some()
     }
 
     /// The live record that has that value.
