@@ -26,5 +26,6 @@ mod main_job;
 mod partnerships;
 mod publish;
 mod sandbox;
+mod sources;
 mod tidy;
 mod watched;

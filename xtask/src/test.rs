@@ -17,7 +17,8 @@ pub(crate) struct Options {
 }
 
 /// Crates without the engine: their tests take seconds.
-const LIGHT: [&str; 5] = ["venn-domain", "venn-mapping", "venn-store", "venn-testkit", "crm-tasks"];
+const LIGHT: [&str; 6] =
+    ["venn-domain", "venn-mapping", "venn-store", "venn-testkit", "crm-tasks", "hubspot-source"];
 
 /// Crates that link the engine.
 const HEAVY: [&str; 2] = ["venn-sandbox", "venn-server"];
@@ -30,6 +31,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let programs = cargo::build_host(cargo::Profile::Dev)?;
     cargo::build_guests(&programs)?;
     let plugin = cargo::build_example(&programs, "crm-tasks")?;
+    cargo::build_example(&programs, "hubspot-source")?;
     let mut heavy = cargo::cargo(&["test", "--locked"]);
     for name in HEAVY {
         heavy.args(["-p", name]);
@@ -59,7 +61,8 @@ fn light(options: &Options) -> anyhow::Result<()> {
     if nextest {
         // nextest runs no documentation examples.
         let mut docs = cargo::cargo(&["test", "--locked", "--doc"]);
-        for name in LIGHT.iter().filter(|name| **name != "crm-tasks") {
+        let examples = ["crm-tasks", "hubspot-source"];
+        for name in LIGHT.iter().filter(|name| !examples.contains(name)) {
             docs.args(["-p", name]);
         }
         cargo::run(&mut docs)?;

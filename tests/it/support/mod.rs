@@ -35,6 +35,22 @@ pub fn crm_tasks_manifest() -> serde_json::Value {
     serde_json::from_slice(&read(&path)).unwrap()
 }
 
+/// The example source's component.
+pub fn hubspot_source() -> Vec<u8> {
+    read(&hubspot_source_file("wasm"))
+}
+
+/// The example source's manifest, as it is sent.
+pub fn hubspot_source_manifest() -> serde_json::Value {
+    serde_json::from_slice(&read(&hubspot_source_file("manifest.json"))).unwrap()
+}
+
+/// It is built beside the other one.
+fn hubspot_source_file(extension: &str) -> PathBuf {
+    folder("VENN_PLUGIN", "plugins/crm-tasks.wasm")
+        .with_file_name(format!("hubspot-source.{extension}"))
+}
+
 /// One of the two company lists.
 pub fn list(name: &str) -> Vec<u8> {
     read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data").join(name))

@@ -12,6 +12,8 @@ pub const CRM_TOKEN: &str = "pat-canary-7c41";
 pub struct World {
     pub host: Host,
     pub sim: Simulator,
+    /// The same HubSpot, for what people do in its pages.
+    pub portal: HubSpot,
     /// Another third party, `echo.example`: it says what it was sent.
     pub echo: Simulator,
     pub acme: Actor,
@@ -33,7 +35,8 @@ impl World {
     /// The same at another moment.
     pub async fn start_at(start_us: i64) -> Self {
         let ca = Authority::new().unwrap();
-        let hubspot = Options::new(HubSpot::new(CRM_TOKEN)).authority(&ca);
+        let portal = HubSpot::new(CRM_TOKEN);
+        let hubspot = Options::new(portal.clone()).authority(&ca);
         let sim = Simulator::start(hubspot).await.unwrap();
         let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
         let host =
@@ -46,7 +49,7 @@ impl World {
         let partnership = made["id"].as_str().unwrap().to_owned();
         let accept = globex.own(&format!("partnerships/{partnership}/accept"));
         globex.post(&accept, &json!({})).await.good();
-        Self { host, sim, echo, acme, globex, publisher, partnership }
+        Self { host, sim, portal, echo, acme, globex, publisher, partnership }
     }
 
     /// The same with `shared` companies in both lists, and rules that let
@@ -109,7 +112,7 @@ impl World {
             "connections": [{ "name": "crm", "title": "HubSpot token", "kind": "api-key",
                               "host": "api.hubapi.com" }],
             "config_schema": { "type": "object" },
-            "events": ["installed", "overlaps-changed", "configured", "grant-changed"],
+            "events": ["installed", "overlaps-changed", "configured", "grant-changed", "schedule"],
             "faults": [], "support": { "contact": "support@taskworks.example" },
         })
     }
