@@ -19,7 +19,7 @@ use tokio::{
 use venn_testkit::{Authority, Options, Simulator, hubspot::HubSpot};
 
 use crate::support::{
-    Actor, crm_tasks, crm_tasks_manifest, venn,
+    Actor, crm_tasks, crm_tasks_manifest, hubspot_source, hubspot_source_manifest, venn,
     world::{CRM_TOKEN, World, rows},
 };
 
@@ -103,6 +103,7 @@ async fn prepared() -> &'static Prepared {
             world.share(&world.globex, "overlaps", &["name", "owner"], "egress").await;
             world.paired().await;
             world.listed(&crm_tasks_manifest(), crm_tasks()).await;
+            world.listed(&hubspot_source_manifest(), hubspot_source()).await;
             let connection = world.connection().await;
             let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());
             let platform = world.host.platform.token.clone();
@@ -129,6 +130,7 @@ fn copy(from: &Path, to: &Path) {
 pub struct Scene {
     pub data: TempDir,
     pub sim: Simulator,
+    portal: HubSpot,
     ca: PathBuf,
     pub prepared: &'static Prepared,
 }
@@ -139,11 +141,12 @@ impl Scene {
         let data = tempfile::tempdir().unwrap();
         copy(prepared.folder.path(), data.path());
         let authority = Authority::new().unwrap();
-        let hubspot = Options::new(HubSpot::new(CRM_TOKEN)).authority(&authority);
+        let portal = HubSpot::new(CRM_TOKEN);
+        let hubspot = Options::new(portal.clone()).authority(&authority);
         let sim = Simulator::start(hubspot).await.unwrap();
         let ca = data.path().join("test-ca.pem");
         fs::write(&ca, &sim.ca_pem).unwrap();
-        Self { data, sim, ca, prepared }
+        Self { data, sim, portal, ca, prepared }
     }
 
     async fn start(&self, crash_at: Option<&str>) -> (Process, Actor, Actor) {
@@ -252,6 +255,55 @@ async fn one_task_each(scene: &Scene, acme: &Actor) {
         .iter()
         .filter(|run| run["ending"] == "ok" && run["event_kind"] == "overlaps-changed");
     assert!(oks.count() >= 1);
+}
+
+/// Companies of a portal whose load takes more than one run.
+const COMPANIES: usize = 1_100;
+
+/// The example source is killed while it loads: every company is an account, once.
+async fn source_killed_at(point: &str) {
+    let scene = Scene::new().await;
+    for n in 0..COMPANIES {
+        scene.portal.add_company(&format!("Company {n}"), &format!("company-{n}.com"));
+    }
+    let (process, acme, _) = scene.start(Some(point)).await;
+    let body = json!({
+        "plugin": "hubspot-source", "name": "source", "config": {},
+        "grant": {
+            "capabilities": ["accounts:write", "state", "http:egress"], "partnerships": [],
+            "populations": ["prospects"], "fields": [], "egress_hosts": ["api.hubapi.com"],
+        },
+        "connections": { "crm": scene.prepared.connection },
+    });
+    let made = acme.post(&acme.own("installs"), &body).await.good();
+    let install = made["id"].as_str().unwrap().to_owned();
+    let enable = acme.own(&format!("installs/{install}/enable"));
+    acme.post(&enable, &json!({})).await.good();
+    process.killed().await;
+
+    let (_process, acme, _) = scene.start(None).await;
+    finished(&acme).await;
+    let accounts = acme.all("accounts").await;
+    let kept = accounts.iter().filter(|account| account["source"] == install.as_str());
+    assert_eq!(kept.count(), COMPANIES);
+    let source = acme.get(&acme.own(&format!("sources/{install}"))).await.good();
+    let figures = ["state", "added", "removed"].map(|name| source[name].clone());
+    assert_eq!(figures, [json!("synced"), json!(COMPANIES), json!(0)], "{source}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_between_two_of_its_calls() {
+    source_killed_at("deliver.before-call:6").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_before_the_record_of_its_second_run() {
+    source_killed_at("record.before-commit:2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_after_the_record_of_its_first_run() {
+    source_killed_at("record.committed").await;
 }
 
 macro_rules! points {

@@ -56,6 +56,7 @@ limits! {
     ACCOUNTS_BATCH: u64 = 500, "accounts.batch", "rows", "In one call of a source.";
     ACCOUNTS_RUN: u64 = 5_000, "accounts.run", "rows", "Ten full calls: what one transaction writes without holding up others.";
     ACCOUNTS_RUN_BYTES: u64 = 16 << 20, "accounts.run.bytes", "bytes", "Three kilobytes for each of the most rows.";
+    ACCOUNTS_SOURCE: u64 = 1_000_000, "accounts.source", "accounts", "Kept by one source: as many as a list has rows.";
     ACCOUNTS_EXTRA: u64 = 50, "accounts.extra", "values", "Further values of one account: what people look at, not the whole CRM.";
     TIMELINE_BATCH: u64 = 500, "timeline.batch", "entries", "In one call.";
     TIMELINE_TEXT_BYTES: u64 = 2 << 10, "timeline.text", "bytes", "A fact, not a document.";

@@ -25,6 +25,8 @@ pub enum PortError {
     Denied(Denial),
     /// The argument makes no sense, for example a forged cursor.
     Invalid(String),
+    /// A published limit; the text begins with its name.
+    Limit(String),
     /// Not now, or not yet.
     Unavailable(String),
     /// Something of ours failed: it ends the run, and is never the plugin's fault.

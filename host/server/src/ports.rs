@@ -11,6 +11,7 @@ use venn_domain::{
     authority::{Authority, Control},
     capability::{Capability, OverlapFields},
     id::{InstallId, PartnershipId, RunId},
+    limits,
     overlap::{OverlapCount, OverlapQuery},
     sharing::Purpose,
 };
@@ -182,7 +183,19 @@ impl Ports for InstallPorts {
             let same = account.rev == row.rev();
             Ok(if same { AccountChange::Unchanged } else { AccountChange::Changed })
         };
-        rows.iter().enumerate().map(change).collect()
+        let changes: Vec<_> =
+            rows.iter().enumerate().map(change).collect::<Result<_, PortError>>()?;
+        let added = changes.iter().filter(|change| **change == AccountChange::Added).count() as u64;
+        if added > 0 {
+            let kept = self.app.store.accounts_kept(authority.organization(), &self.install).await;
+            if kept.map_err(|error| failed(&error))? + added > limits::ACCOUNTS_SOURCE {
+                let limit = limits::ACCOUNTS_SOURCE;
+                return Err(PortError::Limit(format!(
+                    "accounts.source: a source keeps at most {limit} accounts"
+                )));
+            }
+        }
+        Ok(changes)
     }
 
     async fn accounts_of_source(

@@ -114,6 +114,7 @@ impl From<PortError> for Declined {
         match error {
             PortError::Denied(denial) => Self::Refused(Refusal::Denied(denial)),
             PortError::Invalid(why) => Self::Refused(Refusal::Invalid(why)),
+            PortError::Limit(what) => Self::Refused(Refusal::Limit(what)),
             PortError::Unavailable(why) => Self::Refused(Refusal::Unavailable(why)),
             PortError::Failed(what) => Self::Stop(Stop::HostFailed(what)),
         }

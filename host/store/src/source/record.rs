@@ -92,6 +92,23 @@ impl Store {
         Ok(known)
     }
 
+    /// How many accounts a source keeps.
+    pub async fn accounts_kept(
+        &self,
+        organization: &OrganizationId,
+        install: &InstallId,
+    ) -> Result<u64, StoreError> {
+        let mut connection = self.read().await?;
+        let kept: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM account WHERE organization_id = $1 AND source = $2",
+        )
+        .bind(organization.to_string())
+        .bind(install.to_string())
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(kept.unsigned_abs())
+    }
+
     /// Those of these external ids that a source has asked to be removed.
     pub async fn pending_removals(
         &self,

@@ -48,6 +48,9 @@ use state::State;
 /// The portal (HubSpot's word for a customer's account) that every simulator is.
 pub(crate) const PORTAL_ID: u64 = 21_939_747;
 
+/// When companies were added that tests add: all at once, 2026-01-01T00:00:00Z.
+const ADDED_MS: i64 = 1_767_225_600_000;
+
 /// Ids of owners start here.
 const FIRST_OWNER: u64 = 501;
 
@@ -83,6 +86,13 @@ impl HubSpot {
             created_ms: 0,
         });
         id.to_string()
+    }
+
+    /// A company, as people add one in the app. Returns the id.
+    pub fn add_company(&self, name: &str, domain: &str) -> String {
+        let pairs = [("name", name), ("domain", domain)];
+        let values = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        lock(&self.0).create(Kind::Companies, values, ADDED_MS).id.to_string()
     }
 
     /// What people do in the app's recycle bin: an archived record is back as it was. HubSpot

@@ -43,6 +43,13 @@ pub(super) fn without_partners(plugin: &Value, args: &InstallArgs) -> Result<Val
              Or add --without overlaps:read.",
         ));
     }
+    if granted.contains(&"accounts:write") && args.population.is_empty() {
+        return Err(Failure::usage(
+            format!("{} writes accounts, but not into which populations.", text(plugin, "title")),
+            "Add --population KEY for each; `venn accounts populations` shows them. \
+             Or add --without accounts:write.",
+        ));
+    }
     let hosts = if granted.contains(&"http:egress") {
         chosen("host", plugin, "destinations", "host", &args.host)?
     } else {
