@@ -6,6 +6,8 @@
 //!
 //! To add a core field: `0001_start.sql`, [`COLUMNS`], [`account`], the import's
 //! row and its revision.
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -40,12 +42,15 @@ pub struct AccountFilter {
     pub prefix: String,
 }
 
-/// The columns of an account, in the order of the schema.
-pub(crate) const COLUMNS: &str = "id, external_id, name, website, domain, owner, stage, amount,
-    created_on, population, extra_json, updated_at, source,
+/// As of when an account is known to be so: see [`Account::synced_at`].
+const AS_OF: &str = "
     CASE WHEN synced_at < COALESCE((SELECT s.fresh_at FROM source s WHERE s.install_id = account.source), 0)
          THEN (SELECT s.fresh_at FROM source s WHERE s.install_id = account.source)
          ELSE synced_at END AS synced_at";
+
+/// The columns of an account, in the order of the schema, besides [`AS_OF`].
+const COLUMNS: &str = "id, external_id, name, website, domain, owner, stage, amount,
+    created_on, population, extra_json, updated_at, source";
 
 impl Store {
     /// The accounts of an organization, by id.
@@ -60,7 +65,7 @@ impl Store {
         // `lower` knows only ASCII on SQLite, hence the name's key as well. A
         // prefix by `substr` has no pattern characters that a text could use.
         let sql = format!(
-            "SELECT {COLUMNS} FROM account
+            "SELECT {COLUMNS}, {AS_OF} FROM account
              WHERE organization_id = $1 AND id > $2
                AND ($3 = '' OR population = $3)
                AND ($4 = '' OR domain = $4)
@@ -91,13 +96,39 @@ impl Store {
         id: &AccountId,
     ) -> Result<Option<Account>, StoreError> {
         let mut connection = self.read().await?;
-        let sql = format!("SELECT {COLUMNS} FROM account WHERE organization_id = $1 AND id = $2");
+        let sql = format!(
+            "SELECT {COLUMNS}, {AS_OF} FROM account WHERE organization_id = $1 AND id = $2"
+        );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
             .bind(id.to_string())
             .fetch_optional(&mut *connection)
             .await?;
         row.map(|row| account(&Row::new("account", &row))).transpose()
+    }
+
+    /// As of when accounts of an organization are known to be so, by id.
+    pub async fn accounts_as_of(
+        &self,
+        organization: &OrganizationId,
+        ids: &[AccountId],
+    ) -> Result<HashMap<AccountId, Timestamp>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut connection = self.read().await?;
+        let places: Vec<String> = (0..ids.len()).map(|at| format!("${}", at + 2)).collect();
+        let sql = format!(
+            "SELECT id, {AS_OF} FROM account WHERE organization_id = $1 AND id IN ({})",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(organization.to_string());
+        for id in ids {
+            query = query.bind(id.to_string());
+        }
+        let rows = query.fetch_all(&mut *connection).await?;
+        let rows = rows.iter().map(|row| Row::new("account", row));
+        rows.map(|row| Ok((row.parsed("id")?, row.time("synced_at")?))).collect()
     }
 
     /// Makes a population. [`StoreError::Taken`] if the key is there.

@@ -29,26 +29,17 @@ impl Scene {
     /// A portal with this many companies, connected and loaded.
     async fn with(companies: usize) -> Self {
         let world = World::start().await;
-        let scene = Self::prepare(world, companies);
-        let install = scene.0.connected().await;
-        let scene = Self { world: scene.0, install };
-        scene.world.runs(&scene.install).await;
-        scene
-    }
-
-    fn prepare(world: World, companies: usize) -> (World,) {
         world.portal.add_owner("Ann", "Lee");
         world.portal.add_owner("Bo", "");
         for chunk in (0..companies).collect::<Vec<_>>().chunks(100) {
             let inputs: Vec<_> =
                 chunk.iter().map(|n| json!({ "properties": company(*n) })).collect();
-            world.edit(
-                "POST",
-                "/crm/v3/objects/companies/batch/create",
-                &json!({ "inputs": inputs }),
-            );
+            let body = json!({ "inputs": inputs });
+            world.edit("POST", "/crm/v3/objects/companies/batch/create", &body);
         }
-        (world,)
+        let install = world.connected().await;
+        world.runs(&install).await;
+        Self { world, install }
     }
 
     /// Lets it sync now, and says yes to what it asks.
@@ -110,8 +101,9 @@ fn expected(company: &Value) -> (String, Vec<String>) {
 }
 
 fn company(n: usize) -> Value {
+    let owner = if n.is_multiple_of(2) { "501" } else { "502" };
     json!({ "name": format!("Company {n}"), "domain": format!("company-{n}.com"),
-            "lifecyclestage": STAGES[n % 4].0, "hubspot_owner_id": ["501", "502"][n % 2] })
+            "lifecyclestage": STAGES[n % 4].0, "hubspot_owner_id": owner })
 }
 
 impl World {

@@ -69,6 +69,9 @@ async fn what_a_source_writes_pairs_and_replays_like_anything_else() {
     world.paired().await;
     let overlaps = world.acme.all(&format!("partnerships/{}/overlaps", world.partnership)).await;
     assert_eq!(overlaps.len(), 4);
+    // How old our side is, and nothing of the partner's.
+    assert!(overlaps.iter().all(|one| one["our_synced_at"].is_string()));
+    assert!(overlaps.iter().all(|one| one.get("their_synced_at").is_none()));
     let accounts = world.acme.all("accounts").await;
     let kept: Vec<_> =
         accounts.iter().filter(|account| account["source"] == script.install.as_str()).collect();

@@ -10,6 +10,7 @@ use venn_domain::{
     id::{AccountId, PartnershipId},
     organization::Need,
     overlap::{Overlap, OverlapCount},
+    time::Timestamp,
 };
 use venn_store::overlap::{OverlapFilter, UnpairedAccount};
 
@@ -38,6 +39,16 @@ struct CellView {
     count: u64,
     /// The number is too small to be told.
     suppressed: bool,
+}
+
+/// An overlap, as people of our side see it.
+#[derive(Debug, Serialize)]
+pub struct OverlapView {
+    #[serde(flatten)]
+    overlap: Overlap,
+    /// As of when our account is known to be so. How old the partner's side is,
+    /// the partner does not share.
+    our_synced_at: Option<Timestamp>,
 }
 
 /// What the listing of overlaps is narrowed to.
@@ -88,7 +99,7 @@ pub async fn list(
     caller: Caller,
     Path((org, id)): Path<(String, String)>,
     QueryOf(query): QueryOf<OverlapFilterQuery>,
-) -> Result<Json<PageView<Overlap>>, ApiError> {
+) -> Result<Json<PageView<OverlapView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let id: PartnershipId = id.parse()?;
     let after = cursor(query.cursor.as_deref())?;
@@ -96,7 +107,13 @@ pub async fn list(
     let filter = filter(query)?;
     let page = app.store.people_overlaps(&org.id, &id, &filter, after.as_ref(), limit).await?;
     let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
-    Ok(Json(PageView { items: page.items, next: page.next }))
+    let ours: Vec<_> = page.items.iter().map(|overlap| overlap.our_account.clone()).collect();
+    let as_of = app.store.accounts_as_of(&org.id, &ours).await?;
+    let view = |overlap: Overlap| OverlapView {
+        our_synced_at: as_of.get(&overlap.our_account).copied(),
+        overlap,
+    };
+    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
 }
 
 /// `GET …/unpaired`.

@@ -33,6 +33,8 @@ async fn hubspots_own_client_works_against_it() {
         assert!(installed.success(), "`npm ci` in {} failed", folder.display());
     }
     let portal = HubSpot::new(TOKEN);
+    portal.add_owner("Ann", "Lee");
+    portal.add_owner("Bo", "Chu");
     let simulator = Simulator::start(Options::new(portal.clone())).await.unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let ca_path = scratch.path().join("ca.pem");

@@ -20,6 +20,7 @@ mod hubspot_client;
 mod hubspot_objects;
 mod hubspot_properties;
 mod hubspot_search;
+mod hubspot_sync;
 mod hubspot_upsert;
 mod process;
 mod tls;

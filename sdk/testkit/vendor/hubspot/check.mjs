@@ -107,6 +107,34 @@ assert.equal(found.total, 1);
 assert.equal(found.results[0].properties.name, "Acme");
 console.log("list, batch read and search: read to the end");
 
+const sibling = await crm.companies.basicApi.create({ properties: { name: "Acme Ltd", city: "Berlin" } });
+const merged = await crm.companies.mergeApi.merge({ primaryObjectId: company.id, objectIdToMerge: sibling.id });
+assert.ok(![company.id, sibling.id].includes(merged.id));
+assert.deepEqual([merged.properties.name, merged.properties.city], ["Acme", "Berlin"]);
+const alias = await crm.companies.basicApi.getById(sibling.id, ["hs_merged_object_ids"]);
+assert.equal(alias.id, merged.id);
+assert.deepEqual(alias.properties.hs_merged_object_ids.split(";"), [company.id, sibling.id]);
+const changed = await crm.companies.searchApi.doSearch({
+  filterGroups: [{ filters: [{ propertyName: "hs_lastmodifieddate", operator: "GTE", value: String(merged.updatedAt.getTime()) }] }],
+  sorts: ["hs_lastmodifieddate"],
+  properties: ["name"],
+  limit: 200,
+  after: "0",
+});
+assert.deepEqual(changed.results.map((one) => one.id), [merged.id]);
+await crm.companies.basicApi.archive(merged.id);
+const archived = await crm.companies.basicApi.getPage(100, undefined, undefined, undefined, undefined, true);
+assert.deepEqual(archived.results.map((one) => [one.id, one.archived]), [[merged.id, true]]);
+console.log("companies: merged, found under the old ids, searched by date, archived");
+
+const owners = await crm.owners.ownersApi.getPage(undefined, undefined, 1, false);
+assert.equal(owners.results[0].lastName, "Lee");
+const next = await crm.owners.ownersApi.getPage(undefined, owners.paging.next.after, 1, false);
+assert.equal(next.results[0].firstName, "Bo");
+const owner = await crm.owners.ownersApi.getById(Number(next.results[0].id));
+assert.ok(owner.createdAt instanceof Date);
+console.log("owners: read page by page, and one");
+
 const stranger = await failing(() => connect("pat-wrong").crm.companies.basicApi.getPage());
 assert.equal(stranger.code, 401);
 assert.equal(stranger.body.category, "INVALID_AUTHENTICATION");
