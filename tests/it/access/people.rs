@@ -21,7 +21,7 @@ impl Town {
         let world = World::with_overlaps(2).await;
         let stranger = world.host.organization("hooli", true, true).await;
         let release = world.listed(&World::manifest("script"), guest("script")).await;
-        let install = world.enabled("script", &world.grant(), &json!({})).await;
+        let install = world.enabled("script", &world.grant_of_source(), &json!({})).await;
         let run = world.runs(&install).await.remove(0);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let acme = &world.acme;

@@ -32,12 +32,6 @@ fn result(added: u32, changed: u32, unchanged: u32) -> Value {
     json!({ "ok": { "added": added, "changed": changed, "unchanged": unchanged } })
 }
 
-fn grant(world: &World) -> Value {
-    let mut grant = world.grant();
-    grant["capabilities"].as_array_mut().unwrap().push(json!("accounts:write"));
-    grant
-}
-
 async fn source(script: &Script<'_>) -> Value {
     let path = script.world.acme.own(&format!("sources/{}", script.install));
     script.world.acme.get(&path).await.good()
@@ -48,7 +42,7 @@ async fn what_a_source_writes_pairs_and_replays_like_anything_else() {
     let world = World::with_overlaps(2).await;
     world.globex.import("merge", rows(0..6, "G")).await;
     world.paired().await;
-    let script = world.script(&grant(&world)).await;
+    let script = world.script(&world.grant_of_source()).await;
     assert_eq!(source(&script).await["state"], "never-synced");
     let did = script
         .does(json!([
@@ -94,7 +88,7 @@ async fn what_a_source_writes_pairs_and_replays_like_anything_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_told_by_row_and_field_and_nothing_of_the_call_is_kept() {
     let world = World::start().await;
-    let script = world.script(&grant(&world)).await;
+    let script = world.script(&world.grant_of_source()).await;
     let many: Vec<_> = (0..501).map(|n| row(&format!("m{n}"), n)).collect();
     let extra: Vec<_> = (0..51).map(|n| json!({ "name": format!("f{n}"), "value": "x" })).collect();
     let good = row("good", 1);
@@ -154,7 +148,7 @@ async fn what_was_not_granted_is_denied_by_the_layer_that_lacks_it() {
         answer,
         denied("accounts:write", "capability accounts:write", why, "customer-admin")
     );
-    let mut narrow = grant(&world);
+    let mut narrow = world.grant_of_source();
     narrow["populations"] = json!(["prospects"]);
     world.regrant(&script.install, &narrow).await;
     let lead = with(row("lead", 7), "stage", json!("Lead"));
@@ -164,7 +158,7 @@ async fn what_was_not_granted_is_denied_by_the_layer_that_lacks_it() {
     let population = denied("accounts:write", "population customers", why, "customer-admin");
     assert_eq!(did.results, [result(1, 0, 0), population.clone(), population]);
     // What was read of a partner does not go into the customer's own list.
-    world.regrant(&script.install, &grant(&world)).await;
+    world.regrant(&script.install, &world.grant_of_source()).await;
     let did = script
         .does(json!([{ "call": "overlaps.find" }, upsert(&[row("y", 9)]), remove(&["lead"])]))
         .await;
@@ -177,7 +171,7 @@ async fn what_was_not_granted_is_denied_by_the_layer_that_lacks_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_fails_writes_no_accounts() {
     let world = World::start().await;
-    let script = world.script(&grant(&world)).await;
+    let script = world.script(&world.grant_of_source()).await;
     script.does(json!([upsert(&[row("a", 1)]), { "call": "panic", "message": "gone" }])).await;
     assert_eq!(world.acme.all("accounts").await, Vec::<Value>::new());
 }
@@ -185,7 +179,7 @@ async fn a_run_that_fails_writes_no_accounts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_not_allowed_any_more_writes_no_accounts() {
     let world = World::start().await;
-    let script = world.script(&grant(&world)).await;
+    let script = world.script(&world.grant_of_source()).await;
     let call = json!({ "call": "http.send", "method": "GET",
                        "url": "https://api.hubapi.com/crm/v3/objects/tasks", "connection": "crm" });
     script.set(&json!([upsert(&[row("a", 1), row("b", 2)]), call])).await;
@@ -202,7 +196,7 @@ async fn a_run_that_is_not_allowed_any_more_writes_no_accounts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_wants_everything_gone_waits_for_a_yes() {
     let world = World::start().await;
-    let script = world.script(&grant(&world)).await;
+    let script = world.script(&world.grant_of_source()).await;
     let rows: Vec<_> = (0..10).map(|n| row(&format!("h{n}"), n)).collect();
     script.does(json!([upsert(&rows)])).await;
     let all: Vec<String> = (0..10).map(|n| format!("h{n}")).collect();
@@ -240,10 +234,10 @@ async fn a_source_that_wants_everything_gone_waits_for_a_yes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_sources_never_share_an_account() {
     let world = World::start().await;
-    let first = world.script(&grant(&world)).await;
+    let first = world.script(&world.grant_of_source()).await;
     first.asks(upsert(&[row("1001", 1)])).await;
     let second = first.another().await;
-    world.regrant(&second.install, &grant(&world)).await;
+    world.regrant(&second.install, &world.grant_of_source()).await;
     let did = second.does(json!([upsert(&[row("1001", 2)]), remove(&["1001"])])).await;
     let text = "row 0, external-id: it is that of an account that another source keeps. Give the ids of this source a prefix.";
     assert_eq!(did.results, [refused("invalid", text), json!({ "ok": 0 })]);
@@ -257,7 +251,7 @@ async fn two_sources_never_share_an_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_a_person_asks_for_waits_once() {
     let world = World::start().await;
-    let script = world.script(&grant(&world)).await;
+    let script = world.script(&world.grant_of_source()).await;
     let steps = json!({ "steps": { "schedule": [{ "call": "event" }, upsert(&[])] } });
     let config = world.acme.own(&format!("installs/{}/config", script.install));
     world.acme.put(&config, &steps).await.good();

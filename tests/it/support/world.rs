@@ -126,6 +126,13 @@ impl World {
         })
     }
 
+    /// The same with which an install is a source of accounts.
+    pub fn grant_of_source(&self) -> Value {
+        let mut grant = self.grant();
+        grant["capabilities"].as_array_mut().unwrap().push(json!("accounts:write"));
+        grant
+    }
+
     /// A connection of Acme to the simulated HubSpot.
     pub async fn connection(&self) -> String {
         let body = json!({ "name": "hubspot", "kind": "api-key", "host": "api.hubapi.com", "secret": CRM_TOKEN });
