@@ -338,6 +338,7 @@ async fn untrusted(
         verdict: conclusion.verdict,
         routes: conclusion.routes,
         tape: Vec::new(),
+        account_rows: Vec::new(),
         trace_id,
         started_at,
         next,
