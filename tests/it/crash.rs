@@ -19,7 +19,7 @@ use tokio::{
 use venn_testkit::{Authority, Options, Simulator, hubspot::HubSpot};
 
 use crate::support::{
-    Actor, crm_tasks, crm_tasks_manifest, hubspot_source, hubspot_source_manifest, venn,
+    Actor, CrmTasks, hubspot_source, hubspot_source_manifest, venn,
     world::{CRM_TOKEN, World, rows},
 };
 
@@ -102,7 +102,7 @@ async fn prepared() -> &'static Prepared {
             world.globex.import("replace", rows(0..BEFORE, "G")).await;
             world.share(&world.globex, "overlaps", &["name", "owner"], "egress").await;
             world.paired().await;
-            world.listed(&crm_tasks_manifest(), crm_tasks()).await;
+            world.listed(&CrmTasks::Rust.manifest(), CrmTasks::Rust.component()).await;
             world.listed(&hubspot_source_manifest(), hubspot_source()).await;
             let connection = world.connection().await;
             let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());

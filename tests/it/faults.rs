@@ -3,18 +3,21 @@
 use serde_json::{Value, json};
 use venn_testkit::{Fault, Token};
 
-use crate::support::{World, crm_tasks, crm_tasks_manifest, guest, world::CRM_TOKEN};
+use crate::{
+    in_each_language,
+    support::{CrmTasks, World, guest, world::CRM_TOKEN},
+};
 
 /// A token that may do everything.
 fn token(value: &str) -> Token {
     Token { value: value.to_owned(), scopes: None }
 }
 
-async fn with_crm_tasks() -> (World, String) {
+async fn with_crm_tasks(plugin: CrmTasks) -> (World, String) {
     let world = World::with_overlaps(3).await;
-    world.listed(&crm_tasks_manifest(), crm_tasks()).await;
+    world.listed(&plugin.manifest(), plugin.component()).await;
     let config = json!({ "min_confidence": "likely" });
-    let install = world.enabled("crm-tasks", &world.grant(), &config).await;
+    let install = world.enabled(plugin.name(), &world.grant(), &config).await;
     world.runs(&install).await;
     (world, install)
 }
@@ -32,42 +35,42 @@ fn route<'i>(inbox: &'i [Value], run: &Value) -> &'i Value {
     inbox.iter().find(|route| route["run"] == run["id"]).expect("a route for the run")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_credential_is_the_customers_and_names_the_field_to_fix() {
-    let (world, install) = with_crm_tasks().await;
-    world.sim.set_tokens(vec![token("another")]);
-    let run = world.backfilled(&install).await;
-    assert_eq!(verdict(&run).0, "customer-config");
-    assert_eq!(verdict(&run).1, "customer-admin");
-    let inbox = world.acme.all("inbox").await;
-    let route = route(&inbox, &run);
-    assert_eq!((&route["kind"], &route["is_owner"]), (&json!("faq"), &json!(true)));
-    assert_eq!(route["detail"]["faq"]["field"], "crm");
-    assert!(world.publisher.all("inbox").await.is_empty(), "the publisher is not bothered");
+in_each_language! {
+    async fn a_refused_credential_is_the_customers_and_names_the_field_to_fix(plugin) {
+        let (world, install) = with_crm_tasks(plugin).await;
+        world.sim.set_tokens(vec![token("another")]);
+        let run = world.backfilled(&install).await;
+        assert_eq!(verdict(&run).0, "customer-config");
+        assert_eq!(verdict(&run).1, "customer-admin");
+        let inbox = world.acme.all("inbox").await;
+        let route = route(&inbox, &run);
+        assert_eq!((&route["kind"], &route["is_owner"]), (&json!("faq"), &json!(true)));
+        assert_eq!(route["detail"]["faq"]["field"], "crm");
+        assert!(world.publisher.all("inbox").await.is_empty(), "the publisher is not bothered");
 
-    // It is not hammered: it waits until the customer acts, then goes on by itself.
-    let delivery = &world.acme.all("deliveries?state=parked").await[0];
-    assert_eq!(delivery["id"], run["delivery"]);
-    world.sim.set_tokens(vec![token(CRM_TOKEN)]);
-    let connection = &world.acme.all("connections").await[0];
-    let secret =
-        world.acme.own(&format!("connections/{}/secret", connection["id"].as_str().unwrap()));
-    world.acme.put(&secret, &json!({ "secret": CRM_TOKEN })).await.good();
-    let runs = world.runs(&install).await;
-    assert_eq!(runs[0]["ending"], "ok", "{}", runs[0]);
-}
+        // It is not hammered: it waits until the customer acts, then goes on by itself.
+        let delivery = &world.acme.all("deliveries?state=parked").await[0];
+        assert_eq!(delivery["id"], run["delivery"]);
+        world.sim.set_tokens(vec![token(CRM_TOKEN)]);
+        let connection = &world.acme.all("connections").await[0];
+        let secret =
+            world.acme.own(&format!("connections/{}/secret", connection["id"].as_str().unwrap()));
+        world.acme.put(&secret, &json!({ "secret": CRM_TOKEN })).await.good();
+        let runs = world.runs(&install).await;
+        assert_eq!(runs[0]["ending"], "ok", "{}", runs[0]);
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_down_is_nobodys_fault_here_and_is_tried_again() {
-    let (world, install) = with_crm_tasks().await;
-    world.sim.fail_next(1, Fault::Unavailable { retry_after_s: None });
-    let run = world.backfilled(&install).await;
-    assert_eq!(verdict(&run), ("third-party", "publisher", true));
-    let inbox = world.acme.all("inbox").await;
-    assert_eq!(route(&inbox, &run)["kind"], "status-note");
-    world.host.advance_ms(60_000);
-    let runs = world.runs(&install).await;
-    assert_eq!((&runs[0]["ending"], &runs[0]["attempt"]), (&json!("ok"), &json!(2)));
+    async fn a_service_that_is_down_is_nobodys_fault_here_and_is_tried_again(plugin) {
+        let (world, install) = with_crm_tasks(plugin).await;
+        world.sim.fail_next(1, Fault::Unavailable { retry_after_s: None });
+        let run = world.backfilled(&install).await;
+        assert_eq!(verdict(&run), ("third-party", "publisher", true));
+        let inbox = world.acme.all("inbox").await;
+        assert_eq!(route(&inbox, &run)["kind"], "status-note");
+        world.host.advance_ms(60_000);
+        let runs = world.runs(&install).await;
+        assert_eq!((&runs[0]["ending"], &runs[0]["attempt"]), (&json!("ok"), &json!(2)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ mod contract;
 mod crash;
 mod faults;
 mod imports;
+mod languages;
 mod main_job;
 mod partnerships;
 mod publish;

@@ -143,6 +143,41 @@ fn every_test_guest_is_used_by_a_test() {
 }
 
 #[test]
+fn the_contract_in_the_sdks_is_the_contract() {
+    for copy in ["sdk/js/wit", "sdk/python/venn_sdk/wit"] {
+        let names = |folder: &str| {
+            let entries = fs::read_dir(root().join(folder)).unwrap().flatten();
+            let files = entries.map(|entry| entry.path()).filter(|path| path.is_file());
+            files.map(|path| path.file_name().unwrap().to_owned()).collect::<BTreeSet<_>>()
+        };
+        let mut ours = names("wit");
+        ours.remove(std::ffi::OsStr::new("README.md"));
+        assert_eq!(names(copy), ours, "{copy}");
+        for name in ours {
+            let read = |folder: &str| fs::read_to_string(root().join(folder).join(&name)).unwrap();
+            assert!(read(copy) == read("wit"), "copy wit/{} to {copy}", name.display());
+        }
+    }
+}
+
+#[test]
+fn the_example_plugin_asks_for_the_same_in_each_language() {
+    let manifest = |folder: &str| {
+        let path = root().join("example-plugins").join(folder).join("venn.toml");
+        let mut manifest =
+            venn_domain::manifest::Manifest::parse_toml(&fs::read_to_string(path).unwrap())
+                .unwrap();
+        // Rust has no such thing: a panic is a trap.
+        manifest.faults.retain(|fault| fault.code != "unexpected");
+        let json = String::from_utf8(manifest.to_json()).unwrap();
+        json.replace(folder, "crm-tasks")
+    };
+    for folder in ["crm-tasks-ts", "crm-tasks-py"] {
+        assert_eq!(manifest(folder), manifest("crm-tasks"));
+    }
+}
+
+#[test]
 fn the_project_speaks_only_of_itself() {
     let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();

@@ -40,6 +40,16 @@ pub(crate) fn guests() -> PathBuf {
     target().join("guests")
 }
 
+/// Where built example plugins lie.
+pub(crate) fn plugins() -> PathBuf {
+    target().join("plugins")
+}
+
+/// Whether `VENN_REQUIRE` names it.
+pub(crate) fn requires(name: &str) -> bool {
+    env::var("VENN_REQUIRE").is_ok_and(|names| names.split(',').any(|named| named == name))
+}
+
 /// A cargo command in the workspace's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -84,7 +94,7 @@ pub(crate) fn build_guests(programs: &Programs) -> anyhow::Result<()> {
 
 /// Builds the example plugin; returns its component.
 pub(crate) fn build_example(programs: &Programs, name: &str) -> anyhow::Result<PathBuf> {
-    let out = target().join("plugins");
+    let out = plugins();
     run(Command::new(&programs.venn)
         .args(["build", "--out"])
         .arg(&out)

@@ -13,6 +13,8 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod cargo;
 mod demo;
+mod guest_language;
+mod languages;
 mod test;
 
 #[derive(Parser)]
@@ -30,6 +32,8 @@ enum Task {
     Test(test::Options),
     /// Measure us against the limit, interleaved, and print ratios.
     Bench(bench::Options),
+    /// The same plugin in each guest language: sizes and times.
+    Languages(languages::Options),
     /// Build the test guests only.
     Guests,
 }
@@ -39,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Languages(options) => languages::run(&options),
         Task::Guests => cargo::build_guests(&cargo::build_host(cargo::Profile::Dev)?),
     }
 }

@@ -5,7 +5,7 @@
 //! used where it is found. CI names everything: `hubspot-client` and `promtool`.
 use clap::Args;
 
-use crate::cargo;
+use crate::{cargo, guest_language::GuestLanguage};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -30,8 +30,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let programs = cargo::build_host(cargo::Profile::Dev)?;
     cargo::build_guests(&programs)?;
-    let plugin = cargo::build_example(&programs, "crm-tasks")?;
+    cargo::build_example(&programs, "crm-tasks")?;
     cargo::build_example(&programs, "hubspot-source")?;
+    let mut missing = Vec::new();
+    for language in GuestLanguage::ALL {
+        let Some(tools) = language.tools(&programs)? else {
+            missing.push(language);
+            continue;
+        };
+        language.build(&programs)?;
+        if options.filter.is_empty() {
+            language.unit_tests(&tools)?;
+        }
+    }
     let mut heavy = cargo::cargo(&["test", "--locked"]);
     for name in HEAVY {
         heavy.args(["-p", name]);
@@ -39,11 +50,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     cargo::run(heavy.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests()))?;
     let mut it = cargo::cargo(&["test", "--locked", "-p", "venn-tests", "--test", "it", "--"]);
     it.args(&options.filter);
+    for language in missing {
+        it.args(["--skip", &format!("::{}::", language.name())]);
+    }
     cargo::run(
         it.env("VENN_BIN", &programs.venn)
             .env("VENN_SIM_BIN", &programs.sim)
             .env("VENN_GUESTS", cargo::guests())
-            .env("VENN_PLUGIN", plugin),
+            .env("VENN_PLUGINS", cargo::plugins()),
     )
 }
 

@@ -62,6 +62,7 @@ enum Command {
     /// Shows who the token stands for
     Whoami,
     New(author::NewArgs),
+    Toolchain(author::ToolchainArgs),
     Build(author::BuildArgs),
     Check(author::CheckArgs),
     Publish(publish::PublishArgs),
@@ -140,6 +141,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Login(args) => login::login(session, args),
         Command::Whoami => login::whoami(session),
         Command::New(args) => author::new(session, &args),
+        Command::Toolchain(args) => author::toolchain(session, &args),
         Command::Build(args) => author::build(session, &args),
         Command::Check(args) => author::check(session, &args),
         Command::Publish(args) => publish::run(session, &args),

@@ -24,7 +24,7 @@ use venn_server::{
 };
 use venn_testkit::Simulator;
 
-use super::{Actor, venn};
+use super::{Actor, compile_program};
 
 /// A clock that stands still until it is moved.
 pub struct TestClock(AtomicI64);
@@ -97,7 +97,7 @@ impl Host {
         let settings = Settings {
             data: data.path().to_owned(),
             egress,
-            compile_program: venn(),
+            compile_program: compile_program(),
             pool: POOL,
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),

@@ -24,15 +24,63 @@ pub fn venn() -> PathBuf {
     folder("VENN_BIN", "debug/venn")
 }
 
-/// The example plugin's component.
-pub fn crm_tasks() -> Vec<u8> {
-    read(&folder("VENN_PLUGIN", "plugins/crm-tasks.wasm"))
+/// What compiles for the servers: `venn` with a memory, where the tests run (see
+/// `compile_cached.rs`), else `venn` itself.
+pub fn compile_program() -> PathBuf {
+    option_env!("CARGO_BIN_EXE_compile-cached").map_or_else(venn, PathBuf::from)
 }
 
-/// The example plugin's manifest, as it is sent.
-pub fn crm_tasks_manifest() -> serde_json::Value {
-    let path = folder("VENN_PLUGIN", "plugins/crm-tasks.wasm").with_extension("manifest.json");
-    serde_json::from_slice(&read(&path)).unwrap()
+/// The example plugin that makes tasks in a CRM, in a guest language.
+#[derive(Debug, Clone, Copy)]
+pub enum CrmTasks {
+    Rust,
+    Typescript,
+    Python,
+}
+
+impl CrmTasks {
+    /// The plugin's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "crm-tasks",
+            Self::Typescript => "crm-tasks-ts",
+            Self::Python => "crm-tasks-py",
+        }
+    }
+
+    /// Its component.
+    pub fn component(self) -> Vec<u8> {
+        read(&folder("VENN_PLUGINS", "plugins").join(format!("{}.wasm", self.name())))
+    }
+
+    /// Its manifest, as it is sent.
+    pub fn manifest(self) -> serde_json::Value {
+        let file = format!("{}.manifest.json", self.name());
+        serde_json::from_slice(&read(&folder("VENN_PLUGINS", "plugins").join(file))).unwrap()
+    }
+}
+
+/// Tests of the example plugin, each over the component of each guest language:
+/// `rust::NAME`, `typescript::NAME`, `python::NAME`. The tests of a language that
+/// is not set up are left out by `cargo xtask test`.
+#[macro_export]
+macro_rules! in_each_language {
+    ($(async fn $name:ident($plugin:ident) $body:block)*) => {
+        $(async fn $name($plugin: $crate::support::CrmTasks) $body)*
+        $crate::in_each_language!(@mod rust Rust $($name)*);
+        $crate::in_each_language!(@mod typescript Typescript $($name)*);
+        $crate::in_each_language!(@mod python Python $($name)*);
+    };
+    (@mod $module:ident $language:ident $($name:ident)*) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name($crate::support::CrmTasks::$language).await;
+                }
+            )*
+        }
+    };
 }
 
 /// The example source's component.
@@ -47,8 +95,7 @@ pub fn hubspot_source_manifest() -> serde_json::Value {
 
 /// It is built beside the other one.
 fn hubspot_source_file(extension: &str) -> PathBuf {
-    folder("VENN_PLUGIN", "plugins/crm-tasks.wasm")
-        .with_file_name(format!("hubspot-source.{extension}"))
+    folder("VENN_PLUGINS", "plugins").join(format!("hubspot-source.{extension}"))
 }
 
 /// One of the two company lists.

@@ -12,7 +12,10 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 use super::{
     Tell, cargo,
+    language::Language,
+    python,
     toolchain::{self, Target},
+    typescript,
 };
 
 /// What a person may choose.
@@ -51,8 +54,29 @@ pub fn build(dir: &Path, options: &Options, tell: Tell<'_>) -> Result<Built> {
     if let Some(version) = &options.set_version {
         manifest.version = version.clone();
     }
-    let toolchain = toolchain::find(dir, options.target, tell)?;
+    let dir = &dir.canonicalize()?;
+    let language = Language::of(dir)?;
+    if language != Language::Rust && !options.features.is_empty() {
+        bail!("--features are cargo's: a plugin in {} has none", language.name());
+    }
     tell(&format!("compiling {} {}", manifest.name, manifest.version));
+    let (component_path, manifest_path) = places(dir, &manifest.name)?;
+    let work = component_path.with_extension("work");
+    let made = match language {
+        Language::Rust => rust(dir, options, tell)?,
+        Language::Typescript => typescript::build(dir, &work, tell)?,
+        Language::Python => python::build(dir, &work, tell)?,
+    };
+    let component = encode(&made).context("cannot make a component")?;
+    write(&component_path, &component)?;
+    write(&manifest_path, &manifest.to_json())?;
+    let (digest, bytes) = (venn_sandbox::digest(&component), component.len() as u64);
+    Ok(Built { component_path, manifest_path, manifest, digest, bytes })
+}
+
+/// The wasm file that cargo makes of the package in `dir`.
+fn rust(dir: &Path, options: &Options, tell: Tell<'_>) -> Result<Vec<u8>> {
+    let toolchain = toolchain::find(dir, options.target, tell)?;
     let mut arguments = vec!["--lib".to_owned()];
     if !options.features.is_empty() {
         arguments.extend(["--features".to_owned(), options.features.join(",")]);
@@ -61,12 +85,7 @@ pub fn build(dir: &Path, options: &Options, tell: Tell<'_>) -> Result<Built> {
     let made = made.first().context(
         "the package makes no wasm file. In Cargo.toml, under [lib], set crate-type = [\"cdylib\"]",
     )?;
-    let (component_path, manifest_path) = places(dir, &manifest.name)?;
-    let component = component_of(&made.path)?;
-    write(&component_path, &component)?;
-    write(&manifest_path, &manifest.to_json())?;
-    let (digest, bytes) = (venn_sandbox::digest(&component), component.len() as u64);
-    Ok(Built { component_path, manifest_path, manifest, digest, bytes })
+    fs::read(&made.path).with_context(|| format!("cannot read {}", made.path.display()))
 }
 
 /// What [`build`] left in `dir` the last time, if it is there.
@@ -122,7 +141,7 @@ fn count(problems: usize) -> String {
 }
 
 fn places(dir: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
-    let folder = cargo::target_folder(dir)?.join("venn");
+    let folder = Language::of(dir)?.target_folder(dir)?.join("venn");
     Ok((folder.join(format!("{name}.wasm")), folder.join(format!("{name}.manifest.json"))))
 }
 

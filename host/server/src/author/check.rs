@@ -7,7 +7,10 @@ use anyhow::Result;
 use serde::Serialize;
 use venn_domain::{limits, manifest::Manifest};
 
-use super::build::{self, Built, MANIFEST_FILE};
+use super::{
+    build::{self, Built, MANIFEST_FILE},
+    language::Language,
+};
 
 /// Looks at a component as the gate does: imports, exports, shape. Wired to the
 /// sandbox by the command, so that this module knows no engine.
@@ -121,14 +124,22 @@ fn component(
 /// manifests and at `src` alone; a dependency that changed is not noticed.
 pub(crate) fn changed_since(dir: &Path, component: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let Some(built_at) = time(component) else { return false };
-    let newest = newest_in(&dir.join("src"));
-    let files = [dir.join(MANIFEST_FILE), dir.join("Cargo.toml")];
-    files.iter().filter_map(|path| time(path)).chain(newest).any(|changed| changed > built_at)
+    let (Some(built_at), Ok(language)) = (time(component), Language::of(dir)) else {
+        return false;
+    };
+    let newest = |name| {
+        let path = dir.join(name);
+        if path.is_dir() { newest_in(&path) } else { time(&path) }
+    };
+    language.sources().into_iter().filter_map(newest).any(|changed| changed > built_at)
 }
 
 fn newest_in(folder: &Path) -> Option<SystemTime> {
     let newest = |entry: fs::DirEntry| {
+        // Python writes there what it compiled.
+        if entry.file_name() == "__pycache__" {
+            return None;
+        }
         let meta = entry.metadata().ok()?;
         if meta.is_dir() { newest_in(&entry.path()) } else { meta.modified().ok() }
     };
@@ -155,7 +166,9 @@ mod tests {
     #[test]
     fn a_plugin_that_is_not_built_does_not_pass() {
         let folder = tempfile::tempdir().unwrap();
-        let dir = crate::author::new::new("fresh", Some(&folder.path().join("fresh"))).unwrap();
+        let dir =
+            crate::author::new::new("fresh", Language::Rust, Some(&folder.path().join("fresh")))
+                .unwrap();
         let findings = check(&dir, None).unwrap();
         assert!(!passes(&findings));
         let ids: Vec<_> =

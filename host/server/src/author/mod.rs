@@ -6,18 +6,28 @@
 //! type next.
 //!
 //! - [`toolchain`]: a compiler that can make wasm, set up if it must be.
-//! - [`cargo`]: running cargo and reading which files it made.
+//! - [`language`]: which language a folder is written in.
+//! - [`cargo`], [`typescript`], [`python`]: one language each, to the bytes of a
+//!   component. [`cache`] keeps their tools, [`tool`] runs them, [`inputs`] says
+//!   whether there is something to do.
 //! - [`build`]: a folder to a component and a manifest.
 //! - [`new`]: a folder that builds at once.
 //! - [`check`]: what the gate will say.
 //!
-//! To add a guest language: a module beside [`cargo`] that ends in the bytes of
-//! a component, and a branch in [`build`].
+//! To add a guest language: a variant of [`language::Language`], a module beside
+//! [`typescript`] that ends in the bytes of a component, a branch in [`build`],
+//! a folder in `template/`.
 pub mod build;
+mod cache;
 mod cargo;
 pub mod check;
+mod inputs;
+pub mod language;
 pub mod new;
+pub mod python;
+mod tool;
 pub mod toolchain;
+pub mod typescript;
 
 /// Told to a person while something long goes on, one line at a time.
 pub type Tell<'a> = &'a mut dyn FnMut(&str);

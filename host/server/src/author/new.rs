@@ -9,22 +9,50 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use venn_domain::manifest::{Manifest, Problem};
 
-/// The files of a new plugin.
-const FILES: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("template/Cargo.toml.in")),
-    ("venn.toml", include_str!("template/venn.toml.in")),
-    ("src/lib.rs", include_str!("template/lib.rs.in")),
-    ("README.md", include_str!("template/README.md.in")),
-    (".gitignore", include_str!("template/gitignore.in")),
-];
+use super::language::Language;
 
-/// Names the folder of the Rust SDK, if it is not beside the source that this
+/// A file of a new plugin: its place, and its text with words to fill in.
+type Template = (&'static str, &'static str);
+
+/// The manifest where the SDK makes a fault of what is thrown.
+const WITH_UNEXPECTED: &str =
+    concat!(include_str!("template/venn.toml.in"), include_str!("template/unexpected.toml.in"));
+
+/// The files of a new plugin in that language.
+const fn files(language: Language) -> &'static [Template] {
+    match language {
+        Language::Rust => &[
+            ("venn.toml", include_str!("template/venn.toml.in")),
+            ("Cargo.toml", include_str!("template/rust/Cargo.toml.in")),
+            ("src/lib.rs", include_str!("template/rust/lib.rs.in")),
+            ("README.md", include_str!("template/rust/README.md.in")),
+            (".gitignore", include_str!("template/rust/gitignore.in")),
+        ],
+        Language::Typescript => &[
+            ("venn.toml", WITH_UNEXPECTED),
+            ("package.json", include_str!("template/typescript/package.json.in")),
+            ("tsconfig.json", include_str!("template/typescript/tsconfig.json.in")),
+            ("src/app.ts", include_str!("template/typescript/app.ts.in")),
+            ("README.md", include_str!("template/typescript/README.md.in")),
+            (".gitignore", include_str!("template/typescript/gitignore.in")),
+        ],
+        Language::Python => &[
+            ("venn.toml", WITH_UNEXPECTED),
+            ("requirements.txt", include_str!("template/python/requirements.txt.in")),
+            ("src/app.py", include_str!("template/python/app.py.in")),
+            ("README.md", include_str!("template/python/README.md.in")),
+            (".gitignore", include_str!("template/python/gitignore.in")),
+        ],
+    }
+}
+
+/// Names the folder of Venn's SDKs, if it is not beside the source that this
 /// program was built from.
 pub const SDK: &str = "VENN_SDK";
 
 /// Makes the plugin `name` in `dir`, or in a folder of its name; answers the
 /// folder. Nothing is written where something is.
-pub fn new(name: &str, dir: Option<&Path>) -> Result<PathBuf> {
+pub fn new(name: &str, language: Language, dir: Option<&Path>) -> Result<PathBuf> {
     let dir = dir.map_or_else(|| PathBuf::from(name), Path::to_owned);
     if let Ok(mut entries) = dir.read_dir()
         && entries.next().is_some()
@@ -32,8 +60,9 @@ pub fn new(name: &str, dir: Option<&Path>) -> Result<PathBuf> {
         let dir = dir.display();
         bail!("{dir} is not empty. Choose another folder: `venn new {name} --dir FOLDER`");
     }
-    let sdk = sdk()?;
-    let files = FILES.map(|(path, text)| (path, fill(text, name, &sdk)));
+    let sdk = sdk(language)?;
+    let filled = files(language).iter().map(|(path, text)| (*path, fill(text, name, &sdk)));
+    let files: Vec<_> = filled.collect();
     check(name, &files)?;
     for (path, text) in files {
         let path = dir.join(path);
@@ -65,12 +94,19 @@ fn title(name: &str) -> String {
     first.into_iter().chain(letters.map(|c| if c == '-' { ' ' } else { c })).collect()
 }
 
-fn sdk() -> Result<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/rust");
-    let sdk = env::var_os(SDK).map_or_else(beside, PathBuf::from);
+fn sdk(language: Language) -> Result<PathBuf> {
+    let folder = match language {
+        Language::Rust => "rust",
+        Language::Typescript => "js",
+        Language::Python => "python",
+    };
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
+    let sdk = env::var_os(SDK).map_or_else(beside, PathBuf::from).join(folder);
     sdk.canonicalize().with_context(|| {
-        let sdk = sdk.display();
-        format!("the Rust SDK is not at {sdk}. Set {SDK} to the folder `sdk/rust` of Venn's source")
+        let (sdk, name) = (sdk.display(), language.name());
+        format!(
+            "the SDK for {name} is not at {sdk}. Set {SDK} to the folder `sdk` of Venn's source"
+        )
     })
 }
 
@@ -80,15 +116,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_plugin_has_a_manifest_that_passes() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = new("deal-notes", Some(&folder.path().join("here"))).unwrap();
-        let manifest = fs::read_to_string(dir.join("venn.toml")).unwrap();
-        let manifest = Manifest::parse_toml(&manifest).unwrap();
-        assert_eq!((manifest.name.as_str(), manifest.title.as_str()), ("deal-notes", "Deal notes"));
-        for (path, _) in FILES {
-            let text = fs::read_to_string(dir.join(path)).unwrap();
-            assert!(!text.contains("{{"), "{path} has a word that was not filled in");
+    fn a_new_plugin_has_a_manifest_that_passes_in_each_language() {
+        for language in [Language::Rust, Language::Typescript, Language::Python] {
+            let folder = tempfile::tempdir().unwrap();
+            let dir = new("deal-notes", language, Some(&folder.path().join("here"))).unwrap();
+            let manifest = fs::read_to_string(dir.join("venn.toml")).unwrap();
+            let manifest = Manifest::parse_toml(&manifest).unwrap();
+            let names = (manifest.name.as_str(), manifest.title.as_str());
+            assert_eq!(names, ("deal-notes", "Deal notes"));
+            assert_eq!(Language::of(&dir).unwrap(), language);
+            for (path, _) in files(language) {
+                let text = fs::read_to_string(dir.join(path)).unwrap();
+                assert!(!text.contains("{{"), "{path} has a word that was not filled in");
+            }
         }
     }
 
@@ -96,7 +136,7 @@ mod tests {
     fn a_folder_that_is_not_empty_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
-        let error = new("notes", Some(folder.path())).unwrap_err().to_string();
+        let error = new("notes", Language::Python, Some(folder.path())).unwrap_err().to_string();
         let expected = "is not empty. Choose another folder: `venn new notes --dir FOLDER`";
         assert!(error.ends_with(expected), "{error}");
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
@@ -106,7 +146,7 @@ mod tests {
     fn a_name_that_the_manifest_refuses_writes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("x");
-        let error = new("My Plugin!", Some(&dir)).unwrap_err().to_string();
+        let error = new("My Plugin!", Language::Rust, Some(&dir)).unwrap_err().to_string();
         assert!(error.starts_with("`My Plugin!` cannot be a plugin's name: name: "), "{error}");
         assert!(!dir.exists());
     }

@@ -18,8 +18,10 @@ use super::{
 use crate::author::{
     build::{self, Options},
     check::{self, Finding, Level},
-    new,
-    toolchain::Target,
+    language::Language,
+    new, python,
+    toolchain::{self, Target},
+    typescript,
 };
 
 mod gate;
@@ -32,6 +34,17 @@ pub(crate) struct NewArgs {
     /// The folder; else one of the plugin's name
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// What it is written in
+    #[arg(long, value_enum, default_value = "rust")]
+    language: Language,
+}
+
+/// Sets up what a language is built with, and says where it is
+#[derive(Debug, Args)]
+pub(crate) struct ToolchainArgs {
+    /// The language
+    #[arg(value_enum)]
+    language: Language,
 }
 
 /// Builds a plugin's component and manifest
@@ -76,12 +89,31 @@ pub(crate) struct CheckArgs {
 
 /// `venn new`
 pub(crate) fn new(session: &Session, args: &NewArgs) -> Result<(), Failure> {
-    let dir = new::new(&args.name, args.dir.as_deref()).map_err(|error| refused(&error))?;
+    let dir = new::new(&args.name, args.language, args.dir.as_deref());
+    let dir = dir.map_err(|error| refused(&error))?;
     if session.out.json {
         return session.out.print(&json!({ "dir": dir }).to_string());
     }
     let dir = dir.display();
     session.out.print(&format!("{dir} is ready:\n  cd {dir}\n  venn build\n  venn check\n"))
+}
+
+/// `venn toolchain`: what `venn build` does first by itself.
+pub(crate) fn toolchain(session: &Session, args: &ToolchainArgs) -> Result<(), Failure> {
+    let mut tell = |line: &str| session.out.note(&clean(line));
+    let place = match args.language {
+        // Rust's is rustup's or Debian's to keep.
+        Language::Rust => {
+            toolchain::find(Path::new("."), Target::default(), &mut tell).map(|_| PathBuf::new())
+        }
+        Language::Typescript => typescript::toolchain(&mut tell),
+        Language::Python => python::toolchain(&mut tell),
+    };
+    let place = place.map_err(|error| refused(&error))?;
+    if session.out.json {
+        return session.out.print(&json!({ "dir": place }).to_string());
+    }
+    session.out.print(&format!("{}\n", place.display()))
 }
 
 /// `venn build`

@@ -21,6 +21,8 @@ fn what_the_handbook_types_can_be_typed() {
         "venn login --server http://127.0.0.1:8080 --token venn_x_y",
         "venn whoami --json",
         "venn new deal-notes",
+        "venn new deal-notes --language typescript --dir there",
+        "venn toolchain python",
         "venn build . --features broken,other --out dist --set-version 0.1.1",
         "venn build tests/guests --examples --out dist",
         "venn check example-plugins/crm-tasks",
