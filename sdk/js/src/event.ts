@@ -16,8 +16,8 @@ export interface Payloads {
     /** Where to start reading, if not at the plugin's own cursor. */
     cursor: string | null;
   };
-  /** A schedule of the manifest (the subject) is due. */
-  schedule: { schedule: string; due_at: number };
+  /** A schedule of the manifest (the subject) is due, or a person asked for a run now. */
+  schedule: { schedule: string; due_at: number; asked_by: string | null };
   /** A third party called the install's URL. */
   webhook: {
     method: string;

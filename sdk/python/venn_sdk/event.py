@@ -22,10 +22,11 @@ class OverlapsChanged(TypedDict):
 
 
 class Schedule(TypedDict):
-    """A schedule of the manifest (the subject) is due."""
+    """A schedule of the manifest (the subject) is due, or a person asked for a run now."""
 
     schedule: str
     due_at: int
+    asked_by: str | None
 
 
 class Header(TypedDict):
