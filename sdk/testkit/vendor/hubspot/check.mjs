@@ -108,7 +108,7 @@ assert.equal(found.results[0].properties.name, "Acme");
 console.log("list, batch read and search: read to the end");
 
 const sibling = await crm.companies.basicApi.create({ properties: { name: "Acme Ltd", city: "Berlin" } });
-const merged = await crm.companies.mergeApi.merge({ primaryObjectId: company.id, objectIdToMerge: sibling.id });
+const merged = await crm.companies.basicApi.merge({ primaryObjectId: company.id, objectIdToMerge: sibling.id });
 assert.ok(![company.id, sibling.id].includes(merged.id));
 assert.deepEqual([merged.properties.name, merged.properties.city], ["Acme", "Berlin"]);
 const alias = await crm.companies.basicApi.getById(sibling.id, ["hs_merged_object_ids"]);
@@ -125,6 +125,7 @@ assert.deepEqual(changed.results.map((one) => one.id), [merged.id]);
 await crm.companies.basicApi.archive(merged.id);
 const archived = await crm.companies.basicApi.getPage(100, undefined, undefined, undefined, undefined, true);
 assert.deepEqual(archived.results.map((one) => [one.id, one.archived]), [[merged.id, true]]);
+await crm.companies.basicApi.create({ properties: { name: "Beta" } });
 console.log("companies: merged, found under the old ids, searched by date, archived");
 
 const owners = await crm.owners.ownersApi.getPage(undefined, undefined, 1, false);
