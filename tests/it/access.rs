@@ -9,6 +9,6 @@ mod bodies;
 mod namesakes;
 pub mod people;
 mod repeats;
-mod table;
+pub mod table;
 
 pub use people::member;

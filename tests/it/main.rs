@@ -17,6 +17,7 @@
 mod support;
 
 mod access;
+mod audit;
 mod capabilities;
 mod contract;
 mod crash;

@@ -34,6 +34,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod audit;
 pub mod authority;
 pub mod capability;
 pub mod contract;

@@ -62,6 +62,23 @@ pub struct Overlap {
 }
 
 impl Overlap {
+    /// The partner's fields that have a value, by name.
+    pub fn their_fields(&self) -> impl Iterator<Item = &str> {
+        use crate::account::CoreField as F;
+        let theirs = [
+            (F::Name, &self.their_name),
+            (F::Website, &self.their_website),
+            (F::Owner, &self.their_owner),
+            (F::Stage, &self.their_stage),
+            (F::Amount, &self.their_amount),
+            (F::CreatedOn, &self.their_created_on),
+        ];
+        let core = theirs.into_iter().filter(|(_, value)| !value.is_empty());
+        let extra = self.extra.iter().filter(|(_, value)| !value.is_empty());
+        core.map(|(field, _)| -> &str { field.name() })
+            .chain(extra.filter_map(|(name, _)| name.strip_prefix("their-")))
+    }
+
     /// Empties every field that is not in `allowed`.
     pub fn keep_only(&mut self, allowed: &OverlapFields) {
         use crate::account::CoreField as F;

@@ -1,5 +1,7 @@
 //! A run: what the guest returned, how it ended, what it would change, what
 //! it used, and what the host saw at the boundary.
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -188,6 +190,20 @@ pub struct TimelineEntry {
     /// The partnership that it was derived from.
     pub partnership: Option<PartnershipId>,
 }
+
+/// What a run was told of one partner's accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PartnerRead {
+    /// Rows that were handed over, each time.
+    pub rows: u64,
+    /// The partner's fields that had a value in one of them.
+    pub fields: BTreeSet<String>,
+    /// Numbers of overlaps that were told, without rows.
+    pub counts: u64,
+}
+
+/// The same by partnership.
+pub type PartnerReads = BTreeMap<PartnershipId, PartnerRead>;
 
 /// What a run used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

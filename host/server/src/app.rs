@@ -10,7 +10,7 @@ use venn_domain::{id::OrganizationId, time::Clock};
 use venn_sandbox::Sandbox;
 use venn_store::Store;
 
-use crate::{keys::Keys, releases::Loaded, telemetry::metrics::Metrics};
+use crate::{accesses::Accesses, keys::Keys, releases::Loaded, telemetry::metrics::Metrics};
 
 /// The running application.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct App {
     pub uploads: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
+    /// Reads that are not in the audit yet.
+    pub accesses: Accesses,
     /// Loaded components.
     pub loaded: Loaded,
     /// Organizations with an upload of a release under way: one at a time.

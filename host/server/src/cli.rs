@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 mod accounts;
 mod api;
 mod ask;
+mod audit;
 mod author;
 mod client;
 mod connections;
@@ -94,7 +95,7 @@ enum Command {
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
     Inbox(inbox::InboxArgs),
-    Audit(inbox::AuditArgs),
+    Audit(audit::AuditArgs),
     #[command(subcommand)]
     Orgs(orgs::OrgsCommand),
     #[command(subcommand)]
@@ -163,7 +164,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Replay(args) => runs::replay(session, &args),
         Command::Deliveries(command) => deliveries::run(session, &command),
         Command::Inbox(args) => inbox::run(session, &args),
-        Command::Audit(args) => inbox::audit(session, &args),
+        Command::Audit(args) => audit::run(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),
         Command::Keys(command) => keys::run(session, &command),
         Command::Api(args) => api::run(session, &args),

@@ -6,11 +6,13 @@
 //! - [`routes`]: the route table and nothing else.
 //! - [`account_row`]: a row of a CRM, normalised: of lists and of live sources.
 //! - [`workers`]: imports, pairing, deliveries.
+//! - [`accesses`]: who read what, on its way into the audit.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
 //! - [`ports`]: what a running guest reads, from the store.
 //! - [`telemetry`]: logs, traces, metrics.
 //! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
 //! - [`cli`]: the `venn` command.
+pub mod accesses;
 pub mod account_row;
 pub mod api;
 pub mod app;

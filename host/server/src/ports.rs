@@ -3,7 +3,7 @@
 //! The sandbox has asked the authority before it calls; the statements ask
 //! again, of the live rows. Nothing here takes an organization or an install
 //! from the guest: both are the run's.
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use venn_domain::{
@@ -12,7 +12,8 @@ use venn_domain::{
     capability::{Capability, OverlapFields},
     id::{InstallId, PartnershipId, RunId},
     limits,
-    overlap::{OverlapCount, OverlapQuery},
+    overlap::{Overlap, OverlapCount, OverlapQuery},
+    run::PartnerReads,
     sharing::Purpose,
 };
 use venn_mapping::Host;
@@ -32,12 +33,31 @@ pub struct InstallPorts {
     install: InstallId,
     /// A draft is checked before it is enabled.
     for_check: bool,
+    reads: Mutex<PartnerReads>,
 }
 
 impl InstallPorts {
     /// The ports of a run.
     pub fn new(app: App, install: InstallId) -> Self {
-        Self { app, install, for_check: false }
+        Self { app, install, for_check: false, reads: Mutex::default() }
+    }
+
+    /// What was handed over of partners' accounts so far, for their audit.
+    pub fn reads(&self) -> PartnerReads {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note<'o>(&self, overlaps: impl IntoIterator<Item = &'o Overlap>) {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        for overlap in overlaps {
+            let read = reads.entry(overlap.partnership.clone()).or_default();
+            read.rows += 1;
+            for field in overlap.their_fields() {
+                if !read.fields.contains(field) {
+                    read.fields.insert(field.to_owned());
+                }
+            }
+        }
     }
 
     fn scope(&self, authority: &Authority) -> InstallScope {
@@ -101,6 +121,7 @@ impl Ports for InstallPorts {
         let scope = self.scope(authority);
         let page = self.app.store.plugin_overlaps(&scope, query, &fields).await;
         let mut page = page.map_err(|error| read_failed(&error))?;
+        self.note(&page.items);
         // Partners that let this install read nothing at all were left out of the scope.
         let (_, withheld) = authority.readable_partnerships();
         if query.partnership.is_none() {
@@ -127,6 +148,7 @@ impl Ports for InstallPorts {
         let scope = self.scope(authority);
         let page = self.app.store.plugin_lookup(&scope, registrable, fields, LOOKUP_ITEMS).await;
         let mut page = page.map_err(|error| read_failed(&error))?;
+        self.note(&page.items);
         page.withheld_partners.extend(authority.readable_partnerships().1);
         Ok(page.into())
     }
@@ -138,7 +160,13 @@ impl Ports for InstallPorts {
     ) -> Result<Vec<OverlapCount>, PortError> {
         let mut scope = self.scope(authority);
         scope.partnerships.retain(|id| partnership.is_none_or(|only| id == only));
-        self.app.store.plugin_counts(&scope).await.map_err(|error| failed(&error))
+        let counts = self.app.store.plugin_counts(&scope).await.map_err(|error| failed(&error))?;
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        for count in counts.iter().filter(|count| !count.suppressed) {
+            reads.entry(count.partnership.clone()).or_default().counts += 1;
+        }
+        drop(reads);
+        Ok(counts)
     }
 
     async fn overlaps_changes(
@@ -154,7 +182,9 @@ impl Ports for InstallPorts {
         let page = page.map_err(|error| read_failed(&error))?;
         // Ended between the authority's answer and the read.
         let gone = || PortError::Unavailable("the partnership has just ended".to_owned());
-        Ok(page.ok_or_else(gone)?.into())
+        let page = page.ok_or_else(gone)?;
+        self.note(page.items.iter().map(|change| &change.overlap));
+        Ok(page.into())
     }
 
     async fn accounts_compare(
@@ -274,7 +304,7 @@ pub async fn check_install(app: &App, install: &InstallId) -> Result<CheckRecord
         authority: Arc::new(Authority::new(control)),
         started_at,
     };
-    let ports = InstallPorts { app: app.clone(), install: install.clone(), for_check: true };
+    let ports = InstallPorts { for_check: true, ..InstallPorts::new(app.clone(), install.clone()) };
     let checked = app.sandbox.check(job, Arc::new(ports), app.clock.clone()).await;
     let ended_well = matches!(checked.outcome.ending, venn_domain::run::Ending::Ok(_));
     let mut findings: Vec<CheckFinding> = checked

@@ -132,7 +132,7 @@ fn installs() -> Router<App> {
 }
 
 fn runs() -> Router<App> {
-    use api::{delivery, inbox, run};
+    use api::{audit, delivery, inbox, run};
     Router::new()
         .route("/organizations/{org}/deliveries", get(delivery::list))
         .route("/organizations/{org}/deliveries/{delivery}", get(delivery::get))
@@ -144,6 +144,8 @@ fn runs() -> Router<App> {
         .route("/organizations/{org}/runs/{run}/replay", post(run::replay))
         .route("/organizations/{org}/inbox", get(inbox::inbox))
         .route("/organizations/{org}/incidents", get(inbox::incidents))
-        .route("/organizations/{org}/audit", get(inbox::audit))
+        .route("/organizations/{org}/audit", get(audit::list))
+        .route("/organizations/{org}/audit/export", get(audit::export))
+        .route("/organizations/{org}/audit/verify", get(audit::verify))
         .route("/organizations/{org}/accounts/{account}/timeline", get(inbox::timeline))
 }

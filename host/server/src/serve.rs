@@ -24,6 +24,7 @@ use venn_sandbox::{EgressSettings, Sandbox};
 use venn_store::Store;
 
 use crate::{
+    accesses::Accesses,
     app::{App, Wake},
     error::{ApiError, Code},
     idempotency, keys,
@@ -125,6 +126,7 @@ impl Server {
             metrics: settings.metrics,
             uploads,
             wake: Wake::default(),
+            accesses: Accesses::default(),
             loaded: Loaded::default(),
             uploading: Arc::default(),
         };
@@ -140,7 +142,7 @@ impl Server {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let workers = workers::start(&self.app, &stop);
-        let store = self.app.store.clone();
+        let (store, accesses) = (self.app.store.clone(), self.app.accesses.clone());
         if let Some(metrics) = metrics {
             let (router, stop) = (scrape::router(self.app.clone()), stop.clone());
             workers.spawn(async move { accept(router, metrics, &stop).await });
@@ -152,6 +154,7 @@ impl Server {
                 "server.drain ran out of time; unfinished runs are repeated at the next start"
             );
         }
+        accesses.flush(&store).await.context("cannot write who read what")?;
         store.close().await;
         Ok(())
     }

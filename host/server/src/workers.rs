@@ -8,7 +8,7 @@ use std::{future::Future, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{app::App, telemetry::sample};
+use crate::{accesses, app::App, telemetry::sample};
 
 pub mod deliver;
 pub mod import;
@@ -27,6 +27,7 @@ pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
     workers.spawn(import::run(app.clone(), stop.clone()));
     workers.spawn(pairing::run(app.clone(), stop.clone()));
     workers.spawn(deliver::run(app.clone(), stop.clone()));
+    workers.spawn(accesses::run(app.clone(), stop.clone()));
     workers.spawn(sweep(app.clone(), stop.clone()));
     workers.spawn(sample::run(app.clone(), stop.clone()));
     workers

@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use venn_domain::{
     account::Account,
-    id::{AccountId, OrganizationId},
+    id::{AccountId, OrganizationId, UserId},
     time::Timestamp,
 };
 
-use crate::{Page, Store, StoreError, row::Row};
+use crate::{
+    Page, Store, StoreError,
+    audit::{self, NewAudit},
+    row::Row,
+};
 
 pub(crate) mod staged;
 
@@ -137,12 +141,21 @@ impl Store {
         organization: &OrganizationId,
         key: &str,
         title: &str,
+        actor: &UserId,
     ) -> Result<Population, StoreError> {
-        let (organization, now) = (organization.clone(), self.now());
+        let (store, now) = (self.clone(), self.now());
+        let entry = NewAudit {
+            organization: organization.clone(),
+            actor: actor.to_string(),
+            action: "population.created",
+            subject: key.to_owned(),
+            detail: serde_json::json!({}),
+        };
         let (key, title) = (key.to_owned(), title.to_owned());
         self.write(move |connection| {
             Box::pin(async move {
-                insert_population(connection, &organization, &key, &title, now).await?;
+                insert_population(connection, &entry.organization, &key, &title, now).await?;
+                audit::append(&store, connection, &entry).await?;
                 Ok(Population { key, title, accounts: 0 })
             })
         })

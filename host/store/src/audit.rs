@@ -1,8 +1,13 @@
 //! The audit: who changed or read what, appended in the transaction of the
-//! change itself. Never secrets, payloads or values of accounts.
+//! change itself, each entry chained to the one before (`domain audit`). Never
+//! secrets, payloads or values of accounts.
+//!
+//! An append changes the chain's head row first: whoever appends to the same
+//! chain on another server waits there until this transaction ends.
 use serde::Serialize;
 use sqlx::AnyConnection;
 use venn_domain::{
+    audit::{Broken, GENESIS, Head, Link, Walk},
     id::{AuditId, OrganizationId},
     time::Timestamp,
 };
@@ -12,14 +17,22 @@ use crate::{
     row::{Row, json},
 };
 
+mod adopt;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use adopt::adopt;
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditEntry {
+    /// Its place in the organization's chain, from 1.
+    pub seq: u64,
     /// Its id.
     pub id: AuditId,
     /// When.
     pub at: Timestamp,
-    /// A user, an install, or `host`.
+    /// A user, an install, an organization, or `host`.
     pub actor: String,
     /// For example `grant.changed`.
     pub action: String,
@@ -34,7 +47,7 @@ pub struct AuditEntry {
 pub struct NewAudit {
     /// Whose audit.
     pub organization: OrganizationId,
-    /// A user's or install's id, or `host`.
+    /// A user's, install's or organization's id, or `host`.
     pub actor: String,
     /// For example `grant.changed`.
     pub action: &'static str,
@@ -44,26 +57,110 @@ pub struct NewAudit {
     pub detail: serde_json::Value,
 }
 
+/// What of an audit is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Who did it.
+    pub actor: Option<String>,
+    /// What the action begins with.
+    pub action: Option<String>,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// Not earlier.
+    pub from: Option<Timestamp>,
+    /// Earlier than this.
+    pub to: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    /// Actions that begin so.
+    pub fn of_action(prefix: &str) -> Self {
+        Self { action: Some(prefix.to_owned()), ..Self::default() }
+    }
+}
+
+/// Whether an organization's audit is what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// How far it goes, as far as it is whole.
+    pub head: Head,
+    /// The first entry that does not fit.
+    pub broken: Option<Broken>,
+}
+
+/// Links read at once while a chain is walked.
+const STEP: i64 = 500;
+
 /// Appends an entry in the caller's transaction.
 pub(crate) async fn append(
     store: &Store,
     connection: &mut AnyConnection,
     entry: &NewAudit,
 ) -> Result<(), StoreError> {
+    let organization = entry.organization.to_string();
+    let before = take_place(connection, &organization).await?;
+    let now = store.now();
+    let mut link = Link {
+        seq: before.seq + 1,
+        previous_hash: before.hash,
+        id: AuditId::make(store.ids()).to_string(),
+        at: now.to_string(),
+        actor: entry.actor.clone(),
+        action: entry.action.to_owned(),
+        subject: entry.subject.clone(),
+        detail_json: json(&entry.detail),
+        hash: String::new(),
+        organization,
+    };
+    link.hash = link.computed();
     sqlx::query(
-        "INSERT INTO audit (id, organization_id, at, actor, action, subject, detail_json)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO audit (id, organization_id, at, actor, action, subject, detail_json, seq,
+             previous_hash, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
-    .bind(AuditId::make(store.ids()).to_string())
-    .bind(entry.organization.to_string())
-    .bind(store.now().0)
-    .bind(entry.actor.clone())
-    .bind(entry.action)
-    .bind(entry.subject.clone())
-    .bind(json(&entry.detail))
-    .execute(connection)
+    .bind(link.id)
+    .bind(link.organization.clone())
+    .bind(now.0)
+    .bind(link.actor)
+    .bind(link.action)
+    .bind(link.subject)
+    .bind(link.detail_json)
+    .bind(link.seq.cast_signed())
+    .bind(link.previous_hash)
+    .bind(link.hash.clone())
+    .execute(&mut *connection)
     .await?;
+    sqlx::query("UPDATE audit_head SET hash = $1 WHERE organization_id = $2")
+        .bind(link.hash)
+        .bind(link.organization)
+        .execute(connection)
+        .await?;
     Ok(())
+}
+
+/// Takes the next place of a chain; what stood there before it.
+async fn take_place(
+    connection: &mut AnyConnection,
+    organization: &str,
+) -> Result<Head, StoreError> {
+    const NEXT: &str =
+        "UPDATE audit_head SET seq = seq + 1 WHERE organization_id = $1 RETURNING seq, hash";
+    let mut row =
+        sqlx::query(NEXT).bind(organization.to_owned()).fetch_optional(&mut *connection).await?;
+    if row.is_none() {
+        sqlx::query(
+            "INSERT INTO audit_head (organization_id, seq, hash) VALUES ($1, 0, $2)
+             ON CONFLICT (organization_id) DO NOTHING",
+        )
+        .bind(organization.to_owned())
+        .bind(GENESIS)
+        .execute(&mut *connection)
+        .await?;
+        row = Some(sqlx::query(NEXT).bind(organization.to_owned()).fetch_one(connection).await?);
+    }
+    let row = row.ok_or(StoreError::NotCommitted)?;
+    let row = Row::new("audit_head", &row);
+    Ok(Head { seq: row.count("seq")?.saturating_sub(1), hash: row.text("hash")? })
 }
 
 impl Store {
@@ -81,36 +178,156 @@ impl Store {
         .await
     }
 
-    /// An organization's audit, newest first; `action` filters by prefix.
+    /// An organization's audit, newest first, before a place.
     pub async fn audit_page(
         &self,
         organization: &OrganizationId,
-        action: Option<&str>,
-        before: Option<&AuditId>,
+        filter: &AuditFilter,
+        before: Option<u64>,
         limit: u32,
     ) -> Result<Page<AuditEntry>, StoreError> {
         let mut connection = self.read().await?;
-        // `~` sorts after every character of an id and of an action.
         let rows = sqlx::query(
-            "SELECT id, at, actor, action, subject, detail_json FROM audit
-             WHERE organization_id = $1 AND id < $2 AND action >= $3 AND action < $4
-             ORDER BY id DESC LIMIT $5",
+            "SELECT id, at, actor, action, subject, detail_json, seq FROM audit
+             WHERE organization_id = $1 AND seq < $2 AND ($3 = '' OR actor = $3)
+               AND substr(action, 1, length($4)) = $4 AND ($5 = '' OR subject = $5)
+               AND at >= $6 AND at < $7
+             ORDER BY seq DESC LIMIT $8",
         )
         .bind(organization.to_string())
-        .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
-        .bind(action.unwrap_or_default().to_owned())
-        .bind(format!("{}~", action.unwrap_or_default()))
+        .bind(before.map_or(i64::MAX, u64::cast_signed))
+        .bind(filter.actor.clone().unwrap_or_default())
+        .bind(filter.action.clone().unwrap_or_default())
+        .bind(filter.subject.clone().unwrap_or_default())
+        .bind(filter.from.map_or(i64::MIN, |at| at.0))
+        .bind(filter.to.map_or(i64::MAX, |at| at.0))
         .bind(i64::from(limit) + 1)
         .fetch_all(&mut *connection)
         .await?;
         let items =
             rows.iter().map(|row| entry(&Row::new("audit", row))).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |entry| entry.id.to_string()))
+        Ok(Page::cut(items, limit, |entry| entry.seq.to_string()))
     }
+
+    /// The next links of a chain after a place, up to another, oldest first.
+    pub async fn audit_links(
+        &self,
+        organization: &OrganizationId,
+        after: u64,
+        to: u64,
+    ) -> Result<Vec<Link>, StoreError> {
+        let mut connection = self.read().await?;
+        links(&mut connection, organization, after, to).await
+    }
+
+    /// How far the organization's chain goes, as its head row says.
+    pub async fn audit_head(&self, organization: &OrganizationId) -> Result<Head, StoreError> {
+        let mut connection = self.read().await?;
+        head(&mut connection, organization).await
+    }
+
+    /// Recomputes an organization's whole chain as it stands.
+    pub async fn verify_audit(
+        &self,
+        organization: &OrganizationId,
+        known: Option<Head>,
+    ) -> Result<Verified, StoreError> {
+        // The head first: what is appended meanwhile is behind it.
+        let head = self.audit_head(organization).await?;
+        let mut walk = Walk::knowing(known);
+        let verified = |walk: &Walk, broken| Ok(Verified { head: walk.head(), broken });
+        loop {
+            let links = self.audit_links(organization, walk.head().seq, head.seq).await?;
+            for link in &links {
+                if let Err(broken) = walk.step(link) {
+                    return verified(&walk, Some(broken));
+                }
+            }
+            if links.is_empty() {
+                break;
+            }
+        }
+        if let Err(broken) = walk.finish() {
+            return verified(&walk, Some(broken));
+        }
+        if walk.head() == head {
+            return verified(&walk, self.stray(organization, head.seq).await?);
+        }
+        let why = format!("the chain ends at {}, and its head row says {head}", walk.head());
+        verified(&walk, Some(Broken { seq: walk.head().seq + 1, id: String::new(), why }))
+    }
+
+    /// A row that is in no place of the chain. Rows behind the head that are
+    /// being appended right now are no strays.
+    async fn stray(
+        &self,
+        organization: &OrganizationId,
+        head: u64,
+    ) -> Result<Option<Broken>, StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT id FROM audit WHERE organization_id = $1 AND (seq IS NULL OR seq < 1) ORDER BY id LIMIT 1",
+        )
+        .bind(organization.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let id = Row::new("audit", &row).text("id")?;
+        Ok(Some(Broken { seq: head + 1, id, why: "it has no place in the chain".to_owned() }))
+    }
+}
+
+async fn head(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+) -> Result<Head, StoreError> {
+    let row =
+        sqlx::query("SELECT organization_id, seq, hash FROM audit_head WHERE organization_id = $1")
+            .bind(organization.to_string())
+            .fetch_optional(connection)
+            .await?;
+    let Some(row) = row else { return Ok(Head::default()) };
+    let row = Row::new("audit_head", &row);
+    Ok(Head { seq: row.count("seq")?, hash: row.text("hash")? })
+}
+
+async fn links(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    after: u64,
+    to: u64,
+) -> Result<Vec<Link>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, organization_id, at, actor, action, subject, detail_json, seq, previous_hash, hash
+         FROM audit WHERE organization_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+    )
+    .bind(organization.to_string())
+    .bind(after.cast_signed())
+    .bind(to.cast_signed())
+    .bind(STEP)
+    .fetch_all(connection)
+    .await?;
+    let link = |row| {
+        let row = Row::new("audit", row);
+        Ok(Link {
+            organization: row.text("organization_id")?,
+            seq: row.count("seq")?,
+            id: row.text("id")?,
+            at: row.time("at")?.to_string(),
+            actor: row.text("actor")?,
+            action: row.text("action")?,
+            subject: row.text("subject")?,
+            detail_json: row.text("detail_json")?,
+            previous_hash: row.text_or_none("previous_hash")?.unwrap_or_default(),
+            hash: row.text_or_none("hash")?.unwrap_or_default(),
+        })
+    };
+    rows.iter().map(link).collect()
 }
 
 fn entry(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
+        seq: row.count("seq")?,
         id: row.parsed("id")?,
         at: row.time("at")?,
         actor: row.text("actor")?,

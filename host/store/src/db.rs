@@ -8,7 +8,7 @@ use venn_domain::{
     time::{Clock, Timestamp},
 };
 
-use crate::{StoreError, authority::AuthorityNumber, observe::Observer, writer::Writer};
+use crate::{StoreError, audit, authority::AuthorityNumber, observe::Observer, writer::Writer};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -60,6 +60,7 @@ impl Store {
         let mut writer = AnyConnection::connect(&url).await?;
         set_up(&mut writer).await?;
         MIGRATIONS.run(&mut writer).await?;
+        audit::adopt(&mut writer).await?;
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
             .after_connect(|connection, _| Box::pin(set_up_reader(connection)))

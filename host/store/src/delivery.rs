@@ -9,11 +9,15 @@ use std::collections::HashSet;
 use sqlx::AnyConnection;
 use venn_domain::{
     event::Event,
-    id::{DeliveryId, EventId, InstallId, OrganizationId, PartnershipId, PluginId, RunId},
+    id::{DeliveryId, EventId, InstallId, OrganizationId, PartnershipId, PluginId, RunId, UserId},
     time::Timestamp,
 };
 
-use crate::{Page, Store, StoreError, row::Row};
+use crate::{
+    Page, Store, StoreError,
+    audit::{self, NewAudit},
+    row::Row,
+};
 
 /// A delivery that this process may run now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,8 +187,16 @@ impl Store {
         &self,
         organization: &OrganizationId,
         id: &DeliveryId,
+        actor: &UserId,
     ) -> Result<bool, StoreError> {
-        let (organization, id, now) = (organization.to_string(), id.to_string(), self.now().0);
+        let (store, now) = (self.clone(), self.now().0);
+        let entry = NewAudit {
+            organization: organization.clone(),
+            actor: actor.to_string(),
+            action: "delivery.redelivered",
+            subject: id.to_string(),
+            detail: serde_json::json!({}),
+        };
         self.write(move |connection| {
             Box::pin(async move {
                 let done = sqlx::query(
@@ -192,12 +204,16 @@ impl Store {
                      WHERE organization_id = $1 AND id = $2
                        AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))",
                 )
-                .bind(organization)
-                .bind(id)
+                .bind(entry.organization.to_string())
+                .bind(entry.subject.clone())
                 .bind(now)
-                .execute(connection)
+                .execute(&mut *connection)
                 .await?;
-                Ok(done.rows_affected() == 1)
+                let moved = done.rows_affected() == 1;
+                if moved {
+                    audit::append(&store, connection, &entry).await?;
+                }
+                Ok(moved)
             })
         })
         .await

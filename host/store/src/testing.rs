@@ -105,6 +105,12 @@ impl TestStore {
         Self { store, folder, clock, trace }
     }
 
+    /// The same folder, closed and opened again.
+    pub(crate) async fn reopened(self) -> Self {
+        self.store.close().await;
+        Self::open_in(self.folder).await
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

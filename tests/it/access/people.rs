@@ -9,15 +9,15 @@ use super::table::{Needs, ROWS, Row};
 use crate::support::{Actor, Answer, World, guest};
 
 /// Every kind of thing is really there, so that "not found" means "not yours".
-struct Town {
+pub struct Town {
     world: World,
     /// A customer and publisher with nothing to do with the others.
-    stranger: Actor,
+    pub stranger: Actor,
     ids: BTreeMap<&'static str, String>,
 }
 
 impl Town {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let world = World::with_overlaps(2).await;
         let stranger = world.host.organization("hooli", true, true).await;
         let release = world.listed(&World::manifest("script"), guest("script")).await;
@@ -25,11 +25,13 @@ impl Town {
         let run = world.runs(&install).await.remove(0);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let acme = &world.acme;
+        // Not the one that calls: it may be revoked.
+        let (_, spare) = token(acme, json!({ "name": "spare", "scopes": ["read"] })).await;
         let ids = BTreeMap::from([
             ("import", text(&acme.all("imports").await[0]["id"])),
             ("account", text(&acme.all("accounts").await[0]["id"])),
             ("user", text(&acme.all("members").await[0]["user"]["id"])),
-            ("token", text(&acme.all("tokens").await[0]["id"])),
+            ("token", spare),
             ("connection", text(&acme.all("connections").await[0]["id"])),
             ("partnership", world.partnership.clone()),
             ("key", text(&release["signature"]["key"])),
@@ -44,7 +46,7 @@ impl Town {
     }
 
     /// Replaces `{org}` and all ids.
-    fn fill(&self, text: &str, org: &str) -> String {
+    pub fn fill(&self, text: &str, org: &str) -> String {
         let filled = text.replace("{org}", org);
         self.ids.iter().fold(filled, |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
     }
@@ -62,7 +64,7 @@ impl Town {
     }
 
     /// Whose thing a route is about.
-    fn owner(&self, row: &Row) -> &Actor {
+    pub fn owner(&self, row: &Row) -> &Actor {
         if row.needs.is_of_platform() {
             &self.world.host.platform
         } else if row.path.contains("/plugins") || row.path.contains("/signing-keys") {
@@ -73,7 +75,7 @@ impl Town {
     }
 
     /// Calls a route with a body that passes its shape.
-    async fn call(&self, who: &Actor, row: &Row, path: &str) -> Answer {
+    pub async fn call(&self, who: &Actor, row: &Row, path: &str) -> Answer {
         let method = Method::from_bytes(row.method.as_bytes()).unwrap();
         let request = who.request(method, &format!("/v1{path}"));
         let form = || {
@@ -92,11 +94,18 @@ impl Town {
     }
 
     /// What everyone's audit says, to see that nothing was done.
-    async fn audits(&self) -> Vec<Value> {
+    pub async fn audits(&self) -> Vec<Value> {
         let mut entries = self.world.acme.all("audit").await;
         entries.extend(self.world.publisher.all("audit").await);
         entries.extend(self.world.host.platform.all("audit").await);
         entries
+    }
+
+    /// The audit of the organization that this call made, if it made one.
+    pub async fn audit_of_made(&self, answer: &Answer) -> Vec<Value> {
+        let (org, token) = (&answer.body["organization"]["slug"], &answer.body["token"]);
+        let (Some(org), Some(token)) = (org.as_str(), token.as_str()) else { return Vec::new() };
+        Actor::new(&self.world.acme.url, org, token).all("audit").await
     }
 }
 

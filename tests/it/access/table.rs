@@ -234,6 +234,8 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/inbox", Member),
     get("/organizations/{org}/incidents", Member),
     get("/organizations/{org}/audit", Member),
+    get("/organizations/{org}/audit/export", Member),
+    get("/organizations/{org}/audit/verify", Member),
 ];
 
 /// The route table as it is written.

@@ -10,6 +10,7 @@ use venn_domain::{account::Account, id::AccountId, organization::Need, time::Tim
 use venn_store::account::AccountFilter;
 
 use crate::{
+    accesses::Read,
     api::organization::resolve,
     app::App,
     auth::Caller,
@@ -67,6 +68,8 @@ pub async fn list(
         prefix: query.q.unwrap_or_default().trim().to_owned(),
     };
     let page = app.store.accounts(&org.id, &filter, after.as_ref(), limit(query.limit)?).await?;
+    let read = Read::own("accounts.read", org.id.as_str(), page.items.len());
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
     Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
 }
 
@@ -79,6 +82,8 @@ pub async fn get(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let account: AccountId = account.parse()?;
     let found = app.store.account(&org.id, &account).await?.ok_or_else(ApiError::not_found)?;
+    let read = Read::own("accounts.read", account.as_str(), 1);
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
     Ok(Json(view(found)))
 }
 

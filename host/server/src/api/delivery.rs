@@ -86,7 +86,7 @@ pub async fn redeliver(
 ) -> Result<Json<DeliveryView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::user).await?;
     let id: DeliveryId = delivery.parse()?;
-    let moved = app.store.redeliver(&org.id, &id).await?;
+    let moved = app.store.redeliver(&org.id, &id, caller.user()).await?;
     let found = app.store.delivery(&org.id, &id).await?;
     let (delivery, runs) = found.ok_or_else(ApiError::not_found)?;
     if !moved {

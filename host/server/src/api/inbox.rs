@@ -1,22 +1,22 @@
-//! The inbox: each failure's one step to its owner; incidents; the audit; the
+//! The inbox: each failure's one step to its owner; incidents; the
 //! timeline of an account.
 use axum::{
     Json,
     extract::{Path, State},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use venn_domain::{
     id::{AccountId, InstallId},
     organization::Need,
     time::Timestamp,
 };
 use venn_store::{
-    audit::AuditEntry,
     incident::{Incident, Route},
     timeline::TimelineRecord,
 };
 
 use crate::{
+    accesses::Read,
     api::organization::resolve,
     app::App,
     auth::Caller,
@@ -50,30 +50,6 @@ pub async fn incidents(
     Ok(Json(PageView { items: page.items, next: page.next }))
 }
 
-/// `?action=grant.&limit&cursor`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuditQuery {
-    action: Option<String>,
-    limit: Option<u32>,
-    cursor: Option<String>,
-}
-
-/// `GET /v1/organizations/{org}/audit`
-pub async fn audit(
-    State(app): State<App>,
-    caller: Caller,
-    Path(org): Path<String>,
-    QueryOf(query): QueryOf<AuditQuery>,
-) -> Result<Json<PageView<AuditEntry>>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::member).await?;
-    let before = cursor(query.cursor.as_deref())?;
-    let most = limit(query.limit)?;
-    let page =
-        app.store.audit_page(&org.id, query.action.as_deref(), before.as_ref(), most).await?;
-    Ok(Json(PageView { items: page.items, next: page.next }))
-}
-
 /// A dated fact on an account.
 #[derive(Debug, Serialize)]
 pub struct TimelineView {
@@ -99,6 +75,8 @@ pub async fn timeline(
     let account: AccountId = account.parse()?;
     app.store.account(&org.id, &account).await?.ok_or_else(ApiError::not_found)?;
     let entries = app.store.timeline(&org.id, &account, TIMELINE_ENTRIES).await?;
+    let read = Read::own("timeline.read", account.as_str(), entries.len());
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
     Ok(Json(PageView { items: entries.into_iter().map(view).collect(), next: None }))
 }
 

@@ -1,13 +1,15 @@
 //! Overlaps as people see them: the matrix of counts, the overlaps themselves,
 //! and the accounts that are left over. Of the partner's accounts only what its
 //! live sharing rules allow.
+use std::collections::BTreeSet;
+
 use axum::{
     Json,
     extract::{Path, State},
 };
 use serde::{Deserialize, Serialize};
 use venn_domain::{
-    id::{AccountId, PartnershipId},
+    id::{AccountId, OrganizationId, PartnershipId},
     organization::Need,
     overlap::{Overlap, OverlapCount},
     time::Timestamp,
@@ -15,6 +17,7 @@ use venn_domain::{
 use venn_store::overlap::{OverlapFilter, UnpairedAccount};
 
 use crate::{
+    accesses::Read,
     api::{organization::resolve, partnership::no_answer},
     app::App,
     auth::Caller,
@@ -89,6 +92,8 @@ pub async fn matrix(
     let Some(matrix) = app.store.people_matrix(&org.id, &id).await? else {
         return Err(no_answer(&app, &org.id, &id).await);
     };
+    let told = matrix.cells.iter().filter(|cell| !cell.suppressed).count();
+    note(&app, &caller, &org.id, ("matrix.read", &id), told, BTreeSet::new()).await?;
     let cells = matrix.cells.into_iter().map(cell).collect();
     Ok(Json(MatrixView { cells, overlaps: matrix.overlaps }))
 }
@@ -107,6 +112,8 @@ pub async fn list(
     let filter = filter(query)?;
     let page = app.store.people_overlaps(&org.id, &id, &filter, after.as_ref(), limit).await?;
     let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
+    let fields = page.items.iter().flat_map(Overlap::their_fields).map(str::to_owned).collect();
+    note(&app, &caller, &org.id, ("overlaps.read", &id), page.items.len(), fields).await?;
     let ours: Vec<_> = page.items.iter().map(|overlap| overlap.our_account.clone()).collect();
     let as_of = app.store.accounts_as_of(&org.id, &ours).await?;
     let view = |overlap: Overlap| OverlapView {
@@ -129,8 +136,28 @@ pub async fn unpaired(
     let limit = limit(page.limit)?;
     let page = app.store.people_unpaired(&org.id, &id, after.as_ref(), limit).await?;
     let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
+    let theirs = page.items.iter().filter(|item| !item.is_ours);
+    let (theirs, named) =
+        (theirs.clone().count(), theirs.clone().any(|item| !item.name.is_empty()));
+    let fields = if named { BTreeSet::from(["name".to_owned()]) } else { BTreeSet::new() };
+    note(&app, &caller, &org.id, ("unpaired.read", &id), theirs, fields).await?;
     let items = page.items.into_iter().map(unpaired_view).collect();
     Ok(Json(PageView { items, next: page.next }))
+}
+
+/// Rows of the partner were seen: both sides' audits have it.
+async fn note(
+    app: &App,
+    caller: &Caller,
+    us: &OrganizationId,
+    (action, id): (&'static str, &PartnershipId),
+    rows: usize,
+    fields: BTreeSet<String>,
+) -> Result<(), ApiError> {
+    let found = app.store.partnership(us, id).await?;
+    let partner = found.as_ref().map(|found| &found.partner).filter(|_| rows > 0);
+    let read = Read { action, subject: id.as_str(), rows, fields, partner };
+    Ok(app.accesses.note(&app.store, caller, us, read).await?)
 }
 
 fn filter(query: OverlapFilterQuery) -> Result<OverlapFilter, ApiError> {

@@ -58,7 +58,7 @@ pub async fn create(
     problems.note("key", check_key(&body.key));
     problems.note("title", check::title(&body.title));
     problems.into_result()?;
-    let made = app.store.create_population(&org.id, &body.key, &body.title).await?;
+    let made = app.store.create_population(&org.id, &body.key, &body.title, caller.user()).await?;
     Ok((StatusCode::CREATED, Json(view(made))))
 }
 

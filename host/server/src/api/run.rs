@@ -18,6 +18,7 @@ use venn_sandbox::{ReplayVerdict, Tape};
 use venn_store::run::{Run, RunFilter};
 
 use crate::{
+    accesses::Read,
     api::organization::resolve,
     app::App,
     auth::Caller,
@@ -115,7 +116,10 @@ pub async fn log(
 ) -> Result<Json<PageView<LogLine>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
-    Ok(Json(PageView { items: app.store.run_log(&run.id).await?, next: None }))
+    let items = app.store.run_log(&run.id).await?;
+    let read = Read::own("log.read", run.id.as_str(), items.len());
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
+    Ok(Json(PageView { items, next: None }))
 }
 
 /// `GET /v1/organizations/{org}/runs/{run}/transcript`: the whole of it, as text.
@@ -127,6 +131,8 @@ pub async fn transcript(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
     let text = tape(&app, &run).await?.transcript();
+    let read = Read::own("transcript.read", run.id.as_str(), run.calls.len());
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
@@ -142,6 +148,8 @@ pub async fn replay(
     let tape = tape(&app, &run).await?;
     let proof = app.store.release_proof(&run.release).await?.ok_or_else(ApiError::not_found)?;
     let prepared = releases::prepared(&app, &proof).await?;
+    let read = Read::own("run.replayed", run.id.as_str(), 0);
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
     let replayed = app.sandbox.replay(&prepared, &tape).await;
     let ending = serde_json::to_value(&replayed.outcome.ending).map_err(ApiError::internal)?;
     let (result, at_call, text) = match replayed.verdict {

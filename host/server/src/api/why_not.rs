@@ -23,6 +23,7 @@ use venn_mapping::{Entry, Reason, Side, explain};
 use venn_store::overlap::WhyNot;
 
 use crate::{
+    accesses::Read,
     api::{organization::resolve, partnership::no_answer},
     app::App,
     auth::Caller,
@@ -76,6 +77,9 @@ pub async fn get(
         return Err(no_answer(&app, &org.id, &partnership).await);
     };
     let (answer, details) = answer(&known);
+    let told = details.iter().filter(|detail| detail.their_account.is_some()).count();
+    let read = Read::own("why-not.read", account.as_str(), told);
+    app.accesses.note(&app.store, &caller, &org.id, read).await?;
     let text = details.iter().map(|detail| detail.text.as_str()).collect::<Vec<_>>().join("\n");
     Ok(Json(WhyNotView { account, partnership, answer, text, details }))
 }

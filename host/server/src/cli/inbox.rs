@@ -1,4 +1,4 @@
-//! `venn inbox` and `venn audit`: what waits for somebody here, and who did what.
+//! `venn inbox`: what waits for somebody here.
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
@@ -25,16 +25,6 @@ pub(crate) struct InboxArgs {
     page: Page,
 }
 
-/// Shows who changed or read what
-#[derive(Debug, Args)]
-pub(crate) struct AuditArgs {
-    /// Only actions that start so, for example grant
-    #[arg(long, value_name = "PREFIX")]
-    action: Option<String>,
-    #[command(flatten)]
-    page: Page,
-}
-
 const INCIDENTS: &[Column] = &[
     Column::whole("INCIDENT", "id"),
     Column::state("STATE", "state"),
@@ -44,14 +34,6 @@ const INCIDENTS: &[Column] = &[
     Column::number("RUNS", "runs"),
     Column::whole("NEWEST RUN", "last_run"),
     Column::moment("LAST", "last_at"),
-];
-
-const AUDIT: &[Column] = &[
-    Column::moment("AT", "at"),
-    Column::text("ACTION", "action"),
-    Column::text("ACTOR", "actor"),
-    Column::text("SUBJECT", "subject"),
-    Column::text("DETAIL", "detail"),
 ];
 
 /// `venn inbox`
@@ -101,13 +83,6 @@ fn render(inbox: &Value, paint: Paint) -> String {
         put!(out, "\nThere is more: add --all, or --cursor {}\n", text(inbox, "next"));
     }
     out
-}
-
-/// `venn audit`
-pub(crate) fn audit(session: &Session, args: &AuditArgs) -> Result<(), Failure> {
-    let segments = ["organizations", session.org()?, "audit"];
-    let call = Call::new(Method::GET, &segments).with("action", args.action.as_ref());
-    session.listing(&call, &args.page, AUDIT, "The audit has no such entries.")
 }
 
 #[cfg(test)]

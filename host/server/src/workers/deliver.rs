@@ -19,7 +19,7 @@ use venn_domain::{
     authority::{Authority, Control},
     id::RunId,
     limits,
-    run::{Ending, Outcome},
+    run::{Ending, Outcome, PartnerReads},
     sharing::Purpose,
     time::Timestamp,
 };
@@ -146,7 +146,7 @@ async fn deliver(app: &App, leased: Leased, trace_id: String) -> anyhow::Result<
     let run = RunId::make(app.store.ids());
     Span::current().record("run", run.as_str());
     let authority = Arc::new(Authority::new(control.clone()));
-    let ports = InstallPorts::new(app.clone(), leased.install.clone());
+    let ports = Arc::new(InstallPorts::new(app.clone(), leased.install.clone()));
     let job = Job {
         prepared,
         info: RunInfo {
@@ -174,12 +174,13 @@ async fn deliver(app: &App, leased: Leased, trace_id: String) -> anyhow::Result<
         cpu_us = Empty,
         memory_bytes = Empty,
     );
-    let ran = app.sandbox.run(job, Arc::new(ports), app.clock.clone());
+    let ran = app.sandbox.run(job, ports.clone(), app.clock.clone());
     let (mut outcome, tape) = ran.instrument(execute.clone()).await;
     told(&execute, &outcome);
     crash::point("deliver.ran");
     bound_state(app, &leased, &mut outcome).await?;
-    let done = Done { run, control, facts, authority, outcome, tape, started_at, trace_id };
+    let reads = ports.reads();
+    let done = Done { run, control, facts, authority, outcome, reads, tape, started_at, trace_id };
     record(app, leased, done).await
 }
 
@@ -220,6 +221,7 @@ struct Done {
     facts: InstallFacts,
     authority: Arc<Authority>,
     outcome: Outcome,
+    reads: PartnerReads,
     tape: Tape,
     started_at: Timestamp,
     trace_id: String,
@@ -276,6 +278,7 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
         refused: None,
         verdict: conclusion.verdict,
         routes: conclusion.routes,
+        reads: done.reads,
         tape: done.tape.encode()?,
         trace_id: done.trace_id,
         account_rows,
@@ -337,6 +340,7 @@ async fn untrusted(
         refused: None,
         verdict: conclusion.verdict,
         routes: conclusion.routes,
+        reads: PartnerReads::new(),
         tape: Vec::new(),
         account_rows: Vec::new(),
         trace_id,
@@ -371,6 +375,7 @@ async fn refuse(
         refused: Some(refusal.why.to_owned()),
         verdict: None,
         routes: Vec::new(),
+        reads: PartnerReads::new(),
         tape: Vec::new(),
         trace_id,
         account_rows: Vec::new(),

@@ -4,6 +4,7 @@ use venn_domain::id::InstallId;
 
 use super::*;
 use crate::{
+    audit::AuditFilter,
     install::{
         change::InstallChange,
         tests::{World, done},
@@ -123,8 +124,11 @@ async fn a_name_is_taken_within_its_organization_and_the_audit_has_no_secret() {
     connect(&world.test, &world.partner, &world.admin, "hubspot", "api.hubapi.com").await;
     let page = world.test.connections_page(&world.customer, None, 10).await.unwrap();
     assert_eq!(page.items.len(), 1);
-    let audit =
-        world.test.audit_page(&world.customer, Some("connection."), None, 10).await.unwrap();
+    let audit = world
+        .test
+        .audit_page(&world.customer, &AuditFilter::of_action("connection."), None, 10)
+        .await
+        .unwrap();
     assert_eq!(audit.items[0].action, "connection.created");
     assert!(!format!("{audit:?}{page:?}").contains(SECRET));
 }

@@ -28,5 +28,8 @@ async fn every_released_schema_opens_and_keeps_its_rows() {
         let slug = store.text("SELECT slug FROM organization WHERE is_platform = 1").await;
         assert_eq!((slug.as_str(), platform.as_str().is_empty()), ("platform", false));
         assert_eq!(store.number("SELECT COUNT(*) FROM account").await, 3, "{name}");
+        // What is older than the audit's chain is in it now.
+        let verified = store.verify_audit(&platform, None).await.unwrap();
+        assert_eq!((verified.broken, verified.head.seq > 0), (None, true), "{name}");
     }
 }

@@ -15,6 +15,7 @@ use venn_domain::{
 
 use super::{change::InstallChange, control::InstallFacts, *};
 use crate::{
+    audit::AuditFilter,
     connection::tests::connect,
     plugin::{
         Plugin, Reviewer,
@@ -450,7 +451,8 @@ async fn a_configuration_is_told_but_never_audited() {
         world.events().await[1],
         ("configured".to_owned(), r#"{"changed":["prefix"]}"#.to_owned())
     );
-    let page = world.test.audit_page(&world.customer, None, None, 20).await.unwrap();
+    let page =
+        world.test.audit_page(&world.customer, &AuditFilter::default(), None, 20).await.unwrap();
     assert_eq!(page.items[0].action, "install.configured");
     for entry in page.items {
         let text = entry.detail.to_string();

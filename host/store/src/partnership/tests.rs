@@ -11,6 +11,7 @@ use venn_domain::sharing::{Level, Purpose};
 use super::{Moved, PartnershipState, RulesSet};
 use crate::{
     StoreError,
+    audit::AuditFilter,
     pairing::fixture::{ACTOR, Two, rule},
 };
 
@@ -34,7 +35,10 @@ async fn the_other_side_accepts_and_either_ends() {
     assert!(matches!(ended, Moved::Done(p) if p.state == PartnershipState::Ended));
     assert!(store.authority_no() > number, "running code must see it");
     for owner in [&two.left, &two.right] {
-        let audit = store.audit_page(owner, Some("partnership."), None, 10).await.unwrap();
+        let audit = store
+            .audit_page(owner, &AuditFilter::of_action("partnership."), None, 10)
+            .await
+            .unwrap();
         let actions: Vec<_> = audit.items.iter().map(|entry| entry.action.as_str()).collect();
         assert_eq!(actions, ["partnership.ended", "partnership.accepted", "partnership.proposed"]);
     }
@@ -94,7 +98,11 @@ async fn what_is_hidden_is_not_even_named_to_the_partner() {
     assert_eq!(theirs, rules[..1]);
     let ours = two.store.sharing_rules(&two.left, &two.id).await.unwrap().unwrap().ours;
     assert_eq!(ours, rules);
-    let audit = two.store.audit_page(&two.right, Some("sharing."), None, 10).await.unwrap();
+    let audit = two
+        .store
+        .audit_page(&two.right, &AuditFilter::of_action("sharing."), None, 10)
+        .await
+        .unwrap();
     assert!(!audit.items[0].detail.to_string().contains("prospects"));
     let unknown = vec![rule("vips", Level::All, &[], Purpose::View)];
     let set = two.store.set_sharing_rules(ACTOR, &two.left, &two.id, unknown).await.unwrap();

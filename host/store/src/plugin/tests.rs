@@ -5,6 +5,7 @@ use venn_domain::{capability::Capability, manifest::Manifest};
 
 use super::*;
 use crate::{
+    audit::AuditFilter,
     release::{NewRelease, NewSignature, Release, Uploaded},
     signing_key::tests::a_key,
     testing::TestStore,
@@ -179,7 +180,7 @@ async fn what_the_platform_decides_raises_authority_and_stands_in_both_audits() 
     assert_eq!(test.authority_no(), before + 3, "what did not happen raises nothing");
 
     for whose in [&plugin.organization, &reviewer.organization] {
-        let page = test.audit_page(whose, None, None, 10).await.unwrap();
+        let page = test.audit_page(whose, &AuditFilter::default(), None, 10).await.unwrap();
         let mut actions: Vec<_> = page.items.into_iter().map(|entry| entry.action).collect();
         actions.retain(|action| action != "plugin.created");
         assert_eq!(actions, ["plugin.resumed", "plugin.suspended", "approval.changed"]);

@@ -3,7 +3,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     authority::Authority,
     id::{IncidentId, OrganizationId, PluginId, ReleaseId, RouteId, RunId},
-    run::{Effects, Ending, Outcome},
+    run::{Effects, Ending, Outcome, PartnerReads},
     sharing::Purpose,
     time::Timestamp,
     verdict::Verdict,
@@ -20,6 +20,8 @@ use crate::{
     source::{self, AccountFigures},
     state, timeline,
 };
+
+mod reads;
 
 /// Everything that a finished run leaves behind.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct RunRecord {
     pub verdict: Option<Verdict>,
     /// The incident's routes, if there is a verdict.
     pub routes: Vec<NewRoute>,
+    /// What it was told of partners' accounts.
+    pub reads: PartnerReads,
     /// The encoded tape; empty if refused.
     pub tape: Vec<u8>,
     /// The trace in which it is found; empty if it was not traced.
@@ -135,6 +139,8 @@ async fn write(
     connection: &mut AnyConnection,
     mut record: RunRecord,
 ) -> Result<Recorded, StoreError> {
+    // Also where the lease was lost: what was read was read.
+    reads::append(store, connection, &record).await?;
     if !holds_lease(connection, &record.leased).await? {
         return Ok(Recorded::Fenced);
     }

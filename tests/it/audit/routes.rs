@@ -1,0 +1,274 @@
+//! Every route, with the action that it leaves in an audit, or why it leaves none.
+//!
+//! To add a route: a line in [`AUDITED`].
+use serde_json::Value;
+
+use crate::access::{
+    people::Town,
+    table::{ROWS, Row},
+};
+
+/// What a route leaves.
+enum Leaves {
+    /// An entry of this action.
+    Entry(&'static str),
+    /// The same; the call of the table does not get that far, this test does.
+    EntryIn(&'static str, &'static str),
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+}
+
+use Leaves::{Entry, EntryIn, Nothing};
+
+impl Leaves {
+    /// What is claimed, for people.
+    fn claim(&self) -> String {
+        match self {
+            Entry(action) => format!("leaves {action}"),
+            EntryIn(action, place) => format!("leaves {action}, seen in {place}"),
+            Nothing(why) => format!("leaves nothing: {why}"),
+        }
+    }
+}
+
+const NO_DATA: Leaves = Nothing("names and settings of one's own organization, no account's data");
+const PUBLIC: Leaves = Nothing("what everybody on the platform may see");
+const CODE: Leaves = Nothing("what publishers handed in, no account's data");
+const FILE: Leaves = Nothing("the import is the caller's own; what it changes is import.applied");
+const METADATA: Leaves = Nothing("codes, times and counts; the data is in log and transcript");
+const SELF: Leaves = Nothing("it would be an entry about reading entries");
+
+const AUDITED: &[(&str, &str, Leaves)] = &[
+    ("GET", "/me", NO_DATA),
+    ("GET", "/directory", PUBLIC),
+    ("GET", "/organizations", NO_DATA),
+    ("POST", "/organizations", Entry("organization.created")),
+    ("GET", "/organizations/{org}", NO_DATA),
+    ("GET", "/organizations/{org}/members", NO_DATA),
+    ("POST", "/organizations/{org}/members", Entry("member.added")),
+    ("DELETE", "/organizations/{org}/members/{user}", EntryIn("member.removed", "access::people")),
+    ("GET", "/organizations/{org}/tokens", NO_DATA),
+    ("POST", "/organizations/{org}/tokens", Entry("token.created")),
+    ("DELETE", "/organizations/{org}/tokens/{token}", Entry("token.revoked")),
+    ("GET", "/organizations/{org}/populations", NO_DATA),
+    ("POST", "/organizations/{org}/populations", Entry("population.created")),
+    ("GET", "/organizations/{org}/imports", FILE),
+    ("POST", "/organizations/{org}/imports", FILE),
+    ("GET", "/organizations/{org}/imports/{import}", FILE),
+    ("PUT", "/organizations/{org}/imports/{import}/file", FILE),
+    ("POST", "/organizations/{org}/imports/{import}/confirm", FILE),
+    ("POST", "/organizations/{org}/imports/{import}/cancel", FILE),
+    ("GET", "/organizations/{org}/accounts", Entry("accounts.read")),
+    ("GET", "/organizations/{org}/accounts/{account}", Entry("accounts.read")),
+    ("GET", "/organizations/{org}/sources", METADATA),
+    ("GET", "/organizations/{org}/sources/{install}", METADATA),
+    (
+        "POST",
+        "/organizations/{org}/sources/{install}/confirm",
+        EntryIn("source.confirmed", "sources::writes"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/sources/{install}/cancel",
+        EntryIn("source.cancelled", "sources::writes"),
+    ),
+    (
+        "GET",
+        "/organizations/{org}/accounts/{account}/why-not?partnership={partnership}",
+        Entry("why-not.read"),
+    ),
+    ("GET", "/organizations/{org}/accounts/{account}/timeline", Entry("timeline.read")),
+    ("GET", "/organizations/{org}/partnerships", NO_DATA),
+    ("POST", "/organizations/{org}/partnerships", Entry("partnership.proposed")),
+    ("GET", "/organizations/{org}/partnerships/{partnership}", NO_DATA),
+    (
+        "POST",
+        "/organizations/{org}/partnerships/{partnership}/accept",
+        EntryIn("partnership.accepted", "support::World::start"),
+    ),
+    ("POST", "/organizations/{org}/partnerships/{partnership}/end", Entry("partnership.ended")),
+    ("GET", "/organizations/{org}/partnerships/{partnership}/sharing-rules", NO_DATA),
+    (
+        "PUT",
+        "/organizations/{org}/partnerships/{partnership}/sharing-rules",
+        Entry("sharing.changed"),
+    ),
+    ("GET", "/organizations/{org}/partnerships/{partnership}/matrix", Entry("matrix.read")),
+    ("GET", "/organizations/{org}/partnerships/{partnership}/overlaps", Entry("overlaps.read")),
+    ("GET", "/organizations/{org}/partnerships/{partnership}/unpaired", Entry("unpaired.read")),
+    (
+        "POST",
+        "/organizations/{org}/partnerships/{partnership}/pairings",
+        EntryIn("pairing.decided", "partnerships::pairs"),
+    ),
+    ("GET", "/organizations/{org}/plugins", CODE),
+    ("POST", "/organizations/{org}/plugins", Entry("plugin.created")),
+    ("GET", "/organizations/{org}/plugins/{plugin}", CODE),
+    ("GET", "/organizations/{org}/plugins/{plugin}/releases", CODE),
+    (
+        "POST",
+        "/organizations/{org}/plugins/{plugin}/releases",
+        EntryIn("release.uploaded", "publish::signatures"),
+    ),
+    ("GET", "/organizations/{org}/plugins/{plugin}/releases/{release}", CODE),
+    ("GET", "/organizations/{org}/signing-keys", CODE),
+    (
+        "POST",
+        "/organizations/{org}/signing-keys",
+        EntryIn("signing-key.registered", "publish::signatures"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/signing-keys/{key}/rotate",
+        EntryIn("signing-key.registered", "publish::signatures"),
+    ),
+    ("POST", "/organizations/{org}/signing-keys/{key}/revoke", Entry("signing-key.revoked")),
+    ("GET", "/review/releases", CODE),
+    ("GET", "/review/releases/{release}", CODE),
+    (
+        "POST",
+        "/review/releases/{release}/decision",
+        EntryIn("release.approved", "support::World::listed"),
+    ),
+    ("PUT", "/review/plugins/{plugin}/approval", Entry("approval.changed")),
+    ("POST", "/review/plugins/{plugin}/suspend", Entry("plugin.suspended")),
+    ("POST", "/review/plugins/{plugin}/resume", Entry("plugin.resumed")),
+    ("GET", "/marketplace/plugins", PUBLIC),
+    ("GET", "/marketplace/plugins/{name}", PUBLIC),
+    ("GET", "/organizations/{org}/connections", NO_DATA),
+    ("POST", "/organizations/{org}/connections", Entry("connection.created")),
+    ("GET", "/organizations/{org}/connections/{connection}", NO_DATA),
+    ("DELETE", "/organizations/{org}/connections/{connection}", Entry("connection.deleted")),
+    (
+        "PUT",
+        "/organizations/{org}/connections/{connection}/secret",
+        Entry("connection.secret-replaced"),
+    ),
+    ("GET", "/organizations/{org}/installs", NO_DATA),
+    (
+        "POST",
+        "/organizations/{org}/installs",
+        EntryIn("install.created", "support::World::enabled"),
+    ),
+    ("GET", "/organizations/{org}/installs/{install}", NO_DATA),
+    ("DELETE", "/organizations/{org}/installs/{install}", Entry("install.uninstalled")),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/check",
+        Nothing("it changes nothing and is given no partner's data"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/enable",
+        EntryIn("install.enabled", "support::World::enabled"),
+    ),
+    ("PUT", "/organizations/{org}/installs/{install}/grant", Entry("grant.changed")),
+    ("PUT", "/organizations/{org}/installs/{install}/config", Entry("install.configured")),
+    (
+        "PUT",
+        "/organizations/{org}/installs/{install}/connections",
+        EntryIn("install.connected", "publish::installs"),
+    ),
+    ("POST", "/organizations/{org}/installs/{install}/pause", Entry("install.paused")),
+    ("POST", "/organizations/{org}/installs/{install}/resume", Entry("install.resumed")),
+    ("POST", "/organizations/{org}/installs/{install}/run", Entry("install.run")),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/upgrade",
+        EntryIn("install.upgraded", "publish::installs"),
+    ),
+    (
+        "GET",
+        "/organizations/{org}/installs/{install}/backfill?partnership={partnership}",
+        Nothing("a number that is the customer's own: how many deliveries a backfill makes"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/backfill",
+        EntryIn("install.backfilled", "support::World::backfilled"),
+    ),
+    ("GET", "/organizations/{org}/deliveries", METADATA),
+    ("GET", "/organizations/{org}/deliveries/{delivery}", METADATA),
+    (
+        "POST",
+        "/organizations/{org}/deliveries/{delivery}/redeliver",
+        EntryIn("delivery.redelivered", "publish::signatures"),
+    ),
+    ("GET", "/organizations/{org}/runs", METADATA),
+    ("GET", "/organizations/{org}/runs/{run}", METADATA),
+    ("GET", "/organizations/{org}/runs/{run}/log", Entry("log.read")),
+    ("GET", "/organizations/{org}/runs/{run}/transcript", Entry("transcript.read")),
+    ("POST", "/organizations/{org}/runs/{run}/replay", Entry("run.replayed")),
+    ("GET", "/organizations/{org}/inbox", METADATA),
+    ("GET", "/organizations/{org}/incidents", METADATA),
+    ("GET", "/organizations/{org}/audit", SELF),
+    ("GET", "/organizations/{org}/audit/export", Entry("audit.exported")),
+    ("GET", "/organizations/{org}/audit/verify", SELF),
+];
+
+fn leaves(row: &Row) -> &'static Leaves {
+    let found = AUDITED.iter().find(|(method, path, _)| (*method, *path) == (row.method, row.path));
+    &found
+        .unwrap_or_else(|| panic!("{} {}: say what it leaves in the audit", row.method, row.path))
+        .2
+}
+
+/// Reads first, and what ends things last.
+fn in_order() -> Vec<&'static Row> {
+    let rank = |row: &&Row| match row.method {
+        "GET" => 0,
+        // What an install uses is not deleted before it.
+        "DELETE" if row.path.ends_with("{connection}") => 3,
+        "DELETE" => 2,
+        _ if row.path.ends_with("/end") || row.path.ends_with("/revoke") => 2,
+        _ => 1,
+    };
+    let mut rows: Vec<_> = ROWS.iter().collect();
+    rows.sort_by_key(rank);
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_leaves_the_entry_that_stands_here_or_says_why_it_leaves_none() {
+    let town = Town::start().await;
+    let mut wrong = Vec::new();
+    for row in in_order() {
+        let owner = town.owner(row);
+        let before = town.audits().await;
+        let answer = town.call(owner, row, &town.fill(row.path, &owner.org)).await;
+        let mut after = town.audits().await;
+        after.extend(town.audit_of_made(&answer).await);
+        let fresh = after.iter().filter(|entry| !before.contains(entry));
+        // What runs do in the background is theirs, not this call's.
+        let by_people = fresh.filter(|entry| !entry["actor"].as_str().unwrap().starts_with("ins_"));
+        let actions: Vec<&str> = by_people.map(|entry| entry["action"].as_str().unwrap()).collect();
+        let good = (200..300).contains(&answer.status);
+        let fits = match leaves(row) {
+            Entry(action) => good && actions.contains(action),
+            EntryIn(action, _) => !good || actions.contains(action),
+            // An import is applied in the background.
+            Nothing(_) => actions.iter().all(|action| *action == "import.applied"),
+        };
+        if !fits {
+            wrong.push(format!(
+                "{} {} {}: {} {actions:?} {}",
+                row.method,
+                row.path,
+                leaves(row).claim(),
+                answer.status,
+                answer.text
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_that_was_refused_wanted_is_not_in_the_audit() {
+    let town = Town::start().await;
+    let before: Vec<Value> = town.audits().await;
+    for row in ROWS.iter().filter(|row| row.path.contains("{org}")) {
+        town.call(&town.stranger, row, &town.fill(row.path, &town.owner(row).org)).await;
+    }
+    assert_eq!(town.audits().await, before);
+}
