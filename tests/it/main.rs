@@ -19,6 +19,7 @@ mod support;
 mod access;
 mod audit;
 mod capabilities;
+mod command_line;
 mod contract;
 mod crash;
 mod faults;

@@ -10,7 +10,11 @@ use super::{
     ask,
     client::Call,
     input,
-    output::{failure::Failure, table::Column, value::text},
+    output::{
+        failure::Failure,
+        table::{Column, Field},
+        value::text,
+    },
     session::{Page, Session},
 };
 
@@ -35,6 +39,11 @@ pub(crate) enum ConnectionsCommand {
     List {
         #[command(flatten)]
         page: Page,
+    },
+    /// Shows one; never its secret
+    Show {
+        /// The connection's id or name
+        connection: String,
     },
     /// Replaces the secret, from stdin or --secret-file
     Rotate {
@@ -61,6 +70,17 @@ const CONNECTIONS: &[Column] = &[
     Column::moment("CHANGED", "updated_at"),
 ];
 
+const CONNECTION: &[Field] = &[
+    Field::whole("Id", "id"),
+    Field::text("Name", "name"),
+    Field::text("Kind", "kind"),
+    Field::text("Host", "host"),
+    Field::state("State", "state"),
+    Field::text("Reason", "state_reason"),
+    Field::moment("Since", "created_at"),
+    Field::moment("Changed", "updated_at"),
+];
+
 /// `venn connections`
 pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(), Failure> {
     let org = session.org()?;
@@ -77,6 +97,11 @@ pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(),
             let segments = ["organizations", org, "connections"];
             let empty = "No connections. `venn connections add NAME --host HOST` makes one.";
             session.listing(&Call::new(Method::GET, &segments), page, CONNECTIONS, empty)
+        }
+        ConnectionsCommand::Show { connection } => {
+            let id = input::connection(session, connection)?;
+            let reply = session.get(&["organizations", org, "connections", &id])?;
+            session.show(&reply, |connection| session.out.fields(connection, CONNECTION))
         }
         ConnectionsCommand::Rotate { connection, secret_file } => {
             let id = input::connection(session, connection)?;
