@@ -43,11 +43,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             language.unit_tests(&tools)?;
         }
     }
-    let mut heavy = cargo::cargo(&["test", "--locked"]);
-    for name in HEAVY {
-        heavy.args(["-p", name]);
+    if options.filter.is_empty() {
+        let mut heavy = cargo::cargo(&["test", "--locked"]);
+        for name in HEAVY {
+            heavy.args(["-p", name]);
+        }
+        cargo::run(heavy.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests()))?;
     }
-    cargo::run(heavy.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests()))?;
     let mut it = cargo::cargo(&["test", "--locked", "-p", "venn-tests", "--test", "it", "--"]);
     it.args(&options.filter);
     for language in missing {
