@@ -68,7 +68,11 @@ impl<'a> Read<'a> {
 
 /// Reads that are not written yet.
 #[derive(Clone, Default)]
-pub struct Accesses(Arc<Mutex<BTreeMap<Sum, Amount>>>);
+pub struct Accesses {
+    kept: Arc<Mutex<BTreeMap<Sum, Amount>>>,
+    /// Held while they are written.
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl Accesses {
     /// Adds a read by a caller of an organization's data.
@@ -101,7 +105,7 @@ impl Accesses {
             subject: read.subject.to_owned(),
         });
         let full = {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             for sum in std::iter::once(sum).chain(theirs) {
                 add(&mut kept, sum, amount.clone());
             }
@@ -110,16 +114,25 @@ impl Accesses {
         if full { self.flush(store).await } else { Ok(()) }
     }
 
-    /// Writes what waits; what cannot be written waits on.
+    /// Writes what waits, and waits for what another is writing: who looks at
+    /// the audit afterwards finds all of it. What cannot be written waits on.
     pub async fn flush(&self, store: &Store) -> Result<(), StoreError> {
-        let taken = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let (this, store) = (self.clone(), store.clone());
+        // A caller that hangs up does not take the entries with it.
+        let written = tokio::spawn(async move { this.write(&store).await });
+        written.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let taken = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
         if taken.is_empty() {
             return Ok(());
         }
         let entries = taken.iter().map(|(sum, amount)| entry(sum, amount)).collect();
         let written = store.audit(entries).await;
         if written.is_err() {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             for (sum, amount) in taken {
                 add(&mut kept, sum, amount);
             }
