@@ -87,7 +87,8 @@ impl Script<'_> {
 }
 
 impl Did {
-    fn of(run: Value) -> Self {
+    /// What this run did.
+    pub fn of(run: Value) -> Self {
         let bytes = run["ending_detail"]["answer"][1].as_array();
         let bytes: Vec<u8> = bytes
             .into_iter()
