@@ -224,7 +224,7 @@ async fn killed_at(point: &str) {
     };
     globex.until(&globex.own("imports?limit=200"), rests).await;
     let place = acme.own(&format!("partnerships/{}", scene.prepared.partnership));
-    acme.until(&place, |answer| answer["pairing"]["pending_domains"] == 0).await;
+    acme.until(&place, |answer| answer["pending_domains"] == 0).await;
     finished(&acme).await;
     one_task_each(&scene, &acme).await;
 }

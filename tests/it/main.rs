@@ -26,6 +26,7 @@ mod faults;
 mod imports;
 mod languages;
 mod main_job;
+mod openapi;
 mod partnerships;
 mod publish;
 mod sandbox;

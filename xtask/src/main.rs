@@ -15,6 +15,7 @@ mod cargo;
 mod demo;
 mod guest_language;
 mod languages;
+mod openapi;
 mod test;
 
 #[derive(Parser)]
@@ -34,6 +35,8 @@ enum Task {
     Bench(bench::Options),
     /// The same plugin in each guest language: sizes and times.
     Languages(languages::Options),
+    /// Write `docs/openapi.json` anew, from the code.
+    Openapi,
     /// Build the test guests only.
     Guests,
 }
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Languages(options) => languages::run(&options),
+        Task::Openapi => openapi::write(),
         Task::Guests => cargo::build_guests(&cargo::build_host(cargo::Profile::Dev)?),
     }
 }

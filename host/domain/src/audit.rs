@@ -10,6 +10,7 @@
 use std::{fmt, str::FromStr};
 
 use data_encoding::HEXLOWER;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -71,7 +72,7 @@ impl Link {
 
 /// How far a chain goes: what to keep elsewhere, to see later that nothing was
 /// cut off. Written `SEQ:HASH`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head {
     /// The newest entry's place; 0 if there is none.
     pub seq: u64,
@@ -104,7 +105,7 @@ impl FromStr for Head {
 }
 
 /// The first entry that does not fit, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Broken {
     /// Its place, or where it should be.
     pub seq: u64,

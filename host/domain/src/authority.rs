@@ -5,6 +5,7 @@
 //! A denial names the layer that lacks it, and who can change that.
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,7 +22,7 @@ mod decide;
 mod tests;
 
 /// Why a host call was declined, and who can change that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Denial {
     /// The capability's name.
     pub capability: Cow<'static, str>,

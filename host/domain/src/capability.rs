@@ -3,8 +3,9 @@
 //!
 //! To add a capability: a variant with its name and its plain words here, a
 //! file in the sandbox's `capability` folder, the WIT interface, a test guest.
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::account::CoreField;
@@ -80,6 +81,20 @@ impl<'de> Deserialize<'de> for Capability {
     }
 }
 
+impl JsonSchema for Capability {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Capability".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": Self::ALL.map(Self::name) })
+    }
+}
+
 /// A set of capabilities; a check is one bit test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CapabilitySet(u8);
@@ -117,6 +132,23 @@ impl Serialize for CapabilitySet {
 impl<'de> Deserialize<'de> for CapabilitySet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Vec::<Capability>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+impl JsonSchema for CapabilitySet {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "CapabilitySet".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "array",
+            "items": { "type": "string", "enum": Capability::ALL.map(Capability::name) },
+        })
     }
 }
 
@@ -209,6 +241,20 @@ impl<'de> Deserialize<'de> for FieldSet {
     }
 }
 
+impl JsonSchema for FieldSet {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FieldSet".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": { "type": "string" } })
+    }
+}
+
 /// The fields of an overlap: ours (`our-name`) and the partner's (`their-name`).
 /// Serialized as one list of such names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -286,6 +332,24 @@ impl<'de> Deserialize<'de> for OverlapFields {
             }
         }
         Ok(fields)
+    }
+}
+
+impl JsonSchema for OverlapFields {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "OverlapFields".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "array",
+            "items": { "type": "string", "pattern": "^(our|their)-." },
+            "examples": [["our-name", "their-owner"]],
+        })
     }
 }
 

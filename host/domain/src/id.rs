@@ -2,8 +2,9 @@
 //!
 //! An id is made from a time and randomness that the caller brings. To add
 //! one, add a line to the `ids!` list below.
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not an id of the wanted kind.
@@ -29,6 +30,8 @@ fn parse(what: &'static str, prefix: &'static str, text: &str) -> Result<String,
     match tail {
         Some(tail)
             if tail.len() == ulid::ULID_LEN
+                // More would not fit 128 bits.
+                && tail.starts_with(|first| ('0'..='7').contains(&first))
                 && tail.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
                 && ulid::Ulid::from_string(tail).is_ok() =>
         {
@@ -79,6 +82,24 @@ macro_rules! ids {
         impl From<$name> for String {
             fn from(id: $name) -> Self {
                 id.0
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "string",
+                    "pattern": concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$"),
+                    "examples": [concat!($prefix, "_01k5v2m8q4r7t9w3x6z1b0c5d8")],
+                })
             }
         }
 

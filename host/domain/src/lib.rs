@@ -42,6 +42,7 @@ pub mod egress;
 pub mod event;
 pub mod grant;
 pub mod id;
+pub mod json;
 pub mod limits;
 pub mod manifest;
 pub mod organization;

@@ -76,6 +76,7 @@ limits! {
     REPLACE_REMOVES_PERCENT: u64 = 20, "import.replace.removes", "percent", "A replace or a sync that removes more waits for a yes.";
     API_BODY_BYTES: u64 = 1 << 20, "api.body", "bytes", "JSON bodies; uploads have limits of their own.";
     API_PAGE_ITEMS: u64 = 200, "api.page.items", "items", "The most in one page of the REST API.";
+    API_USAGE_DAYS: u64 = 90, "api.usage", "days", "A quarter tells what still uses a call; older counts are dropped.";
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
 }

@@ -8,6 +8,7 @@
 //!
 //! To add a member: the field here with a default, its rule in [`check`], a
 //! line in the tests' table of problems.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,12 +27,13 @@ pub use check::{PROBLEM_LIMIT, Problem};
 pub use config::check_config;
 
 /// What a release asks for and promises.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The plugin's key, for example `crm-tasks`.
     pub name: String,
     /// The release's version (semantic versioning).
+    #[schemars(with = "String", example = "0.1.0")]
     pub version: semver::Version,
     /// The integration's name as people see it.
     pub title: String,
@@ -72,7 +74,7 @@ pub const CATEGORIES: [&str; 7] =
     ["crm", "marketing", "sales", "messaging", "conversation-intelligence", "data", "other"];
 
 /// One capability with the reason that people read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapabilityRequest {
     /// Which.
@@ -82,7 +84,7 @@ pub struct CapabilityRequest {
 }
 
 /// One destination with what goes there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EgressRequest {
     /// The host, and what may be called there.
@@ -97,7 +99,7 @@ pub struct EgressRequest {
 }
 
 /// A credential that the customer connects; the host adds it at `host` only.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionRequest {
     /// The name by which the plugin asks for it.
@@ -117,7 +119,7 @@ pub struct ConnectionRequest {
 }
 
 /// How a connection authenticates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionKind {
     /// A secret in a header.
@@ -125,7 +127,7 @@ pub enum ConnectionKind {
 }
 
 /// Limits other than the default ones, up to the published maxima.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitRequest {
     /// CPU time of one run, in milliseconds.
@@ -137,7 +139,7 @@ pub struct LimitRequest {
 }
 
 /// One fault code and the FAQ entry for it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultCode {
     /// The code, a key such as `crm-unauthorized`.
@@ -152,7 +154,7 @@ pub struct FaultCode {
 }
 
 /// Who helps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Support {
     /// An e-mail address.

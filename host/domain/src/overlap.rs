@@ -1,4 +1,5 @@
 //! Overlaps as the contract, the API and the store speak of them.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
 
 /// One account of ours paired with one of a partner's: flat, all keys always
 /// there, empty text where not known, not granted or not shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Overlap {
     /// The overlap's id.
     pub id: OverlapId,

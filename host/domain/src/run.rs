@@ -2,6 +2,7 @@
 //! it used, and what the host saw at the boundary.
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -206,7 +207,7 @@ pub struct PartnerRead {
 pub type PartnerReads = BTreeMap<PartnershipId, PartnerRead>;
 
 /// What a run used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// CPU time of the guest and its host calls on our threads, microseconds.
     pub cpu_us: u64,
@@ -225,7 +226,7 @@ pub struct Usage {
 }
 
 /// A line of the run's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogLine {
     /// When.
     pub at: Timestamp,
@@ -236,7 +237,7 @@ pub struct LogLine {
 }
 
 /// One host call as the verdict and the transcript see it: the shape, no values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallSummary {
     /// `overlaps.changes`, `http.send`, `wasi:http` …
     pub call: String,
@@ -253,7 +254,7 @@ pub struct CallSummary {
 }
 
 /// What came of a host call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum CallResult {
     /// It worked (for HTTP see `status`).

@@ -3,13 +3,25 @@
 //! The rule is the data owner's. It is on reading, because what a guest has
 //! read cannot be kept from leaving: an install with an approved egress host
 //! reads nothing from an owner who allows only `plugins`.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::FieldSet;
 
 /// How much of a population the partner sees. Each level includes the ones before.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -26,7 +38,18 @@ pub enum Level {
 
 /// What the partner may use it for. Each purpose includes the ones before.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
@@ -66,7 +89,7 @@ impl Purpose {
 }
 
 /// What one population shows to one partner. Where there is none, `hidden`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SharingRule {
     /// The owner's population, by key.

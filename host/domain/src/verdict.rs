@@ -7,6 +7,7 @@
 //!
 //! To add a rule: a row in `provisional`, a test beside it, and a higher
 //! [`ALGORITHM_VERSION`].
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod evidence;
@@ -56,7 +57,7 @@ names!(Owner {
 });
 
 /// Where the fault lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// The plugin's code.
@@ -74,7 +75,7 @@ pub enum Class {
 }
 
 /// What sort of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// It goes away by itself.
@@ -90,7 +91,7 @@ pub enum Kind {
 }
 
 /// The one party that is accountable now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// The plugin's owner.
@@ -104,7 +105,7 @@ pub enum Owner {
 }
 
 /// The conclusion about one failed run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Where.
     pub class: Class,

@@ -8,9 +8,11 @@ use std::{
 use tokio::sync::Notify;
 use venn_domain::{id::OrganizationId, time::Clock};
 use venn_sandbox::Sandbox;
-use venn_store::Store;
+use venn_store::{Store, StoreError};
 
-use crate::{accesses::Accesses, keys::Keys, releases::Loaded, telemetry::metrics::Metrics};
+use crate::{
+    accesses::Accesses, call::Usage, keys::Keys, releases::Loaded, telemetry::metrics::Metrics,
+};
 
 /// The running application.
 #[derive(Clone)]
@@ -33,8 +35,25 @@ pub struct App {
     pub accesses: Accesses,
     /// Loaded components.
     pub loaded: Loaded,
+    /// What calls were made, until it is written.
+    pub usage: Arc<Usage>,
     /// Organizations with an upload of a release under way: one at a time.
     pub uploading: Arc<Mutex<HashSet<OrganizationId>>>,
+}
+
+impl App {
+    /// Writes the counts of API calls; what cannot be written now is counted again.
+    pub async fn write_usage(&self) -> Result<(), StoreError> {
+        let counts = self.usage.take();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.add_usage(counts.clone()).await;
+        if written.is_err() {
+            self.usage.put_back(counts);
+        }
+        written
+    }
 }
 
 /// One bell per worker: rung by whoever leaves work for it. The work itself is

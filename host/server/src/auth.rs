@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, pa
 use anyhow::Context as _;
 use axum::{
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -112,6 +112,21 @@ fn split_token(text: &str) -> Option<(TokenId, &str)> {
     Some((format!("tok_{id}").parse().ok()?, secret))
 }
 
+/// The text of the one bearer token of a request.
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let header =
+        sent.next().ok_or_else(|| unauthenticated("There is no token with the request."))?;
+    if sent.next().is_some() {
+        return Err(unauthenticated("The request has more than one `authorization` header."));
+    }
+    let text = header.to_str().unwrap_or_default();
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(unauthenticated("The `authorization` header is not `Bearer` and a token.")),
+    }
+}
+
 fn unauthenticated(detail: &str) -> ApiError {
     ApiError::new(
         Code::Unauthenticated,
@@ -127,12 +142,9 @@ impl FromRequestParts<App> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
-        let header = parts.headers.get(header::AUTHORIZATION);
-        let header =
-            header.ok_or_else(|| unauthenticated("There is no token with the request."))?;
-        let text = header.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let text = bearer(&parts.headers)?;
         let invalid = || unauthenticated("The token is not valid, or has expired.");
-        let (id, secret) = text.and_then(|text| split_token(text.trim())).ok_or_else(invalid)?;
+        let (id, secret) = split_token(text).ok_or_else(invalid)?;
         let found = app.store.token_for_login(&id).await?.ok_or_else(invalid)?;
         let hash = Sha256::digest(secret.as_bytes());
         if !bool::from(hash.as_slice().ct_eq(&found.hash)) {

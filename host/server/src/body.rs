@@ -1,14 +1,14 @@
 //! Reading requests: JSON bodies, query strings and path ids, with errors
 //! that name the place.
-use std::{fmt::Display, str::FromStr};
+use std::fmt::Display;
 
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use venn_domain::{limits, manifest::Problem};
+use serde::de::DeserializeOwned;
+use venn_domain::{json, limits, manifest::Problem};
 
 use crate::error::{ApiError, Code};
 
@@ -23,7 +23,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let bytes = Bytes::from_request(request, state).await.map_err(|e| body_error(&e))?;
         // An empty body is the empty object: calls without members need none.
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(text).map(Self).map_err(|error| bad_json(&error))
+        let read = serde_json::from_slice(text).map_err(|error| bad_json(&error))?;
+        // What a type lets through: keys twice in a free map, and text that no
+        // database keeps.
+        json::check(text).map_err(|error| bad_json(&error))?;
+        Ok(Self(read))
     }
 }
 
@@ -75,36 +79,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Query(query) = Query::<T>::from_request_parts(parts, state).await.map_err(|error| {
-            ApiError::new(Code::BadQuery, error.body_text(), "Correct the address and try again.")
-        })?;
-        Ok(Self(query))
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(query)| Self(query)).map_err(|error| bad_query(&error.body_text()))
     }
 }
 
-/// `?limit=…&cursor=…`: what every listing takes. Listings with filters have
-/// a struct of their own with these two members.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PageQuery {
-    /// Items in the page; 1 to 200.
-    pub limit: Option<u32>,
-    /// The `next` of the page before.
-    pub cursor: Option<String>,
+/// A query that is not what the call takes.
+pub fn bad_query(error: &impl Display) -> ApiError {
+    ApiError::new(Code::BadQuery, error.to_string(), "Correct the address and try again.")
 }
 
-/// Checks a page size.
-pub fn limit(limit: Option<u32>) -> Result<u32, ApiError> {
-    let most = u32::try_from(limits::API_PAGE_ITEMS).unwrap_or(u32::MAX);
-    match limit {
-        None => Ok(50),
-        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(limit) => Err(ApiError::new(
-            Code::BadQuery,
-            format!("limit={limit} is not between 1 and {most}."),
-            "Ask for smaller pages and follow `next`.",
-        )),
-    }
+/// What somebody sent, short enough to be repeated to them.
+pub fn cut(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 /// Checks a filter that takes one of a few names.
@@ -112,39 +99,9 @@ pub fn one_of(name: &str, value: Option<&str>, names: &[&str]) -> Result<(), Api
     match value {
         Some(value) if !names.contains(&value) => Err(ApiError::new(
             Code::BadQuery,
-            format!(
-                "{name}={} is none of {}.",
-                value.chars().take(40).collect::<String>(),
-                names.join(", ")
-            ),
+            format!("{name}={} is none of {}.", cut(value), names.join(", ")),
             "Take one of them, or leave the filter out.",
         )),
         _ => Ok(()),
     }
-}
-
-/// Reads a cursor: the id of the last item of the page before.
-pub fn cursor<T: FromStr>(cursor: Option<&str>) -> Result<Option<T>, ApiError>
-where
-    T::Err: Display,
-{
-    let read = |text: &str| {
-        text.parse().map_err(|_| {
-            ApiError::new(
-                Code::BadQuery,
-                "The cursor is not one that this listing gave out.",
-                "Start without a cursor and follow `next`.",
-            )
-        })
-    };
-    cursor.map(read).transpose()
-}
-
-/// A listing's answer: all keys always there.
-#[derive(Debug, serde::Serialize)]
-pub struct PageView<T> {
-    /// The items.
-    pub items: Vec<T>,
-    /// The cursor of the next page, if there is one.
-    pub next: Option<String>,
 }

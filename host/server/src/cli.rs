@@ -104,6 +104,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
+    /// Prints the API's description (OpenAPI 3.1)
+    Openapi,
     /// Compiles one component: `venn serve` starts it
     #[command(hide = true)]
     CompileChild,
@@ -171,6 +173,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(session, &args),
         Command::Completions(args) => shell::completions(session, &args),
         Command::Man(args) => shell::man(session, &args),
+        Command::Openapi => session.out.print(crate::openapi::text().trim_end()),
         // Taken above, before there is a session.
         Command::CompileChild => Ok(()),
     }

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use venn_domain::{id::BadId, manifest::Problem, organization::AccessDenied};
 use venn_store::StoreError;
@@ -52,8 +53,10 @@ codes! {
     ScopeTooSmall = "scope-too-small", FORBIDDEN, "caller", "The token's scopes do not allow this.";
     OwnRelease = "own-release", FORBIDDEN, "platform", "Nobody approves a release of their own.";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "caller", "The address exists, but not with this method.";
+    NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "caller", "The caller does not take what this call answers.";
     BadBody = "bad-body", BAD_REQUEST, "caller", "The request's body is not what this call takes.";
     BadQuery = "bad-query", BAD_REQUEST, "caller", "A query parameter is not what this call takes.";
+    BadCursor = "bad-cursor", BAD_REQUEST, "caller", "The cursor is not one that this listing gave out.";
     BadUpload = "bad-upload", BAD_REQUEST, "caller", "The upload broke off or is not what this call takes.";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "caller", "The request is larger than the published limit.";
     ContentType = "content-type", UNSUPPORTED_MEDIA_TYPE, "caller", "The body's content type is not the one this call takes.";
@@ -87,18 +90,30 @@ pub struct ApiError {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The problem document: all keys always there.
-#[derive(Serialize)]
-struct ProblemView<'a> {
+/// Why a request was refused (RFC 9457): all keys always there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemView<'a> {
+    /// `urn:venn:error:` and the code.
     r#type: String,
+    /// What the code means, in one sentence; it may be reworded.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// A stable name: scripts may depend on it.
     code: &'a str,
+    /// What happened here, with the place.
     detail: &'a str,
+    /// Who can do something about it: `caller`, `organization-admin` or `platform`.
     owner: &'a str,
+    /// What to do.
     next_step: &'a str,
+    /// Every problem with its place; empty where there is one only.
     problems: &'a [Problem],
 }
+
+/// Seconds after which a call that could not be taken is worth another try.
+pub const RETRY_AFTER_S: &str = "5";
 
 impl ApiError {
     /// An error with what happened and what to do next.
@@ -161,6 +176,11 @@ impl IntoResponse for ApiError {
         let mut response = (self.code.status(), Json(view)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        let status = self.code.status();
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            let wait = HeaderValue::from_static(RETRY_AFTER_S);
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
         if self.code == Code::Unauthenticated {
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

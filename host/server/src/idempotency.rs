@@ -5,16 +5,14 @@
 //! The key is reserved before the request is worked on, so that of two equal
 //! requests at the same time one is; the work goes on when the caller hangs up,
 //! because that is when it comes back with the key. Answers with a status of
-//! 500 or more are not kept. A secret is never kept: [`answer_once`].
+//! 500 or more are not kept. A secret is never kept: [`crate::answer::CreatedOnce`].
 use axum::{
-    Extension, Json,
     body::{Body, to_bytes},
     extract::{FromRequestParts as _, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 use venn_domain::{id::TokenId, limits};
@@ -34,18 +32,7 @@ const KEY_BYTES_MAX: usize = 128;
 
 /// Marks an answer that holds a secret: what is kept in its place.
 #[derive(Clone)]
-struct KeepInstead(String);
-
-/// An answer with a secret that is told this once: a repeat of the request is
-/// answered with `kept`, the same without the secret (`"token": null`).
-pub fn answer_once<T: Serialize>(
-    status: StatusCode,
-    told: &T,
-    kept: &T,
-) -> Result<Response, ApiError> {
-    let kept = serde_json::to_string(kept).map_err(ApiError::internal)?;
-    Ok((status, Extension(KeepInstead(kept)), Json(told)).into_response())
-}
+pub struct KeepInstead(pub String);
 
 /// The layer around every route.
 pub async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {

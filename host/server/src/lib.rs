@@ -3,7 +3,9 @@
 //!
 //! - [`app`]: what every handler and worker shares.
 //! - [`api`]: one file per noun: bodies and views, handlers, mapping.
-//! - [`routes`]: the route table and nothing else.
+//! - [`routes`]: the table of calls and nothing else.
+//! - [`call`]: a call with its description, and the layer around every one;
+//!   [`openapi`] writes them down.
 //! - [`account_row`]: a row of a CRM, normalised: of lists and of live sources.
 //! - [`workers`]: imports, pairing, deliveries.
 //! - [`accesses`]: who read what, on its way into the audit.
@@ -14,17 +16,21 @@
 //! - [`cli`]: the `venn` command.
 pub mod accesses;
 pub mod account_row;
+pub mod answer;
 pub mod api;
 pub mod app;
 pub mod auth;
 pub mod author;
 pub mod body;
 pub mod bundle;
+pub mod call;
 pub mod cli;
 pub mod conclude;
 pub mod error;
 pub mod idempotency;
 pub mod keys;
+pub mod openapi;
+pub mod page;
 pub mod ports;
 pub mod releases;
 pub mod routes;

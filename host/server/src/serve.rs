@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use axum::{
     Json, Router,
     extract::State,
-    http::StatusCode,
+    http::{Method, StatusCode, header},
     middleware,
     response::{IntoResponse as _, Response},
     routing::get,
@@ -26,8 +26,8 @@ use venn_store::Store;
 use crate::{
     accesses::Accesses,
     app::{App, Wake},
-    error::{ApiError, Code},
-    idempotency, keys,
+    error::{ApiError, Code, RETRY_AFTER_S},
+    idempotency, keys, openapi,
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
@@ -128,6 +128,7 @@ impl Server {
             wake: Wake::default(),
             accesses: Accesses::default(),
             loaded: Loaded::default(),
+            usage: Arc::default(),
             uploading: Arc::default(),
         };
         Ok(Self { app, first_token, _lock: lock })
@@ -163,21 +164,25 @@ impl Server {
 /// The whole application as a router, for serving and for tests.
 pub fn router(app: App) -> Router {
     Router::new()
-        .nest("/v1", routes::v1())
+        .nest("/v1", routes::v1().router(&app))
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
+        .merge(openapi::routes())
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(async || ApiError::not_found())
-        .method_not_allowed_fallback(async || {
-            ApiError::new(
-                Code::MethodNotAllowed,
-                "This address exists, but not with this method.",
-                "Look the call up in the API's description.",
-            )
-        })
+        .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .with_state(app)
+}
+
+/// `OPTIONS` of an address that exists tells its methods, in `allow`.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let detail = "This address exists, but not with this method.";
+    ApiError::new(Code::MethodNotAllowed, detail, "Look the call up at `/docs`.").into_response()
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
@@ -189,8 +194,9 @@ async fn ready(State(app): State<App>) -> Response {
         Ok(()) => Json(serde_json::json!({ "ready": true })).into_response(),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "server.ready failed");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "ready": false })))
-                .into_response()
+            let headers = [(header::RETRY_AFTER, RETRY_AFTER_S)];
+            let body = Json(serde_json::json!({ "ready": false }));
+            (StatusCode::SERVICE_UNAVAILABLE, headers, body).into_response()
         }
     }
 }

@@ -21,6 +21,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often expired answers are dropped: they are kept for a day.
 const SWEEP: Duration = Duration::from_hours(1);
 
+/// How often the counts of API calls are written: one small write for all.
+const USAGE: Duration = Duration::from_secs(10);
+
 /// Starts every worker; the tracker ends when all of them have.
 pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
     let workers = TaskTracker::new();
@@ -30,6 +33,7 @@ pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
     workers.spawn(accesses::run(app.clone(), stop.clone()));
     workers.spawn(sweep(app.clone(), stop.clone()));
     workers.spawn(sample::run(app.clone(), stop.clone()));
+    workers.spawn(usage(app.clone(), stop.clone()));
     workers
 }
 
@@ -41,8 +45,23 @@ async fn sweep(app: App, stop: CancellationToken) {
             _ = hourly.tick() => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = app.store.forget_answers().await {
+        let swept = [app.store.forget_answers().await, app.store.forget_usage().await];
+        for error in swept.into_iter().filter_map(Result::err) {
             tracing::error!(error = &error as &dyn std::error::Error, "worker.sweep failed");
+        }
+    }
+}
+
+/// Writes what calls were made, in batches, and once more at the end.
+async fn usage(app: App, stop: CancellationToken) {
+    let mut batch = tokio::time::interval(USAGE);
+    while !stop.is_cancelled() {
+        tokio::select! {
+            _ = batch.tick() => {}
+            () = stop.cancelled() => {}
+        }
+        if let Err(error) = app.write_usage().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "worker.usage failed");
         }
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! An append changes the chain's head row first: whoever appends to the same
 //! chain on another server waits there until this transaction ends.
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -24,7 +25,7 @@ mod tests;
 pub(crate) use adopt::adopt;
 
 /// One entry.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AuditEntry {
     /// Its place in the organization's chain, from 1.
     pub seq: u64,

@@ -1,5 +1,6 @@
 //! Incidents: equal failures of one install, grouped by fingerprint before
 //! anything is routed; and routes, the one step to the owner of each.
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Equal failures of one install.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// Its id.
     pub id: IncidentId,
@@ -45,7 +46,7 @@ pub struct Incident {
 }
 
 /// One item of an inbox.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Route {
     /// Its id.
     pub id: RouteId,

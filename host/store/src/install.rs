@@ -11,6 +11,7 @@
 //! hold is the state machine: draft → active ⇄ paused → uninstalled.
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -38,7 +39,7 @@ pub use venn_domain::admission::InstallState;
 pub(crate) mod tests;
 
 /// What the plugin's check said about a draft.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckRecord {
     /// When.
     pub at: Timestamp,
@@ -49,7 +50,7 @@ pub struct CheckRecord {
 }
 
 /// One remark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckFinding {
     /// `ok`, `warning` or `error`.
     pub level: String,

@@ -20,6 +20,7 @@ mod testing;
 mod writer;
 
 pub mod account;
+pub mod api_usage;
 pub mod audit;
 pub mod authority;
 pub mod backlog;

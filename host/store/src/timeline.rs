@@ -1,5 +1,7 @@
 //! The timeline: dated facts on accounts, written by plugins. The same key of
 //! the same install is the same entry for ever.
+use std::{fmt, str::FromStr};
+
 use sqlx::AnyConnection;
 use venn_domain::{
     id::{AccountId, InstallId, OrganizationId, RunId},
@@ -8,7 +10,7 @@ use venn_domain::{
     time::Timestamp,
 };
 
-use crate::{Store, StoreError, row::Row, state::partition};
+use crate::{Page, Store, StoreError, row::Row, state::partition};
 
 /// An entry as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,27 +31,63 @@ pub struct TimelineRecord {
     pub partnership: String,
 }
 
+/// Where a page begins: after this entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelinePlace {
+    at: Timestamp,
+    install: String,
+    key: String,
+}
+
+impl fmt::Display for TimelinePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.at.0, self.install, self.key)
+    }
+}
+
+impl FromStr for TimelinePlace {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The key comes last: it may have any character.
+        let mut parts = text.splitn(3, '/');
+        let mut next = || parts.next().ok_or("not a time, an install and a key");
+        let at = next()?.parse().map(Timestamp).map_err(|_| "not a time")?;
+        Ok(Self { at, install: next()?.to_owned(), key: next()?.to_owned() })
+    }
+}
+
 impl Store {
-    /// An account's timeline, newest first, at most `limit` entries.
+    /// A page of an account's timeline, newest first.
     pub async fn timeline(
         &self,
         organization: &OrganizationId,
         account: &AccountId,
+        after: Option<&TimelinePlace>,
         limit: u32,
-    ) -> Result<Vec<TimelineRecord>, StoreError> {
+    ) -> Result<Page<TimelineRecord>, StoreError> {
         let mut connection = self.read().await?;
         let rows = sqlx::query(
             "SELECT t.install_id, p.name AS plugin, t.key, t.kind, t.text, t.at, t.partition_key
              FROM timeline t JOIN install i ON i.id = t.install_id JOIN plugin p ON p.id = i.plugin_id
              WHERE t.organization_id = $1 AND t.account_id = $2
-             ORDER BY t.at DESC, t.key LIMIT $3",
+               AND (t.at < $3 OR (t.at = $3 AND (t.key > $4
+                    OR (t.key = $4 AND t.install_id > $5))))
+             ORDER BY t.at DESC, t.key, t.install_id LIMIT $6",
         )
         .bind(organization.to_string())
         .bind(account.to_string())
-        .bind(i64::from(limit))
+        .bind(after.map_or(i64::MAX, |place| place.at.0))
+        .bind(after.map(|place| place.key.clone()).unwrap_or_default())
+        .bind(after.map(|place| place.install.clone()).unwrap_or_default())
+        .bind(i64::from(limit) + 1)
         .fetch_all(&mut *connection)
         .await?;
-        rows.iter().map(|row| record(&Row::new("timeline", row))).collect()
+        let items = rows.iter().map(|row| record(&Row::new("timeline", row)));
+        Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |entry: &TimelineRecord| {
+            let (key, install) = (entry.key.clone(), entry.install.to_string());
+            TimelinePlace { at: entry.at, install, key }.to_string()
+        }))
     }
 }
 

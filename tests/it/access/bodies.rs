@@ -135,13 +135,11 @@ async fn queries_are_checked_like_bodies() {
         let acme = &acme;
         async move { acme.get(&path).await.refused(400, "bad-query")["detail"].clone() }
     };
-    assert_eq!(bad("limit=0").await, "limit=0 is not between 1 and 200.");
-    assert_eq!(bad("limit=201").await, "limit=201 is not between 1 and 200.");
-    assert_eq!(bad("cursor=x").await, "The cursor is not one that this listing gave out.");
-    let unknown = bad("surprise=1").await;
-    assert!(unknown.as_str().unwrap().contains("unknown field `surprise`"), "{unknown}");
-    let not_a_number = bad("limit=many").await;
-    assert!(not_a_number.as_str().unwrap().contains("invalid digit"), "{not_a_number}");
+    assert_eq!(bad("limit=0").await, "limit=0 is not a number from 1 to 200.");
+    assert_eq!(bad("limit=201").await, "limit=201 is not a number from 1 to 200.");
+    let unknown = "There is no query parameter `surprise`: this call takes population, domain, q, limit, cursor, fields.";
+    assert_eq!(bad("surprise=1").await, unknown);
+    assert_eq!(bad("limit=many").await, "limit=many is not a number from 1 to 200.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::table::{Needs, ROWS, Row};
+use super::table::{Needs, ROWS, Row, refused_roles, roles_text};
 use crate::support::{Actor, Answer, World, guest};
 
 /// Every kind of thing is really there, so that "not found" means "not yours".
@@ -30,9 +30,10 @@ impl Town {
         let ids = BTreeMap::from([
             ("import", text(&acme.all("imports").await[0]["id"])),
             ("account", text(&acme.all("accounts").await[0]["id"])),
-            ("user", text(&acme.all("members").await[0]["user"]["id"])),
+            ("user", text(&acme.all("members").await[0]["user_id"])),
             ("token", spare),
             ("connection", text(&acme.all("connections").await[0]["id"])),
+            ("overlap", text(&world.overlaps().await[0]["id"])),
             ("partnership", world.partnership.clone()),
             ("key", text(&release["signature"]["key"])),
             ("plugin", text(&release["plugin"])),
@@ -103,7 +104,7 @@ impl Town {
 
     /// The audit of the organization that this call made, if it made one.
     pub async fn audit_of_made(&self, answer: &Answer) -> Vec<Value> {
-        let (org, token) = (&answer.body["organization"]["slug"], &answer.body["token"]);
+        let (org, token) = (&answer.body["slug"], &answer.body["token"]);
         let (Some(org), Some(token)) = (org.as_str(), token.as_str()) else { return Vec::new() };
         Actor::new(&self.world.acme.url, org, token).all("audit").await
     }
@@ -123,7 +124,7 @@ pub async fn member(admin: &Actor, role: &str, scopes: &[&str]) -> Actor {
     let email = format!("{role}-{}@{}.example", scopes.len(), admin.org);
     let person = json!({ "email": email, "name": role, "role": role });
     let made = admin.post(&admin.own("members"), &person).await.good();
-    token(admin, json!({ "name": role, "scopes": scopes, "user": made["user"]["id"] })).await.0
+    token(admin, json!({ "name": role, "scopes": scopes, "user": made["user_id"] })).await.0
 }
 
 fn problem(
@@ -282,12 +283,12 @@ async fn a_role_that_is_too_small_is_told_which_one_it_takes() {
     let before = town.audits().await;
     for row in ROWS {
         let org = town.owner(row).org.clone();
-        for role in row.needs.refused_roles() {
-            let caller = &members[&(org.clone(), *role)];
+        for role in refused_roles(row.needs) {
+            let caller = &members[&(org.clone(), role)];
             let answer = town.call(caller, row, &town.fill(row.path, &org)).await;
             let detail = format!(
                 "this needs the role {} in this organization; yours is {role}",
-                row.needs.roles_text()
+                roles_text(row.needs)
             );
             let expected = problem(
                 403,
@@ -364,7 +365,7 @@ async fn a_token_cannot_give_more_than_it_has_and_a_removed_member_is_out_at_onc
 
     let user = member(acme, "user", &["read", "write"]).await;
     let me = user.get("/v1/me").await.good();
-    let path = acme.own(&format!("members/{}", me["user"]["id"].as_str().unwrap()));
+    let path = acme.own(&format!("members/{}", me["user_id"].as_str().unwrap()));
     assert_eq!(acme.delete(&path).await.status, 204);
     assert_same(
         &user.get("/v1/me").await,
@@ -372,7 +373,7 @@ async fn a_token_cannot_give_more_than_it_has_and_a_removed_member_is_out_at_onc
         "a removed member",
     );
     let own = acme.get("/v1/me").await.good();
-    let path = acme.own(&format!("members/{}", own["user"]["id"].as_str().unwrap()));
+    let path = acme.own(&format!("members/{}", own["user_id"].as_str().unwrap()));
     let last = acme.delete(&path).await.refused(409, "wrong-state");
     assert_eq!(last["detail"], "This member is the last admin of the organization.");
 }

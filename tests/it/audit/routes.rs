@@ -50,6 +50,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}/tokens", NO_DATA),
     ("POST", "/organizations/{org}/tokens", Entry("token.created")),
     ("DELETE", "/organizations/{org}/tokens/{token}", Entry("token.revoked")),
+    ("GET", "/organizations/{org}/api-usage", NO_DATA),
     ("GET", "/organizations/{org}/populations", NO_DATA),
     ("POST", "/organizations/{org}/populations", Entry("population.created")),
     ("GET", "/organizations/{org}/imports", FILE),
@@ -95,6 +96,11 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ),
     ("GET", "/organizations/{org}/partnerships/{partnership}/matrix", Entry("matrix.read")),
     ("GET", "/organizations/{org}/partnerships/{partnership}/overlaps", Entry("overlaps.read")),
+    (
+        "GET",
+        "/organizations/{org}/partnerships/{partnership}/overlaps/{overlap}",
+        Entry("overlaps.read"),
+    ),
     ("GET", "/organizations/{org}/partnerships/{partnership}/unpaired", Entry("unpaired.read")),
     (
         "POST",

@@ -55,10 +55,8 @@ impl Pair {
         assert_eq!(import["added"], 8, "{import}");
         let id = propose(&acme, "globex").await;
         globex.post(&globex.own(&format!("partnerships/{id}/accept")), &json!({})).await.good();
-        acme.until(&acme.own(&format!("partnerships/{id}")), |one| {
-            one["pairing"]["pending_domains"] == 0
-        })
-        .await;
+        acme.until(&acme.own(&format!("partnerships/{id}")), |one| one["pending_domains"] == 0)
+            .await;
         Self { _host: host, acme, globex, id }
     }
 
@@ -147,7 +145,7 @@ async fn counts_are_counts_and_small_ones_are_not_told() {
     let list = list.replace("https://company-2.com/,Customer", "https://company-2.com/,Prospect");
     pair.acme.import("replace", list).await;
     let path = pair.acme.own(&format!("partnerships/{}", pair.id));
-    pair.acme.until(&path, |one| one["pairing"]["pending_domains"] == 0).await;
+    pair.acme.until(&path, |one| one["pending_domains"] == 0).await;
     let matrix = pair.acme.get(&format!("{path}/matrix")).await.good();
     let cells = [
         cell("customers", 0, true),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Signer;
+use super::{Signer, description};
 
 /// Somebody with a token of one organization.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct Answer {
     pub status: u16,
     /// The content type.
     pub kind: String,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
     /// The body, `null` if there is none or it is no JSON.
     pub body: Value,
     /// The body as text.
@@ -96,13 +98,19 @@ impl Actor {
 
     /// Sends it.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let answer = self.http.execute(request).await.unwrap();
         let status = answer.status().as_u16();
         let kind = answer.headers().get("content-type");
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+        let headers = answer.headers().clone();
         let text = answer.text().await.unwrap();
+        // Below the server's own address: `/v1/…?…`.
+        let address = url.as_str().strip_prefix(&self.url).unwrap_or_default();
+        description::check(method.as_str(), address, status, &kind, &text);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, kind, body, text }
+        Answer { status, kind, headers, body, text }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

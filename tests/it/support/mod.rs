@@ -2,6 +2,7 @@
 //! where the built guests are.
 mod actor;
 pub mod collector;
+pub mod description;
 mod host;
 pub mod script;
 mod signer;

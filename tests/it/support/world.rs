@@ -73,7 +73,7 @@ impl World {
     /// Waits until nothing is left to pair.
     pub async fn paired(&self) {
         let path = self.acme.own(&format!("partnerships/{}", self.partnership));
-        self.acme.until(&path, |answer| answer["pairing"]["pending_domains"] == 0).await;
+        self.acme.until(&path, |answer| answer["pending_domains"] == 0).await;
     }
 
     /// Publishes and approves a guest as the plugin of this manifest.
@@ -174,6 +174,11 @@ impl World {
             .await
             .good();
         install
+    }
+
+    /// What Acme sees of the overlaps with Globex.
+    pub async fn overlaps(&self) -> Vec<Value> {
+        self.acme.all(&format!("partnerships/{}/overlaps", self.partnership)).await
     }
 
     /// Waits until every delivery of the install rests (done, parked, dead, or

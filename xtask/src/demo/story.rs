@@ -74,10 +74,7 @@ fn people<'s>(
             }),
         )?;
         let token = made["token"].as_str().context("no token")?;
-        note(&format!(
-            "{name} ({slug}): {}",
-            made["organization"]["id"].as_str().unwrap_or_default()
-        ));
+        note(&format!("{name} ({slug}): {}", made["id"].as_str().unwrap_or_default()));
         figures.credentials.push((slug.to_owned(), token.to_owned()));
         Client::new(&url, Some(token))
     };
@@ -158,7 +155,7 @@ impl Story<'_> {
     fn mapping(&mut self) -> anyhow::Result<(Vec<Value>, Vec<Value>)> {
         say("3. Account mapping pairs the lists");
         let place = format!("{ACME}/partnerships/{}", self.partnership);
-        self.acme.until(&place, |answer| answer["pairing"]["pending_domains"] == 0)?;
+        self.acme.until(&place, |answer| answer["pending_domains"] == 0)?;
         let matrix = self.acme.get(&format!("{place}/matrix"))?;
         for cell in matrix["cells"].as_array().into_iter().flatten() {
             note(&format!(
@@ -290,7 +287,7 @@ impl Story<'_> {
         self.server.wait_killed()?;
         self.server.restart(None)?;
         let place = format!("{ACME}/partnerships/{}", self.partnership);
-        self.acme.until(&place, |answer| answer["pairing"]["pending_domains"] == 0)?;
+        self.acme.until(&place, |answer| answer["pending_domains"] == 0)?;
         self.all_delivered()?;
         let tasks = self.tasks()?;
         note(&format!("{tasks} tasks in HubSpot after the repeated run"));
@@ -322,10 +319,10 @@ impl Story<'_> {
         note(&format!("it would bring {} overlaps", count["overlaps"]));
         let delivery = self.start_backfill()?;
         let done = self.acme.until(&format!("{ACME}/deliveries/{delivery}"), |answer| {
-            if answer["progress"]["total"] != 0 {
+            if answer["progress_total"] != 0 {
                 note(&format!(
                     "step {}: {} of {}",
-                    answer["step"], answer["progress"]["done"], answer["progress"]["total"]
+                    answer["step"], answer["progress_done"], answer["progress_total"]
                 ));
             }
             answer["state"] != "ready" && answer["state"] != "leased"

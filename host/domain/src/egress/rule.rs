@@ -6,6 +6,7 @@
 //! tests beside this file hold that.
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{host, path, url::Target};
@@ -16,7 +17,7 @@ pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
 
 /// A host and what may be called there. Empty lists mean "any" for methods
 /// (of the standard ones) and paths.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EgressRule {
     /// Exact host in canonical form, or `*.` and a registrable domain or longer
     /// for exactly one more label.

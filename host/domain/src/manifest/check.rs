@@ -3,6 +3,7 @@
 //!
 //! To add a rule: a line in the function of its section. Places are written
 //! like `egress[0].host`.
+use schemars::JsonSchema;
 use std::collections::HashSet;
 
 use super::{CATEGORIES, ConnectionRequest, Manifest, schema};
@@ -38,7 +39,7 @@ const NOT_FOR_CREDENTIALS: [&str; 7] = [
 ];
 
 /// One thing that is wrong, with its place.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error, JsonSchema)]
 #[error("{place}: {reason}. {next_step}")]
 pub struct Problem {
     /// For example `egress[0].host`.

@@ -3,12 +3,8 @@
 //! Shape first (one problem, with line and column), then everything else at
 //! once. A key that stands twice is refused in both: whoever reads the first
 //! one and whoever reads the last one would approve different things.
-use std::{collections::HashSet, fmt};
-
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-
 use super::{Manifest, check::Problem};
-use crate::limits;
+use crate::{json, limits};
 
 impl Manifest {
     /// Reads and checks a manifest written as TOML.
@@ -32,7 +28,7 @@ impl Manifest {
             let reason = whole.strip_suffix(&tail).unwrap_or(&whole);
             vec![shape(error.line(), error.column(), reason)]
         };
-        serde_json::from_slice::<UniqueKeys>(bytes).map_err(|error| wrong(&error))?;
+        json::check(bytes).map_err(|error| wrong(&error))?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| wrong(&error))?;
         manifest.check()?;
         Ok(manifest)
@@ -84,64 +80,4 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
     (before.matches('\n').count() + 1, column)
-}
-
-/// Any JSON in which no object has the same key twice.
-struct UniqueKeys;
-
-impl<'de> Deserialize<'de> for UniqueKeys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueKeysVisitor)
-    }
-}
-
-struct UniqueKeysVisitor;
-
-impl<'de> Visitor<'de> for UniqueKeysVisitor {
-    type Value = UniqueKeys;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<UniqueKeys, E> {
-        Ok(UniqueKeys)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<UniqueKeys, E> {
-        Ok(UniqueKeys)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<UniqueKeys, E> {
-        Ok(UniqueKeys)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<UniqueKeys, E> {
-        Ok(UniqueKeys)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<UniqueKeys, E> {
-        Ok(UniqueKeys)
-    }
-
-    fn visit_unit<E>(self) -> Result<UniqueKeys, E> {
-        Ok(UniqueKeys)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<UniqueKeys, A::Error> {
-        while items.next_element::<UniqueKeys>()?.is_some() {}
-        Ok(UniqueKeys)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<UniqueKeys, A::Error> {
-        let mut keys = HashSet::new();
-        while let Some(key) = members.next_key::<String>()? {
-            if keys.contains(&key) {
-                return Err(A::Error::custom(format!("duplicate key `{key}`")));
-            }
-            keys.insert(key);
-            members.next_value::<UniqueKeys>()?;
-        }
-        Ok(UniqueKeys)
-    }
 }

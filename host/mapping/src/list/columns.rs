@@ -3,6 +3,7 @@
 //! Every other column stays out: a CRM export holds more about people than a
 //! mapping needs. The report names what was ignored.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Code, ListProblem, excerpt};
@@ -11,7 +12,7 @@ use super::report::{ColumnUse, ListFormat};
 
 /// Which CSV column is what, given by the caller for any other format. Names
 /// are compared without regard to case and surrounding space.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnMap {
     /// The CRM's own id of the account.

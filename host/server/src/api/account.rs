@@ -5,6 +5,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{account::Account, id::AccountId, organization::Need, time::Timestamp};
 use venn_store::account::AccountFilter;
@@ -14,24 +15,36 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, cursor, limit},
     error::ApiError,
+    page::{PageOf, PageView},
 };
 
 /// An account, as its own organization sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AccountView {
+    /// The account's id; it stays when the account leaves the list and comes back.
     id: AccountId,
+    /// The id that the CRM gave it.
     external_id: String,
+    /// Name, as the CRM has it.
     name: String,
+    /// Website, as the CRM has it; empty if not known.
     website: String,
+    /// The registrable domain of the website; empty if it has none.
     domain: String,
+    /// The owner's name in the CRM; empty if not known.
     owner: String,
+    /// Stage, as the CRM has it; empty if not known.
     stage: String,
+    /// Decimal text without currency; empty if not known.
     amount: String,
+    /// `YYYY-MM-DD`; empty if not known.
     created_on: String,
+    /// The population's key, for example `customers`.
     population: String,
+    /// Further columns that the import was told to keep, by name.
     extra: BTreeMap<String, String>,
+    /// When an import or its source last changed it.
     updated_at: Timestamp,
     /// `import`, or the install that keeps it.
     source: String,
@@ -40,11 +53,9 @@ pub struct AccountView {
 }
 
 /// What the listing is narrowed to.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
     /// A population's key.
     population: Option<String>,
     /// A registrable domain.
@@ -58,19 +69,19 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(query): QueryOf<AccountQuery>,
+    page: PageOf<AccountQuery>,
 ) -> Result<Json<PageView<AccountView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(query.cursor.as_deref())?;
+    let wanted = &page.filter;
     let filter = AccountFilter {
-        population: query.population.unwrap_or_default(),
-        domain: query.domain.unwrap_or_default(),
-        prefix: query.q.unwrap_or_default().trim().to_owned(),
+        population: wanted.population.clone().unwrap_or_default(),
+        domain: wanted.domain.clone().unwrap_or_default(),
+        prefix: wanted.q.as_deref().unwrap_or_default().trim().to_owned(),
     };
-    let page = app.store.accounts(&org.id, &filter, after.as_ref(), limit(query.limit)?).await?;
-    let read = Read::own("accounts.read", org.id.as_str(), page.items.len());
+    let found = app.store.accounts(&org.id, &filter, page.after()?.as_ref(), page.limit).await?;
+    let read = Read::own("accounts.read", org.id.as_str(), found.items.len());
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET …/accounts/{account}`.

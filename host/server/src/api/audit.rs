@@ -6,10 +6,9 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{Path, State},
-    http::header,
-    response::{IntoResponse as _, Response},
 };
 use futures::stream;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     audit::{Broken, Head},
@@ -23,15 +22,17 @@ use venn_store::{
 };
 
 use crate::{
+    answer::JsonLines,
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, cursor, limit},
+    body::QueryOf,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
-/// `?actor&action=grant.&subject&from&to&limit&cursor`
-#[derive(Debug, Default, Deserialize)]
+/// What the listing is narrowed to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// Who: an id.
@@ -44,25 +45,24 @@ pub struct AuditQuery {
     from: Option<Timestamp>,
     /// Earlier than this, RFC 3339.
     to: Option<Timestamp>,
-    limit: Option<u32>,
-    cursor: Option<String>,
 }
 
 /// `?head=SEQ:HASH`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyQuery {
-    /// A head that is known from earlier.
+    /// A head that is known from earlier, `SEQ:HASH`.
     head: Option<String>,
 }
 
 /// Whether the audit is what was written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct VerifiedView {
+    /// It is.
     whole: bool,
     /// How far it is whole.
     head: Head,
-    /// The first entry that does not fit.
+    /// The first entry that does not fit, if there is one.
     broken: Option<Broken>,
 }
 
@@ -71,21 +71,20 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(query): QueryOf<AuditQuery>,
+    page: PageOf<AuditQuery>,
 ) -> Result<Json<PageView<AuditEntry>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     app.accesses.flush(&app.store).await?;
-    let before: Option<u64> = cursor(query.cursor.as_deref())?;
-    let most = limit(query.limit)?;
+    let wanted = &page.filter;
     let filter = AuditFilter {
-        actor: query.actor,
-        action: query.action,
-        subject: query.subject,
-        from: query.from,
-        to: query.to,
+        actor: wanted.actor.clone(),
+        action: wanted.action.clone(),
+        subject: wanted.subject.clone(),
+        from: wanted.from,
+        to: wanted.to,
     };
-    let page = app.store.audit_page(&org.id, &filter, before, most).await?;
-    Ok(Json(PageView { items: page.items, next: page.next }))
+    let found = app.store.audit_page(&org.id, &filter, page.after()?, page.limit).await?;
+    Ok(Json(page.view(found, |entry| entry)))
 }
 
 /// `GET /v1/organizations/{org}/audit/export`: the whole chain as JSON lines,
@@ -94,7 +93,7 @@ pub async fn export(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-) -> Result<Response, ApiError> {
+) -> Result<JsonLines, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     app.accesses.flush(&app.store).await?;
     let entry = NewAudit {
@@ -111,7 +110,7 @@ pub async fn export(
             let chunk = chunk(&app, &organization, after, to).await?;
             Ok::<_, StoreError>(chunk.map(|(bytes, last)| (bytes, (app, organization, last))))
         });
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+    Ok(JsonLines(Body::from_stream(lines)))
 }
 
 /// Some lines after a place, and the place of the last; none at the end.

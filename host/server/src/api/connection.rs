@@ -3,8 +3,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     egress::host,
@@ -20,11 +20,13 @@ use venn_store::{
 use zeroize::Zeroizing;
 
 use crate::{
+    answer::{Created, NoContent},
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
 /// Longest secret: far above any API key, and it has to fit a header.
@@ -33,24 +35,31 @@ const SECRET_BYTES_MAX: usize = 8_192;
 const NAME_CHARS_MAX: usize = 80;
 
 /// `POST /v1/organizations/{org}/connections`. No `Debug`: it has the secret.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionBody {
+    /// What your people call it; at most 80 characters.
     name: String,
+    /// How it authenticates.
     kind: ConnectionKind,
+    /// The one host at which the secret is added to calls.
     host: String,
+    /// The secret: 1 to 8192 visible ASCII characters. It is never shown again.
+    #[schemars(with = "String")]
     secret: SecretText,
 }
 
 /// `PUT /v1/organizations/{org}/connections/{connection}/secret`. No `Debug`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretBody {
+    /// The new secret: 1 to 8192 visible ASCII characters. It is never shown again.
+    #[schemars(with = "String")]
     secret: SecretText,
 }
 
 /// Wiped when dropped.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(from = "String")]
 struct SecretText(Zeroizing<String>);
 
@@ -61,15 +70,23 @@ impl From<String> for SecretText {
 }
 
 /// A connection, without its secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ConnectionView {
+    /// The connection's id.
     id: ConnectionId,
+    /// What your people call it.
     name: String,
+    /// How it authenticates: `api-key`.
     kind: &'static str,
+    /// The host at which its secret is added.
     host: String,
+    /// Where it stands.
     state: &'static str,
+    /// Why it stands there; empty if there is nothing to say.
     state_reason: String,
+    /// When it was made.
     created_at: Timestamp,
+    /// When its secret or state last changed.
     updated_at: Timestamp,
 }
 
@@ -79,7 +96,7 @@ pub async fn create(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<ConnectionBody>,
-) -> Result<(StatusCode, Json<ConnectionView>), ApiError> {
+) -> Result<Created<ConnectionView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let mut problems = Vec::new();
     if body.name.trim().is_empty()
@@ -111,7 +128,7 @@ pub async fn create(
     };
     let secret = bytes(&body.secret);
     let made = app.store.create_connection(app.keys.encryption.clone(), new, secret).await?;
-    Ok((StatusCode::CREATED, Json(view(made))))
+    Ok(Created(view(made)))
 }
 
 /// `GET /v1/organizations/{org}/connections`.
@@ -119,12 +136,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<ConnectionView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.connections_page(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let found = app.store.connections_page(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET /v1/organizations/{org}/connections/{connection}`.
@@ -163,10 +179,10 @@ pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Path((org, connection)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     match app.store.delete_connection(&org.id, &connection.parse()?, caller.user()).await? {
-        Deleted::Done => Ok(StatusCode::NO_CONTENT),
+        Deleted::Done => Ok(NoContent),
         Deleted::NotFound => Err(ApiError::not_found()),
         Deleted::InUse(installs) => Err(ApiError::new(
             Code::WrongState,

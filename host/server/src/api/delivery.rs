@@ -3,8 +3,8 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use venn_domain::{
     id::{DeliveryId, InstallId, RunId},
     organization::Need,
@@ -16,34 +16,60 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, cursor, limit, one_of},
+    body::one_of,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
-/// `?install&state&limit&cursor`
-#[derive(Debug, Default, Deserialize)]
+/// What the listing is narrowed to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryQuery {
+    /// An install's id.
     install: Option<InstallId>,
+    /// Where they stand.
+    #[schemars(extend("enum" = STATES))]
     state: Option<String>,
-    limit: Option<u32>,
-    cursor: Option<String>,
 }
 
+/// Where a delivery can stand.
+const STATES: [&str; 5] = ["ready", "leased", "parked", "done", "dead"];
+
 /// One event on its way to one install.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DeliveryView {
+    /// The delivery's id.
     id: DeliveryId,
+    /// The install that it goes to.
     install: InstallId,
-    event: Value,
+    /// The event's id.
+    event_id: String,
+    /// The event's kind, for example `overlaps-changed`.
+    event_kind: String,
+    /// What the event is about, an id.
+    event_subject: String,
+    /// When it happened.
+    event_occurred_at: Timestamp,
+    /// `ready`, `leased`, `parked`, `done` or `dead`.
+    #[schemars(extend("enum" = STATES))]
     state: String,
+    /// Why it stands there; empty if there is nothing to say.
     state_reason: String,
+    /// Continuations so far: how often the plugin asked to go on.
     step: u32,
+    /// Attempts of this step so far.
     attempt: u32,
+    /// It is not tried before.
     not_before: Timestamp,
-    progress: Value,
+    /// What the plugin says is done, in its own unit.
+    progress_done: u64,
+    /// Of how much; 0 if not known.
+    progress_total: u64,
+    /// When the event was queued for this install.
     created_at: Timestamp,
+    /// When it was done or given up.
     finished_at: Option<Timestamp>,
+    /// Its runs, oldest first; a listing leaves them out and answers an empty list.
     runs: Vec<RunId>,
 }
 
@@ -52,18 +78,17 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(query): QueryOf<DeliveryQuery>,
+    page: PageOf<DeliveryQuery>,
 ) -> Result<Json<PageView<DeliveryView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let before = cursor(query.cursor.as_deref())?;
-    one_of("state", query.state.as_deref(), &["ready", "leased", "parked", "done", "dead"])?;
-    let most = limit(query.limit)?;
-    let page = app
+    let DeliveryQuery { install, state } = &page.filter;
+    one_of("state", state.as_deref(), &STATES)?;
+    let (before, most) = (page.after()?, page.limit);
+    let found = app
         .store
-        .deliveries(&org.id, query.install.as_ref(), query.state.as_deref(), before.as_ref(), most)
+        .deliveries(&org.id, install.as_ref(), state.as_deref(), before.as_ref(), most)
         .await?;
-    let items = page.items.into_iter().map(|delivery| view(delivery, Vec::new())).collect();
-    Ok(Json(PageView { items, next: page.next }))
+    Ok(Json(page.view(found, |delivery| view(delivery, Vec::new()))))
 }
 
 /// `GET /v1/organizations/{org}/deliveries/{delivery}`
@@ -107,18 +132,17 @@ fn view(delivery: Delivery, runs: Vec<RunId>) -> DeliveryView {
     DeliveryView {
         id: delivery.id,
         install: delivery.install,
-        event: json!({
-            "id": delivery.event.id,
-            "kind": delivery.event.kind,
-            "subject": delivery.event.subject,
-            "occurred_at": delivery.event.occurred_at,
-        }),
+        event_id: delivery.event.id.to_string(),
+        event_kind: delivery.event.kind,
+        event_subject: delivery.event.subject,
+        event_occurred_at: delivery.event.occurred_at,
         state: delivery.state,
         state_reason: delivery.state_reason,
         step: delivery.step,
         attempt: delivery.attempt,
         not_before: delivery.not_before,
-        progress: json!({ "done": delivery.progress_done, "total": delivery.progress_total }),
+        progress_done: delivery.progress_done,
+        progress_total: delivery.progress_total,
         created_at: delivery.created_at,
         finished_at: delivery.finished_at,
         runs,

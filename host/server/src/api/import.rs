@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{ImportId, OrganizationId},
@@ -21,11 +21,13 @@ use venn_store::import::{
 };
 
 use crate::{
+    answer::Created,
     api::{check, organization::resolve},
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
     workers::import::forget_file,
 };
 
@@ -34,39 +36,63 @@ mod upload;
 pub use upload::put_file;
 
 /// An import, its progress and what it found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ImportView {
+    /// The import's id.
     id: ImportId,
+    /// What happens to accounts that the list lacks.
     mode: ImportMode,
+    /// Where it stands.
     state: ImportState,
+    /// The file's name, for people.
     file_name: String,
+    /// Size of the file, in bytes.
     file_bytes: u64,
+    /// How much of it is read, in bytes.
     bytes_read: u64,
+    /// Rows read, rejected ones too.
     rows_read: u64,
+    /// Rows of which nothing is used.
     rows_rejected: u64,
+    /// Accounts that are new.
     added: u64,
+    /// Accounts that changed.
     changed: u64,
+    /// Accounts that went.
     removed: u64,
+    /// Accounts that stayed as they are.
     unchanged: u64,
     /// Rows of accounts that a live source keeps: left as they are.
     kept_by_source: u64,
+    /// The first rejected rows.
     problems: Vec<ImportProblem>,
+    /// How many rows were rejected.
     problems_total: u64,
+    /// Columns that nothing was read from.
     ignored_columns: Vec<String>,
+    /// Stages that no mapping knows; their accounts are prospects.
     unknown_stages: Vec<UnknownStage>,
+    /// The question that waits for a yes, if there is one.
     confirm: Option<Confirm>,
+    /// Why the file could not be used, if it could not.
     error: Option<ImportProblem>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it was done, failed or cancelled.
     finished_at: Option<Timestamp>,
 }
 
 /// `POST …/imports`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportBody {
+    /// What happens to accounts that the list lacks.
     mode: ImportMode,
+    /// The file's name, for people.
     file_name: String,
+    /// Which column is what; none to recognise the format.
     columns: Option<ColumnMap>,
+    /// Stages of the CRM, each with a population's key; at most 500.
     stages: Option<BTreeMap<String, String>>,
 }
 
@@ -79,7 +105,7 @@ pub async fn create(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<ImportBody>,
-) -> Result<(StatusCode, Json<ImportView>), ApiError> {
+) -> Result<Created<ImportView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::user).await?;
     if !org.kinds.customer {
         return Err(ApiError::new(
@@ -115,7 +141,7 @@ pub async fn create(
         options: ImportOptions { columns, stages },
         created_by: caller.user().clone(),
     };
-    Ok((StatusCode::CREATED, Json(view(app.store.create_import(new).await?))))
+    Ok(Created(view(app.store.create_import(new).await?)))
 }
 
 /// `GET …/imports`: newest first.
@@ -123,12 +149,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<ImportView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let before = cursor(page.cursor.as_deref())?;
-    let page = app.store.imports(&org.id, before.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let found = app.store.imports(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET …/imports/{import}`.

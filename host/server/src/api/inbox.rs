@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use venn_domain::{
     id::{AccountId, InstallId},
@@ -20,8 +21,8 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageQuery, PageView, QueryOf, cursor, limit},
     error::ApiError,
+    page::{PageOf, PageView},
 };
 
 /// `GET /v1/organizations/{org}/inbox`
@@ -29,12 +30,11 @@ pub async fn inbox(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(query): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<Route>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let before = cursor(query.cursor.as_deref())?;
-    let page = app.store.inbox(&org.id, before.as_ref(), limit(query.limit)?).await?;
-    Ok(Json(PageView { items: page.items, next: page.next }))
+    let found = app.store.inbox(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, |route| route)))
 }
 
 /// `GET /v1/organizations/{org}/incidents`
@@ -42,42 +42,47 @@ pub async fn incidents(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(query): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<Incident>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let before = cursor(query.cursor.as_deref())?;
-    let page = app.store.incidents(&org.id, before.as_ref(), limit(query.limit)?).await?;
-    Ok(Json(PageView { items: page.items, next: page.next }))
+    let found = app.store.incidents(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, |incident| incident)))
 }
 
 /// A dated fact on an account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TimelineView {
+    /// The install that wrote it.
     install: InstallId,
+    /// The plugin's name.
     plugin: String,
+    /// The plugin's own key: the same one is the same entry for ever.
     key: String,
+    /// The plugin's own kind.
     kind: String,
+    /// One sentence.
     text: String,
+    /// When it happened.
     at: Timestamp,
+    /// The partnership that it was derived from; empty if none.
     partnership: String,
 }
-
-/// Entries of an account's timeline in one answer.
-const TIMELINE_ENTRIES: u32 = 200;
 
 /// `GET /v1/organizations/{org}/accounts/{account}/timeline`
 pub async fn timeline(
     State(app): State<App>,
     caller: Caller,
     Path((org, account)): Path<(String, String)>,
+    page: PageOf,
 ) -> Result<Json<PageView<TimelineView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let account: AccountId = account.parse()?;
     app.store.account(&org.id, &account).await?.ok_or_else(ApiError::not_found)?;
-    let entries = app.store.timeline(&org.id, &account, TIMELINE_ENTRIES).await?;
-    let read = Read::own("timeline.read", account.as_str(), entries.len());
+    let after = page.after()?;
+    let found = app.store.timeline(&org.id, &account, after.as_ref(), page.limit).await?;
+    let read = Read::own("timeline.read", account.as_str(), found.items.len());
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
-    Ok(Json(PageView { items: entries.into_iter().map(view).collect(), next: None }))
+    Ok(Json(page.view(found, view)))
 }
 
 fn view(entry: TimelineRecord) -> TimelineView {

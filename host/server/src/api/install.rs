@@ -5,8 +5,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use venn_domain::{
@@ -24,11 +24,13 @@ use venn_store::{
 };
 
 use crate::{
+    answer::Created,
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
     ports,
 };
 
@@ -37,14 +39,20 @@ pub mod validate;
 use validate::Draft;
 
 /// `POST /v1/organizations/{org}/installs`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstallBody {
+    /// The plugin's name in the marketplace.
     plugin: String,
+    /// Your name for this install.
     name: String,
+    /// What you consent to.
     grant: Grant,
+    /// The configuration, by the plugin's own schema.
     #[serde(default = "empty")]
+    #[schemars(with = "serde_json::Map<String, Value>")]
     config: Value,
+    /// The manifest's connection names, each with a connection of yours.
     #[serde(default)]
     connections: ConnectionMap,
 }
@@ -54,28 +62,37 @@ fn empty() -> Value {
 }
 
 /// An install.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct InstallView {
+    /// The install's id.
     id: InstallId,
+    /// The plugin.
     plugin: PluginId,
+    /// The plugin's name.
     plugin_name: String,
+    /// The release that runs.
     release: ReleaseId,
+    /// That release's version.
     version: String,
+    /// Your name for it.
     name: String,
+    /// `draft`, `active`, `paused` or `uninstalled`.
+    #[schemars(extend("enum" = ["draft", "active", "paused", "uninstalled"]))]
     state: &'static str,
+    /// What you consented to.
     grant: Grant,
+    /// The configuration, by the plugin's own schema.
     config: Value,
+    /// The manifest's connection names, each with a connection of yours.
     connections: ConnectionMap,
+    /// The newest check of what it is now, if there was one.
     check: Option<CheckRecord>,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it was first enabled.
     enabled_at: Option<Timestamp>,
-    authority: AuthorityView,
-}
-
-/// The number that any change of authority raises.
-#[derive(Debug, Serialize)]
-pub struct AuthorityView {
-    number: u64,
+    /// The number that any change of authority on this server raises.
+    authority_number: u64,
 }
 
 /// `POST /v1/organizations/{org}/installs`: an admin of the customer.
@@ -84,7 +101,7 @@ pub async fn create(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<InstallBody>,
-) -> Result<(StatusCode, Json<InstallView>), ApiError> {
+) -> Result<Created<InstallView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     if !org.kinds.customer {
         let next = "Ask the platform to make it one.";
@@ -110,7 +127,7 @@ pub async fn create(
         actor: caller.user().clone(),
     };
     let made = changed(app.store.create_install(new).await?)?;
-    Ok((StatusCode::CREATED, Json(view(&app, made))))
+    Ok(Created(view(&app, made)))
 }
 
 fn not_listed() -> ApiError {
@@ -126,13 +143,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<InstallView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.installs_page(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    let items = page.items.into_iter().map(|install| view(&app, install)).collect();
-    Ok(Json(PageView { items, next: page.next }))
+    let found = app.store.installs_page(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, |install| view(&app, install))))
 }
 
 /// `GET /v1/organizations/{org}/installs/{install}`.
@@ -258,6 +273,6 @@ pub fn view(app: &App, install: Install) -> InstallView {
         check: install.check,
         created_at: install.created_at,
         enabled_at: install.enabled_at,
-        authority: AuthorityView { number: app.store.authority_no() },
+        authority_number: app.store.authority_no(),
     }
 }

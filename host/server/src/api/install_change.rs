@@ -4,10 +4,10 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use venn_domain::{
     authority::Authority,
     grant::Grant,
@@ -21,6 +21,7 @@ use venn_store::{
 };
 
 use crate::{
+    answer::{Accepted, NoContent},
     api::{
         install::{InstallView, changed, find, validate::Draft, view, wrong_state},
         organization::resolve,
@@ -35,35 +36,41 @@ type Address = Path<(String, String)>;
 type Answer = Result<Json<InstallView>, ApiError>;
 
 /// `POST …/upgrade`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpgradeBody {
+    /// An approved release of the same plugin.
     release: ReleaseId,
 }
 
 /// `GET …/backfill?partnership=` and the body of its POST.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackfillBody {
+    /// A partnership that is granted to the install.
     partnership: PartnershipId,
 }
 
 /// How much a backfill would bring.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BackfillView {
+    /// The partnership.
     partnership: PartnershipId,
+    /// Overlaps that the install may read there now.
     overlaps: u64,
 }
 
 /// A backfill under way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BackfillStartedView {
+    /// The delivery that brings them.
     delivery: DeliveryId,
 }
 
 /// A run that was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunStartedView {
+    /// The delivery that brings it.
     delivery: DeliveryId,
     /// It waited already: nothing was added.
     waited_already: bool,
@@ -87,9 +94,10 @@ pub async fn config(
     State(app): State<App>,
     caller: Caller,
     address: Address,
-    JsonBody(config): JsonBody<Value>,
+    JsonBody(config): JsonBody<Map<String, Value>>,
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
+    let config = Value::Object(config);
     let draft = Draft { config: Some(&config), ..Draft::default() };
     target.validate(&app, None, draft).await?;
     target.apply(&app, &caller, InstallChange::Config(config)).await
@@ -140,10 +148,10 @@ pub async fn uninstall(
     State(app): State<App>,
     caller: Caller,
     address: Address,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let target = Target::find(&app, &caller, &address).await?;
     let _gone = target.apply(&app, &caller, InstallChange::Uninstall).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `GET …/backfill?partnership=`.
@@ -168,7 +176,7 @@ pub async fn start_backfill(
     caller: Caller,
     address: Address,
     JsonBody(body): JsonBody<BackfillBody>,
-) -> Result<(StatusCode, Json<BackfillStartedView>), ApiError> {
+) -> Result<Accepted<BackfillStartedView>, ApiError> {
     let target = Target::find(&app, &caller, &address).await?;
     let install = &target.install;
     if install.state != InstallState::Active {
@@ -187,7 +195,7 @@ pub async fn start_backfill(
         ApiError::new(Code::WrongState, "The plugin does not ask for overlaps.", next)
     })?;
     app.wake.deliveries.notify_one();
-    Ok((StatusCode::ACCEPTED, Json(BackfillStartedView { delivery })))
+    Ok(Accepted(BackfillStartedView { delivery }))
 }
 
 /// `POST …/run`: a run now, whatever the manifest schedules. Asked for again
@@ -195,8 +203,8 @@ pub async fn start_backfill(
 pub async fn run(
     State(app): State<App>,
     caller: Caller,
-    Path((org, install)): Path<(String, String)>,
-) -> Result<(StatusCode, Json<RunStartedView>), ApiError> {
+    Path((org, install)): Address,
+) -> Result<Accepted<RunStartedView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::user).await?;
     let install = find(&app, &org, &install).await?;
     if install.state != InstallState::Active {
@@ -208,9 +216,8 @@ pub async fn run(
         ApiError::new(Code::WrongState, "The plugin does not ask for schedules.", next)
     })?;
     app.wake.deliveries.notify_one();
-    let view =
-        RunStartedView { delivery: started.delivery, waited_already: started.waited_already };
-    Ok((StatusCode::ACCEPTED, Json(view)))
+    let (delivery, waited_already) = (started.delivery, started.waited_already);
+    Ok(Accepted(RunStartedView { delivery, waited_already }))
 }
 
 /// The install that an address names, for an admin of its organization.

@@ -7,13 +7,14 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use venn_domain::{
     egress::EgressRule,
     grant::Approval,
     id::ReleaseId,
-    manifest::{ConnectionRequest, EgressRequest, Manifest, Support},
+    manifest::{CATEGORIES, ConnectionRequest, EgressRequest, Manifest},
     organization::Need,
 };
 use venn_store::{connection::kind_name, plugin::market::Listing};
@@ -21,73 +22,107 @@ use venn_store::{connection::kind_name, plugin::market::Listing};
 use crate::{
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, limit},
+    body::one_of,
     error::ApiError,
+    page::{PageOf, PageView},
 };
 
-/// `?category&q&limit&cursor`
-#[derive(Debug, Default, Deserialize)]
+/// What the listing is narrowed to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarketQuery {
+    /// One of the categories.
+    #[schemars(extend("enum" = CATEGORIES))]
     category: Option<String>,
+    /// What name, title or summary contain, without regard to case.
     q: Option<String>,
-    limit: Option<u32>,
-    cursor: Option<String>,
 }
 
 /// A plugin as customers find it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListingView {
+    /// The plugin's name: what an install names.
     name: String,
+    /// The integration's name as people see it.
     title: String,
+    /// One or two sentences.
     summary: String,
+    /// One of the categories.
     category: String,
-    owner: OwnerView,
+    /// The organization that publishes it.
+    owner_name: String,
+    /// `publisher`, or `first-party` for the platform itself.
+    #[schemars(extend("enum" = ["publisher", "first-party"]))]
+    owner_kind: &'static str,
+    /// The newest approved release's version.
     version: String,
+    /// That release.
     release: ReleaseId,
+    /// What it may do, in plain words.
     permissions: Vec<PermissionView>,
+    /// Which fields of overlaps it reads.
     fields: Vec<FieldView>,
+    /// Where data goes.
     destinations: Vec<DestinationView>,
+    /// Credentials that you connect.
     connections: Vec<ConnectionRequestView>,
+    /// JSON Schema (2020-12) of the configuration.
     config_schema: Value,
-    support: Support,
+    /// An e-mail address of those who help.
+    support_contact: String,
+    /// A page of theirs, if there is one.
+    support_url: Option<String>,
+    /// How many installs there are, of all customers.
     installs: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct OwnerView {
-    name: String,
-    kind: &'static str,
-}
-
-#[derive(Debug, Serialize)]
+/// Something that a plugin asks to be allowed.
+#[derive(Debug, Serialize, JsonSchema)]
 struct PermissionView {
+    /// The capability's name.
     capability: &'static str,
+    /// What it lets the plugin do.
     words: &'static str,
+    /// Why the publisher asks for it.
     reason: String,
+    /// Whether the platform approved it; what it did not approve is denied.
     approved: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// A field of overlaps that a plugin reads.
+#[derive(Debug, Serialize, JsonSchema)]
 struct FieldView {
+    /// The field's name, `our-…` or `their-…`.
     name: String,
+    /// Whether the platform approved it.
     approved: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// Where a plugin sends data.
+#[derive(Debug, Serialize, JsonSchema)]
 struct DestinationView {
+    /// The host.
     host: String,
+    /// Why, in one sentence.
     reason: String,
+    /// What data goes there, in plain words.
     data: String,
+    /// For how long it is kept there, in plain words.
     retention: String,
+    /// Whether the platform approved anything of it.
     approved: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// A credential that a plugin asks for.
+#[derive(Debug, Serialize, JsonSchema)]
 struct ConnectionRequestView {
+    /// The name by which the plugin asks for it.
     name: String,
+    /// What people see.
     title: String,
+    /// How it authenticates: `api-key`.
     kind: &'static str,
+    /// The host at which it is added.
     host: String,
 }
 
@@ -95,19 +130,20 @@ struct ConnectionRequestView {
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(query): QueryOf<MarketQuery>,
+    page: PageOf<MarketQuery>,
 ) -> Result<Json<PageView<ListingView>>, ApiError> {
     caller.need(Need::member(&caller.principal.organization))?;
-    let text = query.q.unwrap_or_default().to_lowercase();
+    let MarketQuery { category, q } = &page.filter;
+    one_of("category", category.as_deref(), &CATEGORIES)?;
+    let text = q.as_deref().unwrap_or_default().to_lowercase();
     let wanted = |manifest: &Manifest| {
-        let of_category =
-            query.category.as_ref().is_none_or(|category| *category == manifest.category);
+        let of_category = category.as_ref().is_none_or(|category| *category == manifest.category);
         let texts = [&manifest.name, &manifest.title, &manifest.summary];
         of_category && texts.iter().any(|hay| hay.to_lowercase().contains(&text))
     };
-    let limit = limit(query.limit)?;
-    let page = app.store.market_page(query.cursor.as_deref(), limit, wanted).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let after: Option<String> = page.after()?;
+    let found = app.store.market_page(after.as_deref(), page.limit, wanted).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET /v1/marketplace/plugins/{name}`.
@@ -129,7 +165,8 @@ fn view(listing: Listing) -> ListingView {
         fields: fields(&manifest, &ceiling),
         destinations: manifest.egress.iter().map(|e| destination(e, &ceiling.egress)).collect(),
         connections: manifest.connections.into_iter().map(connection).collect(),
-        owner: OwnerView { name: owner_name, kind: plugin.owner_kind.name() },
+        owner_name,
+        owner_kind: plugin.owner_kind.name(),
         version: release.version,
         release: release.id,
         name: plugin.name,
@@ -137,7 +174,8 @@ fn view(listing: Listing) -> ListingView {
         summary: manifest.summary,
         category: manifest.category,
         config_schema: manifest.config_schema,
-        support: manifest.support,
+        support_contact: manifest.support.contact,
+        support_url: manifest.support.url,
         installs,
     }
 }

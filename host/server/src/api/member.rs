@@ -3,46 +3,50 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::UserId,
     organization::{Need, Role},
     time::Timestamp,
 };
-use venn_store::organization::{Member, NewPerson, Person, Removal};
+use venn_store::organization::{Member, NewPerson, Removal};
 
 use crate::{
+    answer::{Created, NoContent},
     api::{check, organization::resolve},
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
-/// A person.
-#[derive(Debug, Clone, Serialize)]
-pub struct UserView {
-    id: UserId,
-    email: String,
-    name: String,
-}
-
 /// A person in an organization.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberView {
-    user: UserView,
+    /// The person's id.
+    user_id: UserId,
+    /// Their e-mail address.
+    user_email: String,
+    /// Their name.
+    user_name: String,
+    /// What they may do.
     role: Role,
+    /// Since when.
     created_at: Timestamp,
 }
 
 /// `POST …/members`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberBody {
+    /// Their e-mail address.
     email: String,
+    /// Their name.
     name: String,
+    /// What they may do.
     role: Role,
 }
 
@@ -51,12 +55,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<MemberView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.members(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let found = app.store.members(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `POST …/members`.
@@ -65,7 +68,7 @@ pub async fn add(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<MemberBody>,
-) -> Result<(StatusCode, Json<MemberView>), ApiError> {
+) -> Result<Created<MemberView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let mut problems = check::Problems::default();
     problems.note("email", check::email(&body.email));
@@ -73,7 +76,7 @@ pub async fn add(
     problems.into_result()?;
     let new = NewPerson { email: body.email, name: body.name };
     let member = app.store.add_member(&org.id, new, body.role, caller.user()).await?;
-    Ok((StatusCode::CREATED, Json(view(member))))
+    Ok(Created(view(member)))
 }
 
 /// `DELETE …/members/{user}`.
@@ -81,11 +84,11 @@ pub async fn remove(
     State(app): State<App>,
     caller: Caller,
     Path((org, user)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let user: UserId = user.parse()?;
     match app.store.remove_member(&org.id, &user, caller.user()).await? {
-        Removal::Removed => Ok(StatusCode::NO_CONTENT),
+        Removal::Removed => Ok(NoContent),
         Removal::NotMember => Err(ApiError::not_found()),
         Removal::LastAdmin => Err(ApiError::new(
             Code::WrongState,
@@ -95,11 +98,13 @@ pub async fn remove(
     }
 }
 
-/// The view of a person.
-pub fn user_view(person: Person) -> UserView {
-    UserView { id: person.id, email: person.email, name: person.name }
-}
-
 fn view(member: Member) -> MemberView {
-    MemberView { user: user_view(member.user), role: member.role, created_at: member.created_at }
+    let user = member.user;
+    MemberView {
+        user_id: user.id,
+        user_email: user.email,
+        user_name: user.name,
+        role: member.role,
+        created_at: member.created_at,
+    }
 }

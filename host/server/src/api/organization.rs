@@ -7,9 +7,8 @@ use std::sync::LazyLock;
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
-    response::Response,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     account::check_key,
@@ -20,53 +19,87 @@ use venn_domain::{
 use venn_store::organization::{NewOrganization, NewPerson, Organization};
 
 use crate::{
+    answer::CreatedOnce,
     api::{check, token::admin_token},
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::ApiError,
-    idempotency::answer_once,
+    page::{PageOf, PageView},
 };
 
 /// An organization, as everybody who may see it sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OrganizationView {
+    /// The organization's id.
     id: OrganizationId,
+    /// Its short name, as addresses take it.
     slug: String,
+    /// Its name.
     name: String,
+    /// It maps accounts and enables plugins.
     customer: bool,
+    /// It publishes plugins.
     publisher: bool,
+    /// It runs Venn.
     platform: bool,
+    /// When it was made.
     created_at: Timestamp,
 }
 
 /// `POST /v1/organizations`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationBody {
+    /// Its short name: lower-case letters, digits and hyphens.
     slug: String,
+    /// Its name.
     name: String,
+    /// It maps accounts and enables plugins.
     customer: bool,
+    /// It publishes plugins.
     publisher: bool,
+    /// Its first admin's e-mail address.
     admin_email: String,
+    /// Its first admin's name.
     admin_name: String,
 }
 
 /// A new organization, with the only sight of its admin's token.
-#[derive(Debug, Serialize)]
-struct CreatedView {
-    organization: OrganizationView,
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct NewOrganizationView {
+    /// The organization's id.
+    id: OrganizationId,
+    /// Its short name, as addresses take it.
+    slug: String,
+    /// Its name.
+    name: String,
+    /// It maps accounts and enables plugins.
+    customer: bool,
+    /// It publishes plugins.
+    publisher: bool,
+    /// It runs Venn.
+    platform: bool,
+    /// When it was made.
+    created_at: Timestamp,
+    /// The first admin's token, told this once; null in the answer to a repeat.
     token: Option<String>,
+    /// That token's id.
     token_id: TokenId,
+    /// The first admin.
     user_id: UserId,
 }
 
 /// What anyone may know of an organization, to propose a partnership.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DirectoryView {
+    /// Its short name: what a proposal names.
     slug: String,
+    /// Its name.
     name: String,
+    /// It maps accounts, so it can be a partner.
     customer: bool,
+    /// It publishes plugins.
     publisher: bool,
 }
 
@@ -97,7 +130,7 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     JsonBody(body): JsonBody<OrganizationBody>,
-) -> Result<Response, ApiError> {
+) -> Result<CreatedOnce<NewOrganizationView>, ApiError> {
     caller.need(Need::platform_admin())?;
     let mut problems = check::Problems::default();
     problems.note("slug", check_key(&body.slug));
@@ -123,30 +156,34 @@ pub async fn create(
         actor: caller.user().to_string(),
     };
     let (made, admin) = app.store.create_organization(new).await?;
-    let view = |token| CreatedView {
-        organization: view(&made),
+    let view = |token| NewOrganizationView {
+        id: made.id.clone(),
+        slug: made.slug.clone(),
+        name: made.name.clone(),
+        customer: made.kinds.customer,
+        publisher: made.kinds.publisher,
+        platform: made.kinds.platform,
+        created_at: made.created_at,
         token,
         token_id: token_id.clone(),
         user_id: admin.id.clone(),
     };
-    answer_once(StatusCode::CREATED, &view(Some(text)), &view(None))
+    CreatedOnce::new(&view(Some(text)), &view(None))
 }
 
 /// `GET /v1/organizations`: all of them for the platform, its own for anyone else.
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<OrganizationView>>, ApiError> {
     caller.need(Need::member(&caller.principal.organization))?;
-    let after: Option<OrganizationId> = cursor(page.cursor.as_deref())?;
-    let limit = limit(page.limit)?;
     if caller.need(Need::platform()).is_err() {
         let own = app.store.organization(caller.principal.organization.as_str()).await?;
-        return Ok(Json(PageView { items: own.iter().map(view).collect(), next: None }));
+        return Ok(Json(PageView::whole(own.iter().map(view).collect())));
     }
-    let page = app.store.organizations(after.as_ref(), limit).await?;
-    Ok(Json(PageView { items: page.items.iter().map(view).collect(), next: page.next }))
+    let found = app.store.organizations(page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, |org| view(&org))))
 }
 
 /// `GET /v1/organizations/{org}`.
@@ -163,17 +200,17 @@ pub async fn get(
 pub async fn directory(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<DirectoryView>>, ApiError> {
     caller.need(Need::member(&caller.principal.organization))?;
-    let found = app.store.directory(page.cursor.as_deref(), limit(page.limit)?).await?;
-    let items = found.items.into_iter().map(|org| DirectoryView {
+    let after: Option<String> = page.after()?;
+    let found = app.store.directory(after.as_deref(), page.limit).await?;
+    Ok(Json(page.view(found, |org| DirectoryView {
         slug: org.slug,
         name: org.name,
         customer: org.kinds.customer,
         publisher: org.kinds.publisher,
-    });
-    Ok(Json(PageView { items: items.collect(), next: found.next }))
+    })))
 }
 
 /// The view of an organization.

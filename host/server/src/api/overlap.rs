@@ -1,12 +1,13 @@
 //! Overlaps as people see them: the matrix of counts, the overlaps themselves,
 //! and the accounts that are left over. Of the partner's accounts only what its
 //! live sharing rules allow.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{AccountId, OrganizationId, PartnershipId},
@@ -21,22 +22,26 @@ use crate::{
     api::{organization::resolve, partnership::no_answer},
     app::App,
     auth::Caller,
-    body::{PageQuery, PageView, QueryOf, cursor, limit},
-    error::{ApiError, Code},
+    body::one_of,
+    error::ApiError,
+    page::{PageOf, PageView},
 };
 
 /// `GET …/matrix`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MatrixView {
+    /// One per pair of populations.
     cells: Vec<CellView>,
     /// The sum of the counts that are told.
     overlaps: u64,
 }
 
 /// The number of overlaps of two populations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CellView {
+    /// Our population, by key.
     our_population: String,
+    /// The partner's population, by key.
     their_population: String,
     /// 0 where `suppressed`.
     count: u64,
@@ -45,7 +50,7 @@ struct CellView {
 }
 
 /// An overlap, as people of our side see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct OverlapView {
     #[serde(flatten)]
     overlap: Overlap,
@@ -55,29 +60,31 @@ pub struct OverlapView {
 }
 
 /// What the listing of overlaps is narrowed to.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OverlapFilterQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
     /// A population of ours, by key.
     our_population: Option<String>,
     /// A population of the partner's, by key.
     their_population: Option<String>,
     /// A registrable domain.
     domain: Option<String>,
-    /// `sure` or `likely`.
+    /// How sure the pairing is.
+    #[schemars(extend("enum" = ["sure", "likely"]))]
     confidence: Option<String>,
 }
 
 /// An account without a counterpart, on a domain that both sides have.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct UnpairedView {
+    /// The account.
     account: AccountId,
-    /// Empty if the partner does not share it.
+    /// Its name; empty if the partner does not share it.
     name: String,
+    /// The registrable domain that both sides have.
     domain: String,
-    /// `ours` or `theirs`.
+    /// Whose it is: `ours` or `theirs`.
+    #[schemars(extend("enum" = ["ours", "theirs"]))]
     side: &'static str,
 }
 
@@ -103,24 +110,46 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path((org, id)): Path<(String, String)>,
-    QueryOf(query): QueryOf<OverlapFilterQuery>,
+    page: PageOf<OverlapFilterQuery>,
 ) -> Result<Json<PageView<OverlapView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let id: PartnershipId = id.parse()?;
-    let after = cursor(query.cursor.as_deref())?;
-    let limit = limit(query.limit)?;
-    let filter = filter(query)?;
-    let page = app.store.people_overlaps(&org.id, &id, &filter, after.as_ref(), limit).await?;
-    let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
-    let fields = page.items.iter().flat_map(Overlap::their_fields).map(str::to_owned).collect();
-    note(&app, &caller, &org.id, ("overlaps.read", &id), page.items.len(), fields).await?;
-    let ours: Vec<_> = page.items.iter().map(|overlap| overlap.our_account.clone()).collect();
-    let as_of = app.store.accounts_as_of(&org.id, &ours).await?;
-    let view = |overlap: Overlap| OverlapView {
-        our_synced_at: as_of.get(&overlap.our_account).copied(),
-        overlap,
-    };
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let (filter, after) = (filter(&page.filter)?, page.after()?);
+    let found =
+        app.store.people_overlaps(&org.id, &id, &filter, after.as_ref(), page.limit).await?;
+    let Some(found) = found else { return Err(no_answer(&app, &org.id, &id).await) };
+    note_overlaps(&app, &caller, &org.id, &id, &found.items).await?;
+    let as_of = as_of(&app, &org.id, &found.items).await?;
+    Ok(Json(page.view(found, |overlap| view(overlap, &as_of))))
+}
+
+/// `GET …/overlaps/{overlap}`: the same bytes as in the listing.
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, id, overlap)): Path<(String, String, String)>,
+) -> Result<Json<OverlapView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let id: PartnershipId = id.parse()?;
+    let filter = OverlapFilter { id: Some(overlap.parse()?), ..OverlapFilter::default() };
+    let found = app.store.people_overlaps(&org.id, &id, &filter, None, 1).await?;
+    let Some(found) = found else { return Err(no_answer(&app, &org.id, &id).await) };
+    note_overlaps(&app, &caller, &org.id, &id, &found.items).await?;
+    let as_of = as_of(&app, &org.id, &found.items).await?;
+    let overlap = found.items.into_iter().next().ok_or_else(ApiError::not_found)?;
+    Ok(Json(view(overlap, &as_of)))
+}
+
+/// As of when each of our accounts is known to be so.
+type AsOf = HashMap<AccountId, Timestamp>;
+
+async fn as_of(app: &App, org: &OrganizationId, overlaps: &[Overlap]) -> Result<AsOf, ApiError> {
+    let ours: Vec<_> = overlaps.iter().map(|overlap| overlap.our_account.clone()).collect();
+    Ok(app.store.accounts_as_of(org, &ours).await?)
+}
+
+fn view(overlap: Overlap, as_of: &AsOf) -> OverlapView {
+    OverlapView { our_synced_at: as_of.get(&overlap.our_account).copied(), overlap }
 }
 
 /// `GET …/unpaired`.
@@ -128,21 +157,31 @@ pub async fn unpaired(
     State(app): State<App>,
     caller: Caller,
     Path((org, id)): Path<(String, String)>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<UnpairedView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let id: PartnershipId = id.parse()?;
-    let after = cursor(page.cursor.as_deref())?;
-    let limit = limit(page.limit)?;
-    let page = app.store.people_unpaired(&org.id, &id, after.as_ref(), limit).await?;
-    let Some(page) = page else { return Err(no_answer(&app, &org.id, &id).await) };
-    let theirs = page.items.iter().filter(|item| !item.is_ours);
+    let after = page.after()?;
+    let found = app.store.people_unpaired(&org.id, &id, after.as_ref(), page.limit).await?;
+    let Some(found) = found else { return Err(no_answer(&app, &org.id, &id).await) };
+    let theirs = found.items.iter().filter(|item| !item.is_ours);
     let (theirs, named) =
         (theirs.clone().count(), theirs.clone().any(|item| !item.name.is_empty()));
     let fields = if named { BTreeSet::from(["name".to_owned()]) } else { BTreeSet::new() };
     note(&app, &caller, &org.id, ("unpaired.read", &id), theirs, fields).await?;
-    let items = page.items.into_iter().map(unpaired_view).collect();
-    Ok(Json(PageView { items, next: page.next }))
+    Ok(Json(page.view(found, unpaired_view)))
+}
+
+/// Overlaps were seen, alone or in a listing.
+async fn note_overlaps(
+    app: &App,
+    caller: &Caller,
+    us: &OrganizationId,
+    id: &PartnershipId,
+    overlaps: &[Overlap],
+) -> Result<(), ApiError> {
+    let fields = overlaps.iter().flat_map(Overlap::their_fields).map(str::to_owned).collect();
+    note(app, caller, us, ("overlaps.read", id), overlaps.len(), fields).await
 }
 
 /// Rows of the partner were seen: both sides' audits have it.
@@ -160,21 +199,14 @@ async fn note(
     Ok(app.accesses.note(&app.store, caller, us, read).await?)
 }
 
-fn filter(query: OverlapFilterQuery) -> Result<OverlapFilter, ApiError> {
-    if let Some(confidence) = &query.confidence
-        && !["sure", "likely"].contains(&confidence.as_str())
-    {
-        return Err(ApiError::new(
-            Code::BadQuery,
-            "confidence is neither `sure` nor `likely`.",
-            "Use one of the two, or leave it out.",
-        ));
-    }
+fn filter(query: &OverlapFilterQuery) -> Result<OverlapFilter, ApiError> {
+    one_of("confidence", query.confidence.as_deref(), &["sure", "likely"])?;
     Ok(OverlapFilter {
-        our_population: query.our_population,
-        their_population: query.their_population,
-        domain: query.domain,
-        confidence: query.confidence,
+        id: None,
+        our_population: query.our_population.clone(),
+        their_population: query.their_population.clone(),
+        domain: query.domain.clone(),
+        confidence: query.confidence.clone(),
     })
 }
 

@@ -5,6 +5,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{AccountId, PartnershipId},
@@ -21,21 +22,29 @@ use crate::{
 };
 
 /// `POST …/pairings`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PairingBody {
+    /// An account of ours.
     our_account: AccountId,
+    /// An account of the partner's that we can see.
     their_account: AccountId,
-    /// `confirm`, `reject` or `link`.
+    /// `confirm` keeps the pair, `reject` parts it, `link` makes one by hand.
+    #[schemars(extend("enum" = ["confirm", "reject", "link"]))]
     decision: String,
 }
 
 /// What was decided; pairing follows in the background.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PairingDecisionView {
+    /// The partnership.
     partnership: PartnershipId,
+    /// The account of ours.
     our_account: AccountId,
+    /// The partner's account.
     their_account: AccountId,
+    /// What was decided.
+    #[schemars(extend("enum" = ["confirm", "reject", "link"]))]
     decision: &'static str,
 }
 

@@ -3,8 +3,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{OrganizationId, PartnershipId},
@@ -17,50 +17,51 @@ use venn_store::{
 };
 
 use crate::{
+    answer::Created,
     api::{check::Problems, organization::resolve},
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
 /// A partnership, as one of its two sides sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PartnershipView {
+    /// The partnership's id.
     id: PartnershipId,
-    partner: PartnerView,
+    /// The other side.
+    partner_id: OrganizationId,
+    /// Its slug.
+    partner_slug: String,
+    /// Its name.
+    partner_name: String,
+    /// `proposed`, `active` or `ended`.
+    #[schemars(extend("enum" = ["proposed", "active", "ended"]))]
     state: &'static str,
     /// `us` or `them`.
+    #[schemars(extend("enum" = ["us", "them"]))]
     proposed_by: &'static str,
+    /// When it was proposed.
     created_at: Timestamp,
+    /// When the other side accepted it.
     accepted_at: Option<Timestamp>,
+    /// When a side ended it.
     ended_at: Option<Timestamp>,
 }
 
-/// The other side.
-#[derive(Debug, Serialize)]
-struct PartnerView {
-    id: OrganizationId,
-    slug: String,
-    name: String,
-}
-
 /// A partnership with the progress of its pairing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PartnershipDetailView {
     #[serde(flatten)]
     partnership: PartnershipView,
-    pairing: PairingView,
-}
-
-/// How far pairing is.
-#[derive(Debug, Serialize)]
-struct PairingView {
+    /// Domains that wait to be paired.
     pending_domains: u64,
 }
 
 /// `POST /v1/organizations/{org}/partnerships`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartnershipBody {
     /// The partner's slug, as the directory has it.
@@ -73,13 +74,13 @@ pub async fn propose(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<PartnershipBody>,
-) -> Result<(StatusCode, Json<PartnershipView>), ApiError> {
+) -> Result<Created<PartnershipView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let partner = app.store.organization(&body.partner).await?;
     let partner = proposable(&org, partner, &body.partner)?;
     let actor = caller.user().to_string();
     let made = app.store.propose_partnership(&actor, &org.id, &partner.id).await?;
-    Ok((StatusCode::CREATED, Json(view(made))))
+    Ok(Created(view(made)))
 }
 
 /// Both must be customers, and not the same one.
@@ -116,12 +117,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<PartnershipView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.partnerships(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let found = app.store.partnerships(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET /v1/organizations/{org}/partnerships/{partnership}`.
@@ -134,8 +134,7 @@ pub async fn get(
     let id: PartnershipId = id.parse()?;
     let found = app.store.partnership(&org.id, &id).await?.ok_or_else(ApiError::not_found)?;
     let pending_domains = app.store.pending_domains(&id).await?;
-    let pairing = PairingView { pending_domains };
-    Ok(Json(PartnershipDetailView { partnership: view(found), pairing }))
+    Ok(Json(PartnershipDetailView { partnership: view(found), pending_domains }))
 }
 
 /// `POST …/accept`: an admin of the side that did not propose.
@@ -201,11 +200,9 @@ pub async fn no_answer(app: &App, us: &OrganizationId, id: &PartnershipId) -> Ap
 fn view(partnership: Partnership) -> PartnershipView {
     PartnershipView {
         id: partnership.id,
-        partner: PartnerView {
-            id: partnership.partner,
-            slug: partnership.partner_slug,
-            name: partnership.partner_name,
-        },
+        partner_id: partnership.partner,
+        partner_slug: partnership.partner_slug,
+        partner_name: partnership.partner_name,
         state: partnership.state.name(),
         proposed_by: if partnership.proposed_by_us { "us" } else { "them" },
         created_at: partnership.created_at,

@@ -2,8 +2,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     account::check_key,
@@ -19,32 +19,46 @@ use venn_store::{
 };
 
 use crate::{
+    answer::Created,
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
 /// `POST /v1/organizations/{org}/plugins`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PluginBody {
+    /// Lower-case letters, digits and hyphens; yours from now on.
     name: String,
 }
 
 /// A plugin.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PluginView {
+    /// The plugin's id.
     id: PluginId,
+    /// The organization that publishes it.
     organization: OrganizationId,
+    /// Its name.
     name: String,
+    /// `publisher`, or `first-party` for the platform itself.
+    #[schemars(extend("enum" = ["publisher", "first-party"]))]
     owner_kind: &'static str,
+    /// Where it stands.
     state: &'static str,
+    /// Why it is suspended; empty if it is not.
     suspended_reason: String,
+    /// The platform's ceiling; none before the first approval.
     approval: Option<Approval>,
+    /// Who approved it.
     approved_by: Option<UserId>,
+    /// When.
     approved_at: Option<Timestamp>,
+    /// When it was made.
     created_at: Timestamp,
 }
 
@@ -54,12 +68,12 @@ pub async fn create(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<PluginBody>,
-) -> Result<(StatusCode, Json<PluginView>), ApiError> {
+) -> Result<Created<PluginView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::developer).await?;
     let owner_kind = owner_kind(&org)?;
     check_key(&body.name).map_err(|error| bad_name(&error.to_string()))?;
     let made = app.store.create_plugin(&org.id, owner_kind, &body.name, caller.user()).await?;
-    Ok((StatusCode::CREATED, Json(view(made))))
+    Ok(Created(view(made)))
 }
 
 /// `GET /v1/organizations/{org}/plugins`.
@@ -67,12 +81,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<PluginView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.plugins_page(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let found = app.store.plugins_page(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET /v1/organizations/{org}/plugins/{plugin}`.

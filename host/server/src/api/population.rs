@@ -3,33 +3,40 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{account::check_key, organization::Need};
 use venn_store::account::Population;
 
 use crate::{
+    answer::Created,
     api::{check, organization::resolve},
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, limit},
+    body::JsonBody,
     error::ApiError,
+    page::{PageOf, PageView},
 };
 
 /// A population with its number of accounts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PopulationView {
+    /// The population's key.
     key: String,
+    /// What people see.
     title: String,
+    /// How many accounts are in it.
     accounts: u64,
 }
 
 /// `POST …/populations`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PopulationBody {
+    /// Lower-case letters, digits and hyphens.
     key: String,
+    /// What people see.
     title: String,
 }
 
@@ -38,12 +45,12 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<PopulationView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let limit = limit(page.limit)?;
-    let page = app.store.populations(&org.id, page.cursor.as_deref(), limit).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let after: Option<String> = page.after()?;
+    let found = app.store.populations(&org.id, after.as_deref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `POST …/populations`.
@@ -52,14 +59,14 @@ pub async fn create(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<PopulationBody>,
-) -> Result<(StatusCode, Json<PopulationView>), ApiError> {
+) -> Result<Created<PopulationView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::user).await?;
     let mut problems = check::Problems::default();
     problems.note("key", check_key(&body.key));
     problems.note("title", check::title(&body.title));
     problems.into_result()?;
     let made = app.store.create_population(&org.id, &body.key, &body.title, caller.user()).await?;
-    Ok((StatusCode::CREATED, Json(view(made))))
+    Ok(Created(view(made)))
 }
 
 fn view(population: Population) -> PopulationView {

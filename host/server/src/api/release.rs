@@ -15,6 +15,7 @@ use axum::{
     },
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use venn_domain::{
@@ -33,11 +34,12 @@ use venn_store::{
 };
 
 use crate::{
+    answer::CreatedOrSame,
     api::{organization::resolve, plugin},
     app::App,
     auth::Caller,
-    body::{PageQuery, PageView, QueryOf, cursor, limit},
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
 pub mod signature;
@@ -51,22 +53,44 @@ pub const UPLOAD_BYTES_MAX: u64 =
 /// A statement of six lines and a signature, generously.
 const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
 
+/// The parts of an upload: name, type, words.
+pub const PARTS: &[(&str, &str, &str)] = &[
+    ("manifest", "application/json", "The manifest as JSON; `venn.toml` has the same members."),
+    ("component", "application/wasm", "The WebAssembly component."),
+    ("signature", "application/json", "The key, the statement that was signed, and its signature."),
+];
+
 /// A release.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ReleaseView {
+    /// The release's id.
     id: ReleaseId,
+    /// The plugin.
     plugin: PluginId,
+    /// The plugin's name.
     plugin_name: String,
+    /// The version (semantic versioning), as the manifest has it.
     version: String,
+    /// SHA-256 of the component.
     digest: String,
+    /// Size of the component, in bytes.
     component_bytes: u64,
+    /// `submitted`, `approved`, `refused` or `yanked`.
+    #[schemars(extend("enum" = ["submitted", "approved", "refused", "yanked"]))]
     state: &'static str,
+    /// What the gate found: `findings` and `imports`.
     gate: Value,
+    /// What the release asks for and promises.
     manifest: Manifest,
+    /// Who uploaded it.
     uploaded_by: UserId,
+    /// When.
     created_at: Timestamp,
+    /// Who decided about it.
     decided_by: Option<UserId>,
+    /// Why they decided so; empty before.
     decision_reason: String,
+    /// When.
     decided_at: Option<Timestamp>,
     /// None for a release that is older than signing: it does not run.
     signature: Option<SignatureView>,
@@ -78,7 +102,7 @@ pub async fn create(
     caller: Caller,
     Path((org, plugin)): Path<(String, String)>,
     parts: Result<Multipart, MultipartRejection>,
-) -> Result<(StatusCode, Json<ReleaseView>), ApiError> {
+) -> Result<CreatedOrSame<ReleaseView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::developer).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
     // Taken before the body is read: it bounds what uploads hold in memory.
@@ -87,8 +111,8 @@ pub async fn create(
     let manifest = upload.manifest_of(&plugin)?;
     let uploaded = take(&app, &caller, &plugin, manifest, upload).await?;
     match uploaded {
-        Uploaded::New(release) => Ok((StatusCode::CREATED, Json(view(release)))),
-        Uploaded::Same(release) => Ok((StatusCode::OK, Json(view(release)))),
+        Uploaded::New(release) => Ok(CreatedOrSame::Created(view(release))),
+        Uploaded::Same(release) => Ok(CreatedOrSame::Same(view(release))),
         Uploaded::VersionTaken => Err(ApiError::new(
             Code::VersionTaken,
             "This version of the plugin was published before, with another component or manifest.",
@@ -102,13 +126,13 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path((org, plugin)): Path<(String, String)>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<ReleaseView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
-    let before = cursor(page.cursor.as_deref())?;
-    let page = app.store.releases_page(&plugin.id, before.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let before = page.after()?;
+    let found = app.store.releases_page(&plugin.id, before.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET /v1/organizations/{org}/plugins/{plugin}/releases/{release}`.

@@ -7,6 +7,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     grant::{Approval, Excess, Grant},
@@ -25,42 +26,47 @@ use crate::{
     },
     app::App,
     auth::Caller,
-    body::{JsonBody, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
 /// Longest reason: a few sentences.
 const REASON_CHARS_MAX: usize = 2_000;
 
-/// `?state&limit&cursor`
-#[derive(Debug, Default, Deserialize)]
+/// What the listing is narrowed to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewQuery {
+    /// Where they stand; all if it is left out or empty.
+    #[schemars(extend("enum" = ["submitted", "approved", "refused", "yanked", ""]))]
     state: Option<String>,
-    limit: Option<u32>,
-    cursor: Option<String>,
 }
 
 /// `POST /v1/review/releases/{release}/decision`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionBody {
+    /// Whether it may run.
     go: bool,
+    /// Why, in a sentence or two; the publisher reads it. At most 2000 characters.
     reason: String,
 }
 
 /// `POST /v1/review/plugins/{plugin}/suspend`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuspendBody {
+    /// Why, in a sentence or two; others read it. At most 2000 characters.
     reason: String,
 }
 
 /// A release under review, with what it asks beyond the ceiling.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ReviewView {
     #[serde(flatten)]
     release: ReleaseView,
+    /// The plugin's ceiling; none before the first approval.
     approval: Option<Approval>,
     /// The ceiling has all that the manifest asks for, paths and methods too.
     covered: bool,
@@ -72,15 +78,13 @@ pub struct ReviewView {
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    QueryOf(query): QueryOf<ReviewQuery>,
+    page: PageOf<ReviewQuery>,
 ) -> Result<Json<PageView<ReleaseView>>, ApiError> {
     caller.need(Need::platform())?;
-    let state = query.state.as_deref().filter(|state| !state.is_empty()).map(parse_state);
-    let before = cursor(query.cursor.as_deref())?;
-    let limit = limit(query.limit)?;
-    let page = app.store.releases_in_state(state.transpose()?, before.as_ref(), limit).await?;
-    let items = page.items.into_iter().map(release::view).collect();
-    Ok(Json(PageView { items, next: page.next }))
+    let state = page.filter.state.as_deref().filter(|state| !state.is_empty()).map(parse_state);
+    let (state, before) = (state.transpose()?, page.after()?);
+    let found = app.store.releases_in_state(state, before.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, release::view)))
 }
 
 fn parse_state(name: &str) -> Result<ReleaseState, ApiError> {

@@ -2,9 +2,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::header,
-    response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use venn_domain::{
@@ -19,66 +18,101 @@ use venn_store::run::{Run, RunFilter};
 
 use crate::{
     accesses::Read,
+    answer::PlainText,
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{PageView, QueryOf, cursor, limit, one_of},
+    body::one_of,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
     releases,
 };
 
-/// `?install&ending&limit&cursor`
-#[derive(Debug, Default, Deserialize)]
+/// What the listing is narrowed to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunQuery {
+    /// An install's id.
     install: Option<InstallId>,
+    /// How they ended.
+    #[schemars(extend("enum" = ENDINGS))]
     ending: Option<String>,
-    limit: Option<u32>,
-    cursor: Option<String>,
 }
 
+/// How a run can end.
+const ENDINGS: [&str; 6] = ["ok", "fault", "trap", "limit", "host-failed", "refused"];
+
 /// One execution.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunView {
+    /// The run's id.
     id: RunId,
+    /// The delivery that it worked on.
     delivery: DeliveryId,
+    /// The install.
     install: InstallId,
+    /// The plugin.
     plugin: PluginId,
+    /// The release that ran.
     release: ReleaseId,
+    /// That release's version.
     version: String,
+    /// The event's kind.
     event_kind: String,
+    /// What the event is about, an id.
     subject: String,
+    /// Continuations before this one.
     step: u64,
+    /// Which attempt of the step, from 1.
     attempt: u64,
+    /// `ok`, `fault`, `trap`, `limit`, `host-failed` or `refused`.
+    #[schemars(extend("enum" = ENDINGS))]
     ending: String,
+    /// More about the ending; its members depend on it.
     ending_detail: Value,
+    /// One line for people.
     summary: String,
+    /// Whose fault it was; none if it ended well.
     verdict: Option<Verdict>,
+    /// Its host calls in order, without values.
     calls: Vec<CallSummary>,
+    /// How many of them were denied.
     denials: usize,
+    /// What it used.
     usage: Usage,
+    /// Log lines beyond the limit.
     log_dropped: u64,
+    /// Effects that were not allowed any more when the run ended.
     effects_dropped: u64,
     /// The trace in which it is found; null if it was not traced.
     trace_id: Option<String>,
+    /// Accounts that it added as a source.
     accounts_added: u64,
+    /// Accounts that it changed.
     accounts_changed: u64,
+    /// Accounts that it named and found as they were.
     accounts_unchanged: u64,
     /// Those that went with this run: a sync removes at its end.
     accounts_removed: u64,
+    /// When it began.
     started_at: Timestamp,
+    /// When it ended.
     ended_at: Timestamp,
 }
 
 /// What a replay came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ReplayView {
+    /// The run that was repeated.
     run: RunId,
     /// `same`, `outcome-differs` or `diverged`.
+    #[schemars(extend("enum" = ["same", "outcome-differs", "diverged"]))]
     result: &'static str,
     /// The number of the first host call that differs, from 0.
     at_call: Option<usize>,
+    /// The same in a sentence.
     text: String,
+    /// How the replay ended.
     ending: Value,
 }
 
@@ -87,15 +121,14 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(query): QueryOf<RunQuery>,
+    page: PageOf<RunQuery>,
 ) -> Result<Json<PageView<RunView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let before = cursor(query.cursor.as_deref())?;
-    let endings = ["ok", "fault", "trap", "limit", "host-failed", "refused"];
-    one_of("ending", query.ending.as_deref(), &endings)?;
-    let filter = RunFilter { install: query.install, ending: query.ending };
-    let page = app.store.runs(&org.id, &filter, before.as_ref(), limit(query.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let RunQuery { install, ending } = &page.filter;
+    one_of("ending", ending.as_deref(), &ENDINGS)?;
+    let filter = RunFilter { install: install.clone(), ending: ending.clone() };
+    let found = app.store.runs(&org.id, &filter, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET /v1/organizations/{org}/runs/{run}`
@@ -119,7 +152,7 @@ pub async fn log(
     let items = app.store.run_log(&run.id).await?;
     let read = Read::own("log.read", run.id.as_str(), items.len());
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
-    Ok(Json(PageView { items, next: None }))
+    Ok(Json(PageView::whole(items)))
 }
 
 /// `GET /v1/organizations/{org}/runs/{run}/transcript`: the whole of it, as text.
@@ -127,13 +160,13 @@ pub async fn transcript(
     State(app): State<App>,
     caller: Caller,
     Path((org, run)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
+) -> Result<PlainText, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
     let text = tape(&app, &run).await?.transcript();
     let read = Read::own("transcript.read", run.id.as_str(), run.calls.len());
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+    Ok(PlainText(text))
 }
 
 /// `POST /v1/organizations/{org}/runs/{run}/replay`: the recorded component on

@@ -5,6 +5,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{id::PartnershipId, organization::Need, sharing::SharingRule};
 use venn_store::partnership::{PartnershipState, RulesSet, SharingRules};
@@ -21,17 +22,19 @@ use crate::{
 const FIELD_CHARS_MAX: usize = 80;
 
 /// Both sides' rules.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SharingRulesView {
+    /// What our populations show to the partner.
     ours: Vec<SharingRule>,
-    /// Without those that hide a population.
+    /// What the partner's show to us, without those that hide a population.
     theirs: Vec<SharingRule>,
 }
 
 /// `PUT …/sharing-rules`: all of our rules; a population without one is hidden.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SharingRulesBody {
+    /// At most one per population.
     rules: Vec<SharingRule>,
 }
 

@@ -7,8 +7,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{OrganizationId, SigningKeyId, UserId},
@@ -24,63 +24,80 @@ use venn_store::{
 };
 
 use crate::{
+    answer::Created,
     api::{check, organization::resolve},
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
     signing,
 };
 
 /// A signing key; the private half is nobody's but its owner's.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SigningKeyView {
+    /// The key's id.
     id: SigningKeyId,
+    /// What it is called.
     name: String,
     /// Ed25519, 64 hexadecimal digits.
     public_key: String,
     /// `active`, `retired` or `compromised`.
+    #[schemars(extend("enum" = ["active", "retired", "compromised"]))]
     state: &'static str,
+    /// Who registered it.
     registered_by: UserId,
+    /// The key that spoke for it, if one did.
     endorsed_by: Option<SigningKeyId>,
+    /// When it was registered.
     created_at: Timestamp,
+    /// When it was revoked, if it was.
     revoked_at: Option<Timestamp>,
+    /// Who revoked it.
     revoked_by: Option<String>,
     /// Releases that were signed then or later do not run.
     compromised_since: Option<Timestamp>,
 }
 
 /// `POST /v1/organizations/{org}/signing-keys`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SigningKeyBody {
+    /// What it is called.
     name: String,
+    /// Ed25519, 64 lower-case hexadecimal digits.
     public_key: String,
     /// The new key's signature of its own registration.
     proof: String,
     /// The active key that speaks for it, and its signature.
     #[serde(default)]
     endorsed_by: Option<SigningKeyId>,
+    /// That key's signature.
     #[serde(default)]
     endorsement: Option<String>,
 }
 
 /// `POST /v1/organizations/{org}/signing-keys/{key}/rotate`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateBody {
+    /// What the new key is called.
     name: String,
+    /// The new key: Ed25519, 64 lower-case hexadecimal digits.
     public_key: String,
+    /// The new key's signature of its own registration.
     proof: String,
     /// The old key's signature.
     endorsement: String,
 }
 
 /// `POST /v1/organizations/{org}/signing-keys/{key}/revoke`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeBody {
-    /// `retired` or `compromised`.
+    /// Why.
+    #[schemars(extend("enum" = ["retired", "compromised"]))]
     because: String,
     /// Since when others may have it; if not known, all that it ever signed stops.
     #[serde(default)]
@@ -92,12 +109,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<SigningKeyView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.signing_keys_page(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    Ok(Json(PageView { items: page.items.into_iter().map(view).collect(), next: page.next }))
+    let found = app.store.signing_keys_page(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, view)))
 }
 
 /// `POST /v1/organizations/{org}/signing-keys`: see the head for who may.
@@ -106,7 +122,7 @@ pub async fn register(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<SigningKeyBody>,
-) -> Result<(StatusCode, Json<SigningKeyView>), ApiError> {
+) -> Result<Created<SigningKeyView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::developer).await?;
     let new = NewKey { name: body.name, public_key: body.public_key, proof: body.proof };
     new.check(&org.id)?;
@@ -121,7 +137,7 @@ pub async fn register(
         (None, None) => return Err(not_alone()),
     };
     let made = done(new.keep(&app, &caller, org.id, right).await?)?;
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok(Created(made))
 }
 
 /// `POST /v1/organizations/{org}/signing-keys/{key}/rotate`: the new key stands,
@@ -131,14 +147,14 @@ pub async fn rotate(
     caller: Caller,
     Path((org, key)): Path<(String, String)>,
     JsonBody(body): JsonBody<RotateBody>,
-) -> Result<(StatusCode, Json<SigningKeyView>), ApiError> {
+) -> Result<Created<SigningKeyView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::developer).await?;
     let old = find(&app, &org, &key).await?;
     let new = NewKey { name: body.name, public_key: body.public_key, proof: body.proof };
     new.check(&org.id)?;
     let old = endorsed(&app, &org, &old.id, &new.public_key, &body.endorsement).await?;
     let made = done(new.keep(&app, &caller, org.id, Right::Replaces(old)).await?)?;
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok(Created(made))
 }
 
 /// `POST /v1/organizations/{org}/signing-keys/{key}/revoke`: an admin with an

@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{InstallId, OrganizationId},
@@ -19,17 +20,22 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
+    page::{PageOf, PageView},
 };
 
 /// An install that writes accounts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SourceView {
+    /// The install.
     install: InstallId,
+    /// Its name.
     install_name: String,
+    /// The plugin's key.
     plugin_name: String,
     /// `never-synced`, `syncing`, `stopped`, `waiting-for-confirmation` or `synced`.
+    #[schemars(extend("enum" = ["never-synced", "syncing", "stopped", "waiting-for-confirmation", "synced"]))]
     state: &'static str,
     /// Accounts that it keeps now.
     accounts: u64,
@@ -41,18 +47,23 @@ pub struct SourceView {
     synced_at: Option<Timestamp>,
     /// Seconds since then.
     age_s: Option<i64>,
+    /// Accounts that its newest sync added.
     added: u64,
+    /// Accounts that it changed.
     changed: u64,
+    /// Accounts that it named and found as they were.
     unchanged: u64,
+    /// Accounts that it removed.
     removed: u64,
-    /// The question that a person must answer.
+    /// The question that a person must answer, if there is one.
     confirm: Option<Confirm>,
 }
 
 /// `POST …/confirm`: to how many removals the person says yes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmBody {
+    /// How many accounts go; the number that the source's question names.
     removes: u64,
 }
 
@@ -61,13 +72,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<SourceView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.sources(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    let items = page.items.into_iter().map(|source| view(&app, source)).collect();
-    Ok(Json(PageView { items, next: page.next }))
+    let found = app.store.sources(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, |source| view(&app, source))))
 }
 
 /// `GET …/sources/{install}`.

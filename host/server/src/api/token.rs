@@ -2,9 +2,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
-    response::Response,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{TokenId, UserId},
@@ -17,16 +16,13 @@ use venn_store::{
 };
 
 use crate::{
-    api::{
-        check,
-        member::{UserView, user_view},
-        organization::resolve,
-    },
+    answer::{CreatedOnce, NoContent},
+    api::{check, organization::resolve},
     app::App,
     auth::{Caller, make_token},
-    body::{JsonBody, PageQuery, PageView, QueryOf, cursor, limit},
+    body::JsonBody,
     error::{ApiError, Code},
-    idempotency::answer_once,
+    page::{PageOf, PageView},
 };
 
 /// How long a token lasts if the caller does not say: a quarter of a year.
@@ -37,25 +33,41 @@ const EXPIRES_IN_DAYS_MAX: u32 = 365;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A token; its text is there only in the answer that made it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TokenView {
+    /// The token's id.
     id: TokenId,
+    /// What it is for.
     name: String,
+    /// What it may do at most, whatever its person's role.
     scopes: Vec<Scope>,
+    /// When it ends.
     expires_at: Timestamp,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it was revoked, if it was.
     revoked_at: Option<Timestamp>,
-    user: UserView,
+    /// The person that it stands for.
+    user_id: UserId,
+    /// Their e-mail address.
+    user_email: String,
+    /// Their name.
+    user_name: String,
+    /// The token itself, told this once by the call that made it; else null.
     token: Option<String>,
 }
 
 /// `POST …/tokens`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenBody {
+    /// What it is for.
     name: String,
+    /// What it may do at most; none that your own token lacks.
     scopes: Vec<Scope>,
+    /// How long it lasts, in days: 1 to 365; 90 if left out.
     expires_in_days: Option<u32>,
+    /// The member that it stands for; yourself if left out.
     user: Option<UserId>,
 }
 
@@ -64,13 +76,11 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    QueryOf(page): QueryOf<PageQuery>,
+    page: PageOf,
 ) -> Result<Json<PageView<TokenView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
-    let after = cursor(page.cursor.as_deref())?;
-    let page = app.store.tokens(&org.id, after.as_ref(), limit(page.limit)?).await?;
-    let items = page.items.into_iter().map(|token| view(token, None)).collect();
-    Ok(Json(PageView { items, next: page.next }))
+    let found = app.store.tokens(&org.id, page.after()?.as_ref(), page.limit).await?;
+    Ok(Json(page.view(found, |token| view(token, None))))
 }
 
 /// `POST …/tokens`.
@@ -79,7 +89,7 @@ pub async fn create(
     caller: Caller,
     Path(org): Path<String>,
     JsonBody(body): JsonBody<TokenBody>,
-) -> Result<Response, ApiError> {
+) -> Result<CreatedOnce<TokenView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let days = body.expires_in_days.unwrap_or(EXPIRES_IN_DAYS);
     check_body(&body, days)?;
@@ -100,7 +110,7 @@ pub async fn create(
             "Add the person as a member first, or leave `user` out for yourself.",
         )
     })?;
-    answer_once(StatusCode::CREATED, &view(made.clone(), Some(text)), &view(made, None))
+    CreatedOnce::new(&view(made.clone(), Some(text)), &view(made, None))
 }
 
 /// `DELETE …/tokens/{token}`: revokes it.
@@ -108,13 +118,13 @@ pub async fn revoke(
     State(app): State<App>,
     caller: Caller,
     Path((org, token)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let token: TokenId = token.parse()?;
     if !app.store.revoke_token(&org.id, &token, caller.user()).await? {
         return Err(ApiError::not_found());
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// The token that a new organization's admin starts with: all scopes.
@@ -163,7 +173,9 @@ fn view(token: Token, text: Option<String>) -> TokenView {
         expires_at: token.expires_at,
         created_at: token.created_at,
         revoked_at: token.revoked_at,
-        user: user_view(token.user),
+        user_id: token.user.id,
+        user_email: token.user.email,
+        user_name: token.user.name,
         token: text,
     }
 }

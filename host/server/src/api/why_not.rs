@@ -14,6 +14,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{AccountId, PartnershipId},
@@ -33,32 +34,37 @@ use crate::{
 };
 
 /// Which partner it is about.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhyNotQuery {
     /// A partnership's id.
-    partnership: String,
+    partnership: PartnershipId,
 }
 
 /// The answer for one account and one partner.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WhyNotView {
+    /// The account of ours.
     account: AccountId,
+    /// The partnership.
     partnership: PartnershipId,
     /// `paired`, `unpaired`, `no-domain` or `nothing-visible`.
+    #[schemars(extend("enum" = ["paired", "unpaired", "no-domain", "nothing-visible"]))]
     answer: &'static str,
     /// One reason a line.
     text: String,
+    /// The reasons one by one.
     details: Vec<DetailView>,
 }
 
 /// One reason.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 struct DetailView {
     /// A stable name, for example `below-threshold`.
     reason: &'static str,
     /// The partner's account that it is about, if it is about one.
     their_account: Option<String>,
+    /// In plain words.
     text: String,
 }
 
@@ -71,7 +77,7 @@ pub async fn get(
 ) -> Result<Json<WhyNotView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let account: AccountId = account.parse()?;
-    let partnership: PartnershipId = query.partnership.parse()?;
+    let partnership = query.partnership;
     app.store.account(&org.id, &account).await?.ok_or_else(ApiError::not_found)?;
     let Some(known) = app.store.why_not(&org.id, &partnership, &account).await? else {
         return Err(no_answer(&app, &org.id, &partnership).await);

@@ -153,11 +153,11 @@ fn server(session: &Session) -> Vec<Check> {
         Ok(me) => {
             let who = format!(
                 "{}, {} of {}",
-                text(&me.value, "user.name"),
+                text(&me.value, "user_name"),
                 text(&me.value, "role"),
-                text(&me.value, "organization.slug")
+                text(&me.value, "organization_slug")
             );
-            token(&who, raw(&me.value, "token.expires_at"), Timestamp::now())
+            token(&who, raw(&me.value, "token_expires_at"), Timestamp::now())
         }
     });
     checks

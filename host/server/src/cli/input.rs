@@ -70,7 +70,7 @@ pub(crate) fn partnership(session: &Session, text: &str) -> Result<String, Failu
         return Ok(text.to_owned());
     }
     let all = all_of(session, "partnerships")?;
-    let with: Vec<&Value> = all.iter().filter(|item| raw(item, "partner.slug") == text).collect();
+    let with: Vec<&Value> = all.iter().filter(|item| raw(item, "partner_slug") == text).collect();
     let found = with.iter().find(|item| raw(item, "state") != "ended").or(with.first());
     found.map(|item| raw(item, "id").to_owned()).ok_or_else(|| {
         not_found(

@@ -111,7 +111,7 @@ const INSTALL: &[Field] = &[
     Field::text("Hosts", "grant.egress_hosts"),
     Field::text("Configuration", "config"),
     Field::text("Connections", "connections"),
-    Field::number("Authority", "authority.number"),
+    Field::number("Authority", "authority_number"),
     Field::moment("Enabled", "enabled_at"),
 ];
 

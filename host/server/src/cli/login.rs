@@ -29,14 +29,14 @@ pub(crate) struct LoginArgs {
 }
 
 const ME: &[Field] = &[
-    Field::text("User", "user.name"),
-    Field::text("E-mail", "user.email"),
-    Field::text("Organization", "organization.name"),
-    Field::text("Slug", "organization.slug"),
+    Field::text("User", "user_name"),
+    Field::text("E-mail", "user_email"),
+    Field::text("Organization", "organization_name"),
+    Field::text("Slug", "organization_slug"),
     Field::text("Role", "role"),
     Field::text("Scopes", "scopes"),
-    Field::text("Token", "token.name"),
-    Field::moment("Expires", "token.expires_at"),
+    Field::text("Token", "token_name"),
+    Field::moment("Expires", "token_expires_at"),
 ];
 
 /// `venn login`
@@ -54,13 +54,13 @@ pub(crate) fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
     let profile = Profile {
         server: client.server().origin().ascii_serialization(),
         token: token.as_str().to_owned(),
-        organization: raw(&me.value, "organization.slug").to_owned(),
+        organization: raw(&me.value, "organization_slug").to_owned(),
     };
     kept.profiles.insert(session.global.profile.clone(), profile);
     credentials::write(&path, &kept)?;
     session.show(&me, |me| {
         let (name, org, role) =
-            (text(me, "user.name"), text(me, "organization.name"), text(me, "role"));
+            (text(me, "user_name"), text(me, "organization_name"), text(me, "role"));
         let (profile, file) = (&session.global.profile, path.display());
         format!("Logged in as {name}, {role} of {org}. Kept as `{profile}` in {file}.")
     })

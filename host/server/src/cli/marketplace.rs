@@ -40,7 +40,7 @@ const LISTINGS: &[Column] = &[
     Column::whole("PLUGIN", "name"),
     Column::text("TITLE", "title"),
     Column::text("CATEGORY", "category"),
-    Column::text("BY", "owner.name"),
+    Column::text("BY", "owner_name"),
     Column::text("VERSION", "version"),
     Column::number("INSTALLS", "installs"),
 ];
@@ -67,8 +67,8 @@ fn render(listing: &Value, paint: Paint) -> String {
     let mut out = format!(
         "{}, by {} ({})\n{}\n",
         paint.bold(&title),
-        text(listing, "owner.name"),
-        text(listing, "owner.kind"),
+        text(listing, "owner_name"),
+        text(listing, "owner_kind"),
         text(listing, "summary")
     );
     let denied = |item: &Value| if is_true(item, "approved") { "" } else { " (denied)" };
@@ -122,7 +122,7 @@ mod tests {
     fn a_listing_says_what_it_may_and_what_is_denied() {
         let listing = json!({
             "name": "crm-tasks", "title": "CRM tasks", "version": "0.1.0", "summary": "Makes tasks.",
-            "owner": {"name": "Deal Co", "kind": "publisher"},
+            "owner_name": "Deal Co", "owner_kind": "publisher",
             "permissions": [{"words": "Read overlaps", "reason": "To find them.", "approved": true}],
             "fields": [{"name": "our-name", "approved": true}, {"name": "their-owner", "approved": false}],
             "destinations": [{"host": "api.example.com", "reason": "Tasks.", "data": "names",

@@ -127,9 +127,9 @@ const ORG: &[Field] = &[
 ];
 
 const MEMBERS: &[Column] = &[
-    Column::whole("USER", "user.id"),
-    Column::text("NAME", "user.name"),
-    Column::text("E-MAIL", "user.email"),
+    Column::whole("USER", "user_id"),
+    Column::text("NAME", "user_name"),
+    Column::text("E-MAIL", "user_email"),
     Column::text("ROLE", "role"),
 ];
 
@@ -179,12 +179,7 @@ fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
     });
     let reply = session.post(&["organizations"], &body)?;
     session.show(&reply, |it| {
-        format!(
-            "{} ({}) is there.\n{}",
-            args.slug,
-            text(it, "organization.id"),
-            once(it, &args.admin_email)
-        )
+        format!("{} ({}) is there.\n{}", args.slug, text(it, "id"), once(it, &args.admin_email))
     })
 }
 
@@ -205,7 +200,7 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
         let reply =
             session.post(&segments, &json!({ "email": email, "name": name, "role": args.role }))?;
         return session.show(&reply, |it| {
-            let user = text(it, "user.id");
+            let user = text(it, "user_id");
             format!("{email} ({user}) is a member. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
         });
     }

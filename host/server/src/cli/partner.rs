@@ -97,8 +97,8 @@ pub(crate) enum Decision {
 
 const PARTNERSHIPS: &[Column] = &[
     Column::whole("PARTNERSHIP", "id"),
-    Column::whole("PARTNER", "partner.slug"),
-    Column::text("NAME", "partner.name"),
+    Column::whole("PARTNER", "partner_slug"),
+    Column::text("NAME", "partner_name"),
     Column::state("STATE", "state"),
     Column::text("PROPOSED BY", "proposed_by"),
     Column::moment("SINCE", "created_at"),
@@ -106,14 +106,14 @@ const PARTNERSHIPS: &[Column] = &[
 
 const PARTNERSHIP: &[Column] = &[
     Column::whole("Id", "id"),
-    Column::whole("Partner", "partner.slug"),
-    Column::text("Name", "partner.name"),
+    Column::whole("Partner", "partner_slug"),
+    Column::text("Name", "partner_name"),
     Column::state("State", "state"),
     Column::text("Proposed by", "proposed_by"),
     Column::moment("Proposed", "created_at"),
     Column::moment("Accepted", "accepted_at"),
     Column::moment("Ended", "ended_at"),
-    Column::number("Domains to pair", "pairing.pending_domains"),
+    Column::number("Domains to pair", "pending_domains"),
 ];
 
 /// `venn partner`
@@ -133,7 +133,7 @@ pub(crate) fn run(session: &Session, command: &PartnerCommand) -> Result<(), Fai
         PartnerCommand::Accept { partner } => {
             let reply = act(session, org, partner, "accept")?;
             session.show(&reply, |it| {
-                let name = text(it, "partner.name");
+                let name = text(it, "partner_name");
                 format!("You and {name} are partners. They see nothing of yours until you set rules: `venn partner rules {partner} --set …`")
             })
         }

@@ -138,7 +138,7 @@ impl Session {
             return Ok(org);
         }
         let me = self.get(&["me"])?;
-        let slug = raw(&me.value, "organization.slug").to_owned();
+        let slug = raw(&me.value, "organization_slug").to_owned();
         Ok(self.org.get_or_init(|| slug))
     }
 

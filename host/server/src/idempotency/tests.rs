@@ -14,6 +14,7 @@ use venn_domain::{
 };
 
 use super::*;
+use crate::answer::CreatedOnce;
 
 struct Still;
 
@@ -50,7 +51,7 @@ async fn a_secret_is_told_once_and_the_repeat_has_null_in_its_place() {
     assert!(reserve(&store, &token, "k", vec![1]).await.unwrap().is_none());
     let secret = serde_json::json!({ "id": "t", "token": "venn_secret" });
     let kept = serde_json::json!({ "id": "t", "token": null });
-    let work = async move { answer_once(StatusCode::CREATED, &secret, &kept).unwrap() };
+    let work = async move { CreatedOnce::new(&secret, &kept).unwrap().into_response() };
     let first = keep(&store, &token, "k", work).await.unwrap();
     assert_eq!(body(first).await, r#"{"id":"t","token":"venn_secret"}"#);
     let again = reserve(&store, &token, "k", vec![1]).await.unwrap().unwrap();

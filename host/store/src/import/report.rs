@@ -3,6 +3,7 @@
 //!
 //! Problems may repeat a short piece of a cell: the report is for members of
 //! the organization whose list it is.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::limits;
 
@@ -27,7 +28,7 @@ pub struct ImportReport {
 }
 
 /// What is wrong with a row or with the whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportProblem {
     /// The line of the file, from 1; none if it is not about one.
     pub line: Option<u64>,
@@ -42,7 +43,7 @@ pub struct ImportProblem {
 }
 
 /// A stage that fell into prospects for want of a better place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnknownStage {
     /// As the file has it; empty for rows without one.
     pub stage: String,
@@ -51,7 +52,7 @@ pub struct UnknownStage {
 }
 
 /// What a person is asked before many accounts are removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirm {
     /// Accounts that would go.
     pub removes: u64,

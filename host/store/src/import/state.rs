@@ -1,10 +1,11 @@
 //! Where an import stands, and what it does to accounts that the list lacks.
 //!
 //! To add a state: a variant, its name, and the steps from and to it in `import.rs`.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What happens to accounts that the list lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImportMode {
     /// They are removed.
@@ -14,7 +15,7 @@ pub enum ImportMode {
 }
 
 /// Where an import stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImportState {
     /// Made; the file has not come yet.

@@ -30,6 +30,8 @@ pub struct Matrix {
 /// Which overlaps; none means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OverlapFilter {
+    /// One overlap.
+    pub id: Option<OverlapId>,
     /// A population of ours, by key.
     pub our_population: Option<String>,
     /// A population of the partner's, by key.
@@ -95,6 +97,9 @@ impl Store {
         view.joins(&mut sql, Needs::Overlaps);
         sql.add(" WHERE o.live = 1 AND o.partnership_id = ").text(id);
         sql.add(" AND o.id > ").text(after.map(OverlapId::as_str).unwrap_or_default());
+        if let Some(id) = &filter.id {
+            sql.add(" AND o.id = ").text(id);
+        }
         for (column, value) in [
             ("oa.population", &filter.our_population),
             ("ta.population", &filter.their_population),

@@ -3,10 +3,9 @@
 use std::{io::Write as _, path::Path as FilePath};
 
 use axum::{
-    Json,
     body::Body,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
 };
 use futures::StreamExt as _;
 use tempfile::NamedTempFile;
@@ -15,6 +14,7 @@ use venn_store::import::ImportState;
 
 use super::{ImportView, find, view, wrong_state};
 use crate::{
+    answer::Accepted,
     api::organization::resolve,
     app::App,
     auth::Caller,
@@ -29,7 +29,7 @@ pub async fn put_file(
     Path((org, import)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<ImportView>), ApiError> {
+) -> Result<Accepted<ImportView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::user).await?;
     let import = find(&app, &org.id, &import).await?;
     let not_waiting = || wrong_state("This import does not wait for a file.", &import);
@@ -52,7 +52,7 @@ pub async fn put_file(
     let came = came.ok_or_else(not_waiting)?;
     venn_store::crash::point("import.uploaded");
     app.wake.imports.notify_one();
-    Ok((StatusCode::ACCEPTED, Json(view(came))))
+    Ok(Accepted(view(came)))
 }
 
 /// Writes the body to an unfinished file, which goes away if it is not placed.

@@ -1,5 +1,6 @@
 //! The signature of an upload: checked before the gate looks at anything, with
 //! a problem of its own for everything that can be wrong with it.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::SigningKeyId,
@@ -31,8 +32,9 @@ pub struct SignatureBody {
 }
 
 /// A release's signature, as everyone sees it who sees the release.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SignatureView {
+    /// The signing key.
     key: SigningKeyId,
     /// Hex.
     public_key: String,
@@ -40,6 +42,7 @@ pub struct SignatureView {
     statement: String,
     /// Hex.
     signature: String,
+    /// When.
     signed_at: Timestamp,
     /// `signed`, or `key-compromised`: the release does not run.
     trust: &'static str,

@@ -14,7 +14,7 @@ pub(super) fn render(plugin: &Value, grant: &Value, args: &InstallArgs, paint: P
     let mut out = format!(
         "{}, by {}\n{}\n",
         paint.bold(&title),
-        text(plugin, "owner.name"),
+        text(plugin, "owner_name"),
         text(plugin, "summary")
     );
     let granted =

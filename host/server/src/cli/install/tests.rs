@@ -15,7 +15,7 @@ fn args(flags: &[&str]) -> InstallArgs {
 
 fn plugin() -> Value {
     json!({
-        "title": "Tasks in HubSpot", "version": "0.1.0", "summary": "Makes tasks.", "owner": {"name": "Fjord", "kind": "publisher"},
+        "title": "Tasks in HubSpot", "version": "0.1.0", "summary": "Makes tasks.", "owner_name": "Fjord", "owner_kind": "publisher",
         "permissions": [
             {"capability": "overlaps:read", "words": "See overlaps", "reason": "To know them.", "approved": true},
             {"capability": "http:egress", "words": "Send data", "reason": "To make tasks.", "approved": true},
