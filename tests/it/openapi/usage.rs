@@ -99,7 +99,7 @@ async fn a_read_stays_a_read_and_a_stop_writes_what_was_counted() {
     let clock = host.clock.clone();
     let data = host.stop().await;
     let settings =
-        venn_store::Settings { folder: data.path().to_owned(), clock, ids: Arc::new(NoIds), observer: Arc::new(venn_store::observe::Unobserved) };
+        venn_store::Settings { folder: data.path().to_owned(), clock, ids: Arc::new(NoIds), observer: Arc::new(venn_store::Unobserved) };
     let store = Store::open(settings).await.unwrap();
     let page = store.usage_page(&organization, &UsageFilter::default(), None, 100).await;
     let counted = page.unwrap().items.into_iter().find(|record| record.call == "account-list");
