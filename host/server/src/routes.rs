@@ -31,7 +31,8 @@ use crate::{
     },
     error::Code::{
         BadConfig, BadGrant, BadManifest, BadSignature, BadSigningKey, Busy, CheckFailed,
-        EndorsementNeeded, GateFailed, Invalid, OwnRelease, Taken, VersionTaken, WrongState,
+        EndorsementNeeded, GateFailed, Invalid, OwnRelease, Taken, Unsigned, VersionTaken,
+        WrongState,
     },
 };
 
@@ -341,7 +342,15 @@ fn plugins(calls: Calls) -> Calls {
             release::create,
             about("Publishes a release: it passes the gate, then the platform decides.")
                 .details("The same upload again is the same release.")
-                .fails([BadManifest, BadSignature, BadSigningKey, GateFailed, VersionTaken, Busy]),
+                .fails([
+                    BadManifest,
+                    Unsigned,
+                    BadSigningKey,
+                    BadSignature,
+                    GateFailed,
+                    VersionTaken,
+                    Busy,
+                ]),
         )
         .served(|handler| handler.layer(DefaultBodyLimit::max(most)))
         .get(

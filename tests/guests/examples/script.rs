@@ -3,9 +3,10 @@
 //!
 //! Payload: `{"steps": [STEP, …]}`. An event that has none takes them from the
 //! configuration, by its kind: `{"steps": {"overlaps-changed": [STEP, …]}}`, with
-//! `$subject` for the event's subject, so that a test can drive it through the
-//! server. Each step is one call and gives one result ([`venn_guests::answer`]);
-//! the report's answer is the list of results.
+//! `$subject` for the event's subject and `$nul` for U+0000, which no configuration
+//! can hold, so that a test can drive it through the server. Each step is one call
+//! and gives one result ([`venn_guests::answer`]); the report's answer is the list
+//! of results.
 //! Steps: `{"call": "overlaps.find", …}` with the arguments of the contract,
 //! names as in [`Step`]. `times` runs inner steps over and over, so that a test
 //! can revoke something in between; `fault`, `panic` and `again` end the run.
@@ -169,7 +170,7 @@ fn steps(event: &Event) -> Vec<Step> {
     if !steps.is_empty() {
         return steps;
     }
-    let text = config::text().replace("$subject", &event.subject);
+    let text = config::text().replace("$subject", &event.subject).replace("$nul", "\\u0000");
     let mut config: Config = serde_json::from_str(&text).unwrap_or_default();
     config.steps.remove(&event.kind).unwrap_or_default()
 }

@@ -98,8 +98,12 @@ async fn a_read_stays_a_read_and_a_stop_writes_what_was_counted() {
     assert_eq!(page.items.len(), before.len(), "written with the requests themselves");
     let clock = host.clock.clone();
     let data = host.stop().await;
-    let settings =
-        venn_store::Settings { folder: data.path().to_owned(), clock, ids: Arc::new(NoIds), observer: Arc::new(venn_store::Unobserved) };
+    let settings = venn_store::Settings {
+        folder: data.path().to_owned(),
+        clock,
+        ids: Arc::new(NoIds),
+        observer: Arc::new(venn_store::Unobserved),
+    };
     let store = Store::open(settings).await.unwrap();
     let page = store.usage_page(&organization, &UsageFilter::default(), None, 100).await;
     let counted = page.unwrap().items.into_iter().find(|record| record.call == "account-list");

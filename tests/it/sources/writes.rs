@@ -104,7 +104,7 @@ async fn what_is_wrong_is_told_by_row_and_field_and_nothing_of_the_call_is_kept(
             bad("external_id", json!("good")),
             bad("amount", json!("much")),
             bad("created_on", json!("03/04/2026")),
-            bad("name", json!("a\u{0}b")),
+            bad("name", json!("a$nulb")),
             bad("owner", json!("x".repeat(1_000_000))),
             bad("extra", json!(extra)),
             bad("population", json!("No Such")),
@@ -269,10 +269,7 @@ async fn a_run_that_a_person_asks_for_waits_once() {
     let summary: Value = serde_json::from_str(done["summary"].as_str().unwrap()).unwrap();
     let payload: Value = serde_json::from_str(summary[0]["payload"].as_str().unwrap()).unwrap();
     let me = world.acme.get("/v1/me").await.good();
-    assert_eq!(
-        (&payload["schedule"], &payload["asked_by"]),
-        (&json!("run-now"), &me["user"]["id"])
-    );
+    assert_eq!((&payload["schedule"], &payload["asked_by"]), (&json!("run-now"), &me["user_id"]));
     let schema = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../wit/events/schedule.schema.json"
