@@ -698,8 +698,9 @@ fn failures(calls: Calls) -> Calls {
             "/organizations/{org}/audit/export",
             Member,
             audit::export,
-            about("Exports the whole audit as JSON lines, oldest first.")
-                .details("The export itself is its last entry; `docs/audit.md` tells how to check it."),
+            about("Exports the whole audit as JSON lines, oldest first.").details(
+                "The export itself is its last entry; `docs/audit.md` tells how to check it.",
+            ),
         )
         .get(
             "/organizations/{org}/audit/verify",
