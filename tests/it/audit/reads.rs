@@ -81,7 +81,7 @@ async fn a_data_owner_sees_that_a_partners_people_looked_and_not_who() {
         .await
         .good();
     let acme = world.acme.get("/v1/organizations/acme").await.good()["id"].clone();
-    let me = world.acme.get("/v1/me").await.good()["user"]["id"].clone();
+    let me = world.acme.get("/v1/me").await.good()["user_id"].clone();
     let ours = entries(&world.acme, "overlaps.read").await;
     assert_eq!((&ours[0]["actor"], &ours[0]["detail"]["rows"]), (&me, &json!(3)));
     let theirs = entries(&world.globex, "partner.read").await;

@@ -245,10 +245,10 @@ fn the_description_is_openapi() {
 fn objects_and_references(value: &Value, look: &mut impl FnMut(&str)) {
     match value {
         Value::Object(object) => {
-            if let Some(Value::String(place)) = object.get("$ref") {
-                if let Some(name) = place.strip_prefix("#/components/schemas/") {
-                    look(name);
-                }
+            if let Some(Value::String(place)) = object.get("$ref")
+                && let Some(name) = place.strip_prefix("#/components/schemas/")
+            {
+                look(name);
             }
             object.values().for_each(|value| objects_and_references(value, look));
         }

@@ -171,7 +171,8 @@ fn resolved(response: &Value) -> &Value {
 
 fn told(response: &Value, sparse: bool) -> Told {
     let Some(content) = response["content"].as_object() else { return Told::Nothing };
-    let json = content.iter().find(|(kind, _)| kind.contains("json"));
+    let json =
+        content.iter().find(|(kind, _)| *kind == "application/json" || kind.ends_with("+json"));
     match json {
         Some((_, content)) => Told::Json(Arc::new(validator(&content["schema"], sparse))),
         None => Told::Text,
