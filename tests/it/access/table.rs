@@ -216,6 +216,6 @@ fn every_call_has_a_row_here_and_every_row_is_a_call_with_the_same_need() {
     let gone: Vec<_> = rows.difference(&calls).collect();
     assert!(
         missing.is_empty() && gone.is_empty(),
-        "calls of host/server/src/routes.rs without a row in ROWS: {missing:#?}; rows that are no call, or need something else: {gone:#?}"
+        "calls of host/server/src/routes/ without a row in ROWS: {missing:#?}; rows that are no call, or need something else: {gone:#?}"
     );
 }

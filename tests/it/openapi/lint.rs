@@ -212,7 +212,7 @@ fn every_operation_has_its_words_and_listings_are_all_alike() {
         let body = &told["requestBody"]["content"]["application/json"];
         if body.is_object() && body["example"].is_null() {
             wrong.push(format!(
-                "{place}: takes JSON and has no `.example(…)` in host/server/src/routes.rs"
+                "{place}: takes JSON and has no `.example(…)` in host/server/src/routes/"
             ));
         }
         let closed = |schema: &Value| {

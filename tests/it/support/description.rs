@@ -128,7 +128,7 @@ pub fn check(method: &str, address: &str, status: u16, kind: &str, text: &str) {
     let response = responses.get(status.to_string()).unwrap_or_else(|| {
         panic!(
             "{method} {address} answered {status}, which the API's description does not have: \
-             add the code to `.fails([…])` of the call in host/server/src/routes.rs, or the status \
+             add the code to `.fails([…])` of the call in host/server/src/routes/, or the status \
              to its answer type (host/server/src/answer.rs). The answer: {text}"
         )
     });

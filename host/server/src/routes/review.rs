@@ -1,0 +1,46 @@
+//! What the platform decides about plugins.
+use serde_json::json;
+
+use crate::{
+    api::review,
+    call::{
+        Access::{Platform, PlatformAdmin},
+        Calls, about,
+    },
+    error::Code::{BadGrant, Invalid, OwnRelease, WrongState},
+};
+
+pub(super) fn calls(calls: Calls) -> Calls {
+    calls
+        .get("/review/releases", Platform, review::list, about("Lists releases of all publishers, newest first."))
+        .get("/review/releases/{release}", Platform, review::get, about("Tells a release, with what it asks for beyond the plugin's ceiling."))
+        .post(
+            "/review/releases/{release}/decision",
+            PlatformAdmin,
+            review::decide,
+            about("Lets a release run, or refuses it; it stays decided.")
+                .example(json!({ "go": false, "reason": "It asks for every field." }))
+                .fails([OwnRelease, Invalid]),
+        )
+        .put(
+            "/review/plugins/{plugin}/approval",
+            PlatformAdmin,
+            review::approve,
+            about("Sets a plugin's ceiling: the most that anybody may grant it.")
+                .example(json!({
+                    "capabilities": ["overlaps:read", "state", "http:egress"],
+                    "fields": ["our-name", "their-name"],
+                    "egress": [{ "host": "api.hubapi.com", "port": 443, "methods": ["GET", "POST"], "paths": ["/crm"] }],
+                }))
+                .fails([OwnRelease, BadGrant, WrongState]),
+        )
+        .post(
+            "/review/plugins/{plugin}/suspend",
+            PlatformAdmin,
+            review::suspend,
+            about("Stops a plugin everywhere, at its next host call.")
+                .example(json!({ "reason": "Under investigation." }))
+                .fails([Invalid]),
+        )
+        .post("/review/plugins/{plugin}/resume", PlatformAdmin, review::resume, about("Lets a suspended plugin run again."))
+}
