@@ -10,7 +10,6 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -19,7 +18,7 @@ use tokio::{
 use venn_testkit::{Authority, Options, Simulator, hubspot::HubSpot};
 
 use crate::support::{
-    Actor, CrmTasks, hubspot_source, hubspot_source_manifest, venn,
+    Actor, CrmTasks, Data, hubspot_source, hubspot_source_manifest,
     world::{CRM_TOKEN, World, rows},
 };
 
@@ -38,22 +37,20 @@ pub struct Process {
 impl Process {
     /// Starts it as `set_up` says.
     async fn start(
-        data: &Path,
+        data: &Data,
         sim: &Simulator,
         ca: &Path,
         set_up: impl FnOnce(&mut Command),
     ) -> Self {
-        let mut command = Command::new(venn());
+        let mut command =
+            data.venn(&["--json", "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
         command
-            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
-            .arg(data)
             .arg("--override")
             .arg(format!("api.hubapi.com={}", sim.addr))
             .arg("--override-ca")
             .arg(ca)
             .env("VENN_LOG", "off")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
+            .stdout(Stdio::piped());
         set_up(&mut command);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
@@ -83,7 +80,7 @@ impl Process {
 
 /// What a data folder was prepared with.
 pub struct Prepared {
-    folder: TempDir,
+    data: Data,
     pub platform: String,
     pub acme: String,
     pub globex: String,
@@ -108,27 +105,15 @@ async fn prepared() -> &'static Prepared {
             let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());
             let platform = world.host.platform.token.clone();
             let partnership = world.partnership.clone();
-            let folder = world.host.stop().await;
-            Prepared { folder, platform, acme, globex, partnership, connection }
+            let data = world.host.stop().await;
+            Prepared { data, platform, acme, globex, partnership, connection }
         })
         .await
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 /// A copy of the prepared data with its own simulated HubSpot.
 pub struct Scene {
-    pub data: TempDir,
+    pub data: Data,
     pub sim: Simulator,
     portal: HubSpot,
     ca: PathBuf,
@@ -138,8 +123,7 @@ pub struct Scene {
 impl Scene {
     pub async fn new() -> Self {
         let prepared = prepared().await;
-        let data = tempfile::tempdir().unwrap();
-        copy(prepared.folder.path(), data.path());
+        let data = prepared.data.copy();
         let authority = Authority::new().unwrap();
         let portal = HubSpot::new(CRM_TOKEN);
         let hubspot = Options::new(portal.clone()).authority(&authority);
@@ -160,7 +144,7 @@ impl Scene {
 
     /// A server as `set_up` says, and its two customers.
     pub async fn start_as(&self, set_up: impl FnOnce(&mut Command)) -> (Process, Actor, Actor) {
-        let process = Process::start(self.data.path(), &self.sim, &self.ca, set_up).await;
+        let process = Process::start(&self.data, &self.sim, &self.ca, set_up).await;
         let acme = Actor::new(&process.url, "acme", &self.prepared.acme);
         let globex = Actor::new(&process.url, "globex", &self.prepared.globex);
         (process, acme, globex)

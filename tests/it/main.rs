@@ -31,5 +31,6 @@ mod partnerships;
 mod publish;
 mod sandbox;
 mod sources;
+mod storage;
 mod tidy;
 mod watched;

@@ -16,6 +16,7 @@ mod demo;
 mod guest_language;
 mod languages;
 mod openapi;
+mod postgres;
 mod test;
 
 #[derive(Parser)]

@@ -2,10 +2,16 @@
 //!
 //! What a test needs beyond Rust is named in `VENN_REQUIRE` (comma separated):
 //! what is named there must be present, or the run fails; what is not named is
-//! used where it is found. CI names everything: `hubspot-client` and `promtool`.
-use clap::Args;
+//! used where it is found. CI names everything: `hubspot-client`, `promtool`,
+//! `openssl` and `postgres`.
+//!
+//! The store's suite and `it` run twice: on SQLite, and on PostgreSQL.
+use std::process::Command;
 
-use crate::{cargo, guest_language::GuestLanguage};
+use clap::Args;
+use venn_cluster::{Cluster, VARIABLE};
+
+use crate::{cargo, guest_language::GuestLanguage, postgres};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -24,7 +30,8 @@ const LIGHT: [&str; 6] =
 const HEAVY: [&str; 2] = ["venn-sandbox", "venn-server"];
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    light(options)?;
+    let cluster = postgres::start()?;
+    light(options, cluster.as_ref())?;
     if options.fast {
         return Ok(());
     }
@@ -50,20 +57,34 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
         cargo::run(heavy.env("VENN_BIN", &programs.venn).env("VENN_GUESTS", cargo::guests()))?;
     }
-    let mut it = cargo::cargo(&["test", "--locked", "-p", "venn-tests", "--test", "it", "--"]);
-    it.args(&options.filter);
-    for language in missing {
-        it.args(["--skip", &format!("::{}::", language.name())]);
-    }
-    cargo::run(
+    for server in servers(cluster.as_ref()) {
+        let mut it = cargo::cargo(&["test", "--locked", "-p", "venn-tests", "--test", "it", "--"]);
+        it.args(&options.filter);
+        for language in &missing {
+            it.args(["--skip", &format!("::{}::", language.name())]);
+        }
         it.env("VENN_BIN", &programs.venn)
             .env("VENN_SIM_BIN", &programs.sim)
             .env("VENN_GUESTS", cargo::guests())
-            .env("VENN_PLUGINS", cargo::plugins()),
-    )
+            .env("VENN_PLUGINS", cargo::plugins());
+        cargo::run(on(&mut it, server.as_ref()))?;
+    }
+    Ok(())
 }
 
-fn light(options: &Options) -> anyhow::Result<()> {
+/// The databases to run on: the embedded one, and the cluster's.
+fn servers(cluster: Option<&Cluster>) -> Vec<Option<String>> {
+    [None].into_iter().chain(cluster.map(|cluster| Some(cluster.url()))).collect()
+}
+
+fn on<'a>(command: &'a mut Command, server: Option<&String>) -> &'a mut Command {
+    match server {
+        Some(server) => command.env(VARIABLE, server),
+        None => command.env_remove(VARIABLE),
+    }
+}
+
+fn light(options: &Options, cluster: Option<&Cluster>) -> anyhow::Result<()> {
     if !options.filter.is_empty() {
         return Ok(());
     }
@@ -73,7 +94,12 @@ fn light(options: &Options) -> anyhow::Result<()> {
     for name in LIGHT {
         command.args(["-p", name]);
     }
-    cargo::run(&mut command)?;
+    cargo::run(on(&mut command, None))?;
+    if let Some(server) = cluster.map(Cluster::url) {
+        let mut store = cargo::cargo(if nextest { &["nextest", "run"] } else { &["test"] });
+        store.args(["--locked", "-p", "venn-store"]);
+        cargo::run(on(&mut store, Some(&server)))?;
+    }
     if nextest {
         // nextest runs no documentation examples.
         let mut docs = cargo::cargo(&["test", "--locked", "--doc"]);

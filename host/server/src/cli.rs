@@ -16,6 +16,7 @@ mod api;
 mod ask;
 mod audit;
 mod author;
+mod backup;
 mod client;
 mod connections;
 mod credentials;
@@ -43,6 +44,7 @@ mod session;
 mod shell;
 mod signing_keys;
 mod sources;
+mod storage;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
 
@@ -100,6 +102,9 @@ enum Command {
     Orgs(orgs::OrgsCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Migrate(backup::MigrateArgs),
     Api(api::ApiArgs),
     Doctor(doctor::DoctorArgs),
     Completions(shell::CompletionsArgs),
@@ -169,6 +174,9 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),
         Command::Keys(command) => keys::run(session, &command),
+        Command::Backup(args) => backup::backup(session, &args),
+        Command::Restore(args) => backup::restore(session, &args),
+        Command::Migrate(args) => backup::migrate(session, &args),
         Command::Api(args) => api::run(session, &args),
         Command::Doctor(args) => doctor::run(session, &args),
         Command::Completions(args) => shell::completions(session, &args),

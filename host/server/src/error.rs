@@ -79,6 +79,10 @@ codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "platform", "Something of ours failed.";
 }
 
+/// Marks the answer to a request of which nobody knows whether it took effect.
+#[derive(Debug, Clone, Copy)]
+pub struct Unconfirmed;
+
 /// An error on its way to the caller.
 #[derive(Debug)]
 pub struct ApiError {
@@ -87,6 +91,7 @@ pub struct ApiError {
     detail: String,
     next_step: String,
     problems: Vec<Problem>,
+    unconfirmed: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -123,6 +128,7 @@ impl ApiError {
             detail: detail.into(),
             next_step: next_step.into(),
             problems: Vec::new(),
+            unconfirmed: false,
             source: None,
         }
     }
@@ -185,6 +191,9 @@ impl IntoResponse for ApiError {
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        if self.unconfirmed {
+            response.extensions_mut().insert(Unconfirmed);
+        }
         response
     }
 }
@@ -197,6 +206,25 @@ impl From<StoreError> for ApiError {
                 format!("{what} is already taken."),
                 "Choose another name, or use what is there.",
             ),
+            StoreError::Unconfirmed => {
+                let mut error = Self::new(
+                    Code::Busy,
+                    "The database went away while it committed; it is not known whether the request took effect.",
+                    "Look whether it did before you send it again.",
+                );
+                error.unconfirmed = true;
+                error.source = Some(StoreError::Unconfirmed.into());
+                error
+            }
+            away if away.is_away() => {
+                let mut error = Self::new(
+                    Code::Busy,
+                    "The database is away for the moment.",
+                    "Try again in a few seconds.",
+                );
+                error.source = Some(away.into());
+                error
+            }
             other => Self::internal(other),
         }
     }

@@ -24,7 +24,7 @@ use venn_store::{
 use crate::{
     app::App,
     auth::Caller,
-    error::{ApiError, Code},
+    error::{ApiError, Code, Unconfirmed},
 };
 
 /// Longest key taken; a UUID has 36 characters.
@@ -95,7 +95,10 @@ async fn keep(
         Err(panicked) => ApiError::internal(panicked).into_response(),
     };
     if response.status().is_server_error() {
-        store.release_answer(token, key).await?;
+        // What may have taken effect must not run again: its key stays taken.
+        if response.extensions().get::<Unconfirmed>().is_none() {
+            store.release_answer(token, key).await?;
+        }
         return Ok(response);
     }
     let (parts, body) = response.into_parts();

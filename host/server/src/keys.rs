@@ -33,7 +33,7 @@ mod tests;
 pub use rotate::{Rotated, rotate};
 
 /// The file's name in the data folder.
-const FILE: &str = "keys.json";
+pub(crate) const FILE: &str = "keys.json";
 /// Held by a server while it runs, so that no rotation pulls its keys away.
 const LOCK: &str = "keys.lock";
 
@@ -161,9 +161,16 @@ pub fn load(folder: &Path) -> Result<Keys, KeysError> {
     load_from(folder, Source::of_environment(folder))
 }
 
-fn load_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
+/// Keeps the keys from being rotated as long as the file is held: for a backup, in
+/// which they must fit the secrets.
+pub fn hold(folder: &Path) -> Result<File, KeysError> {
     let lock = open_lock(folder)?;
     lock.try_lock_shared().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
+    Ok(lock)
+}
+
+fn load_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
+    let lock = hold(folder)?;
     let (encryption, root) = match source {
         Source::File(path) => {
             let file = read_or_make(&path)?;

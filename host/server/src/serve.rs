@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use venn_domain::{id::IdSource, time::Clock};
 use venn_sandbox::{EgressSettings, Sandbox};
-use venn_store::Store;
+use venn_store::{Database, Store};
 
 use crate::{
     accesses::Accesses,
     app::{App, Wake},
     error::{ApiError, Code, RETRY_AFTER_S},
-    idempotency, keys, openapi,
+    folder, idempotency, keys, openapi,
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
@@ -38,6 +38,8 @@ use crate::{
 pub struct Settings {
     /// The folder of everything that is kept.
     pub data: PathBuf,
+    /// Where the rows are: in the folder, or in a PostgreSQL database.
+    pub database: Database,
     /// Outbound calls: the operator's name overrides and their CA.
     pub egress: EgressSettings,
     /// The program that compiles components in a child: normally this one.
@@ -65,45 +67,29 @@ pub struct Server {
     pub app: App,
     /// The platform's first token, on the first start only.
     pub first_token: Option<String>,
-    /// Held as long as the server is: one process owns an embedded database.
+    /// Held as long as the server is: one process owns a data folder.
     _lock: std::fs::File,
-}
-
-/// Takes the data folder for this process, or says that another one has it.
-fn lock(data: &std::path::Path) -> anyhow::Result<std::fs::File> {
-    let path = data.join("serve.lock");
-    let file = std::fs::File::create(&path)
-        .with_context(|| format!("cannot write to the data folder {}", data.display()))?;
-    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
-    rustix::fs::flock(&file, exclusive).with_context(|| {
-        format!(
-            "another `venn serve` uses the data folder {}: stop it, or name another folder with --data",
-            data.display()
-        )
-    })?;
-    Ok(file)
 }
 
 impl Server {
     /// Opens everything; fails rather than starting with less.
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let data = settings.data;
-        // Whatever is written from here on is ours alone: the database holds
-        // customers' rows, and other users of the machine have no business there.
-        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+        folder::private();
         std::fs::create_dir_all(&data)
             .with_context(|| format!("cannot create the data folder {}", data.display()))?;
-        let lock = lock(&data)?;
+        let lock = folder::lock(&data)?;
         let keys = keys::load(&data)?;
         let clock = settings.clock;
         let store = Store::open(venn_store::Settings {
             folder: data.clone(),
+            database: settings.database.clone(),
             clock: clock.clone(),
             ids: settings.ids,
             observer: settings.metrics.clone(),
         })
         .await
-        .with_context(|| format!("cannot open the store in {}", data.display()))?;
+        .with_context(|| format!("cannot open {}", settings.database.place(&data)))?;
         let sandbox = Sandbox::new(venn_sandbox::Settings {
             compile_program: settings.compile_program,
             compile_args: vec!["compile-child".to_owned()],
@@ -114,8 +100,8 @@ impl Server {
         .context("cannot make the sandbox")?;
         let uploads = data.join("uploads");
         std::fs::create_dir_all(&uploads).context("cannot create the uploads folder")?;
-        // One process owns an embedded database: what was leased when the one
-        // before was killed is nobody's now.
+        // One process owns the database: what was leased when the one before was
+        // killed is nobody's now.
         store.release_leases(true).await.context("cannot take back old leases")?;
         let first_token = crate::auth::first_token(&store, &data).await?;
         let app = App {
@@ -171,6 +157,7 @@ pub fn router(app: App) -> Router {
         .route("/readyz", get(ready))
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(other_method)
+        .layer(middleware::from_fn(crate::body::plain_path))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .with_state(app)

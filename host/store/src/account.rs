@@ -231,8 +231,9 @@ pub(crate) async fn insert_population(
     Ok(())
 }
 
-fn characters(text: &str) -> i64 {
-    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
+/// As 32 bits: what PostgreSQL's `substr` takes.
+fn characters(text: &str) -> i32 {
+    i32::try_from(text.chars().count()).unwrap_or(i32::MAX)
 }
 
 /// Reads an account; `extra_json` holds pairs of name and text, in file order.

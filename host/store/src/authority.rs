@@ -40,6 +40,16 @@ impl AuthorityNumber {
         }
     }
 
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.get() != u64::MAX
+    }
+
+    /// No host call trusts the number from now on, until it was read again.
+    pub(crate) fn distrust(&self) {
+        self.raised.store(true, Ordering::Release);
+        self.number.store(u64::MAX, Ordering::Release);
+    }
+
     pub(crate) async fn publish_now(
         &self,
         connection: &mut AnyConnection,

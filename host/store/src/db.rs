@@ -1,27 +1,27 @@
-//! Opening the store: connections, durability settings, migrations.
+//! Opening the store: the writer's link, the readers, what they share.
 use std::{path::PathBuf, sync::Arc};
 
 use futures::future::BoxFuture;
-use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyPoolOptions, pool::PoolConnection};
+use sqlx::{AnyConnection, AnyPool, any::AnyPoolOptions, pool::PoolConnection};
 use venn_domain::{
     id::IdSource,
     time::{Clock, Timestamp},
 };
 
-use crate::{StoreError, audit, authority::AuthorityNumber, observe::Observer, writer::Writer};
+use crate::{
+    Database, StoreError, authority::AuthorityNumber, dialect, link::Link, observe::Observer,
+    writer::Writer,
+};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-/// Readers at once; SQLite in WAL mode reads while the writer writes.
+/// Readers at once; both databases read while the writer writes.
 const READERS: u32 = 8;
-
-/// How long a reader waits for a lock that another process holds.
-const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 /// Where the store lives and what it is given.
 pub struct Settings {
-    /// A folder of ours: the database file and the blobs.
+    /// A folder of ours: the embedded database's file, and the blobs.
     pub folder: PathBuf,
+    /// Where the rows are.
+    pub database: Database,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -49,27 +49,23 @@ struct Inner {
 impl Store {
     /// Opens or creates the store in its folder.
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
-        sqlx::any::install_default_drivers();
-        let folder = settings.folder;
+        let (folder, database) = (settings.folder, settings.database);
         std::fs::create_dir_all(&folder).map_err(|source| StoreError::File {
             what: "creating the data folder",
             path: folder.display().to_string(),
             source,
         })?;
-        let url = format!("sqlite://{}?mode=rwc", folder.join("venn.db").display());
-        let mut writer = AnyConnection::connect(&url).await?;
-        set_up(&mut writer).await?;
-        MIGRATIONS.run(&mut writer).await?;
-        audit::adopt(&mut writer).await?;
+        let authority = Arc::new(AuthorityNumber::default());
+        let link = Link::open(database.clone(), folder.clone(), authority.clone()).await?;
+        let dialect = database.dialect();
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
-            .after_connect(|connection, _| Box::pin(set_up_reader(connection)))
-            .connect(&url)
+            .acquire_timeout(dialect::CONNECT_TIMEOUT)
+            .after_connect(move |connection, _| Box::pin(dialect.set_up_reader(connection)))
+            .connect_with(database.options(&folder, false)?)
             .await?;
-        let authority = Arc::new(AuthorityNumber::default());
-        authority.publish_now(&mut writer).await?;
         let inner = Inner {
-            writer: Writer::start(writer, authority.clone(), settings.observer.clone()),
+            writer: Writer::start(link, settings.observer.clone()),
             readers,
             folder,
             clock: settings.clock,
@@ -117,49 +113,25 @@ impl Store {
         self.inner.writer.write(work).await
     }
 
-    /// Commits what was handed in and closes the database, so that its folder may
-    /// be copied or moved. Later calls on any handle fail.
+    /// Commits what was handed in and closes the database: an embedded one's folder
+    /// may be copied or moved, a server's may be opened by the next. Later calls on
+    /// any handle fail.
     pub async fn close(&self) {
         self.inner.readers.close().await;
         self.inner.writer.close().await;
     }
 
-    /// Whether the database answers: for readiness.
+    /// Whether the database answers and the writer has it: for readiness.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        if !self.inner.authority.is_trusted() {
+            return Err(StoreError::Away);
+        }
         let mut connection = self.read().await?;
         sqlx::query_scalar::<_, i64>("SELECT number FROM authority WHERE one = 1")
             .fetch_one(&mut *connection)
             .await?;
         Ok(())
     }
-}
-
-/// Write-ahead log, a full sync per commit, foreign keys; read back, because
-/// SQLite ignores what it does not know.
-async fn set_up(connection: &mut AnyConnection) -> Result<(), StoreError> {
-    let mode: String =
-        sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await?;
-    if mode != "wal" {
-        return Err(StoreError::Setting { setting: "journal_mode", got: mode, expected: "wal" });
-    }
-    set_up_reader(connection).await?;
-    sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
-    let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
-    if level != 2 {
-        return Err(StoreError::Setting {
-            setting: "synchronous",
-            got: level.to_string(),
-            expected: "2 (FULL)",
-        });
-    }
-    Ok(())
-}
-
-async fn set_up_reader(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let timeout = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"));
-    sqlx::query(timeout).execute(&mut *connection).await?;
-    sqlx::query("PRAGMA foreign_keys = ON").execute(&mut *connection).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,51 @@ pub enum StoreError {
     /// The database refused or is gone.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// The database could not be connected to.
+    #[error(
+        "cannot connect to {place}; check that it runs, and that user, password and TLS settings are right"
+    )]
+    Connect {
+        /// Which, without user and password.
+        place: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Another server has the database.
+    #[error("another `venn serve` uses this database; stop it, or name another database")]
+    InUse,
+    /// The database was made by a newer Venn.
+    #[error(
+        "the database has schema {found}, and this program knows schemas up to {known}: it was opened by a newer Venn; start that version, or restore a backup from before the upgrade"
+    )]
+    Newer {
+        /// The database's schema.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// The database is somebody else's.
+    #[error("the database is not Venn's: {what}; name an empty database, or the right one")]
+    Foreign {
+        /// How that is known.
+        what: String,
+    },
+    /// A database whose content is not whole.
+    #[error("the database is damaged: {what}; use another copy")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+    /// A PostgreSQL database in which text is not ordered by its bytes.
+    #[error(
+        "the database has locale `{locale}` and encoding `{encoding}`, and Venn needs `C C c` and `UTF8`: text must be ordered by its bytes; make one with `CREATE DATABASE venn TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`"
+    )]
+    Locale {
+        /// Order, character classes and provider.
+        locale: String,
+        /// Encoding.
+        encoding: String,
+    },
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -50,17 +95,48 @@ pub enum StoreError {
     /// The group of writes that this one stood in was not committed.
     #[error("the write was not committed")]
     NotCommitted,
+    /// The writer has no database at the moment; it looks for it every second.
+    #[error("the database is away")]
+    Away,
+    /// The database went away while it committed: the write stands or it does not.
+    #[error("the database went away while it committed; whether the write stands is not known")]
+    Unconfirmed,
     /// The writer is gone: the store is shutting down.
     #[error("the store is closed")]
     Closed,
 }
 
 impl StoreError {
+    /// Whether the database is away for the moment, and the same may work later.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::Away
+            | Self::NotCommitted
+            | Self::Unconfirmed
+            | Self::Closed => true,
+            Self::Database(error) => is_away(error),
+            _ => false,
+        }
+    }
+
     /// Turns a violated unique constraint into [`StoreError::Taken`].
     pub(crate) fn taken(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |error| match error.as_database_error() {
             Some(e) if e.is_unique_violation() => Self::Taken(what),
             _ => Self::Database(error),
         }
+    }
+}
+
+/// The server is gone, is stopping or starting, or takes no more connections.
+fn is_away(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed => true,
+        Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || ["57P01", "57P02", "57P03", "53300"].contains(&code.as_ref())
+        }),
+        _ => false,
     }
 }

@@ -11,8 +11,11 @@
 //! connection with `self.read()`; writes go through `self.write(…)`, the one
 //! writer with group commit. A change of authority calls `raise_authority` in
 //! the same transaction. A bad row is [`StoreError::BadRow`], never a panic.
+mod database;
 mod db;
+mod dialect;
 mod error;
+mod link;
 mod observe;
 mod row;
 #[cfg(test)]
@@ -26,6 +29,7 @@ pub mod authority;
 pub mod backlog;
 pub mod blob;
 pub mod connection;
+pub mod copy;
 pub mod crash;
 pub mod delivery;
 pub mod event;
@@ -40,6 +44,7 @@ pub mod partnership;
 pub mod plugin;
 pub mod release;
 pub mod run;
+pub mod schema;
 pub mod secret;
 pub mod signing_key;
 pub mod source;
@@ -47,6 +52,7 @@ pub mod state;
 pub mod timeline;
 pub mod token;
 
+pub use database::{BadDatabase, Database, PostgresUrl};
 pub use db::{Settings, Store};
 pub use error::StoreError;
 pub use observe::{Observer, Unobserved};

@@ -119,6 +119,11 @@ impl<'r> Row<'r> {
     }
 }
 
+/// A text of a plugin as it can be kept: PostgreSQL's text holds no NUL.
+pub(crate) fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// JSON text of a value of ours; such values always have one.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()

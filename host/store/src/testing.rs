@@ -1,4 +1,4 @@
-//! Test support: a store on a real SQLite file, with a clock that is moved by
+//! Test support: a store on a real SQLite file or PostgreSQL database, with a clock that is moved by
 //! hand and ids that count.
 //!
 //! To add a fixture of one noun: beside that noun's tests; here is only what
@@ -19,12 +19,13 @@ use std::{
     },
 };
 
+use venn_cluster::Scratch;
 use venn_domain::{
     id::{IdSource, OrganizationId, UserId},
     time::{Clock, Timestamp},
 };
 
-use crate::{Observer, Settings, Store};
+use crate::{Database, Observer, Settings, Store, Unobserved};
 
 /// 2025-11-24T16:00:00Z.
 pub(crate) const START_US: i64 = 1_764_000_000_000_000;
@@ -71,12 +72,31 @@ impl Observer for HandTrace {
     }
 }
 
-/// An open store in a folder that goes away with it.
+/// An embedded store in this folder, with a clock and ids of its own.
+pub(crate) fn settings(folder: &Path) -> Settings {
+    Settings {
+        folder: folder.to_owned(),
+        database: Database::Embedded,
+        clock: Arc::new(HandClock(AtomicI64::new(START_US))),
+        ids: Arc::new(CountedIds(AtomicU64::new(1))),
+        observer: Arc::new(Unobserved),
+    }
+}
+
+/// This database, or the folder's own.
+pub(crate) fn database(scratch: Option<&Scratch>) -> Database {
+    scratch.map_or(Database::Embedded, |scratch| scratch.url().parse().unwrap())
+}
+
+/// An open store in a folder that goes away with it; on PostgreSQL where
+/// `VENN_TEST_POSTGRES` names a server.
 pub(crate) struct TestStore {
     store: Store,
     folder: tempfile::TempDir,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) trace: Arc<HandTrace>,
+    // Dropped last: the database of this test, where it is PostgreSQL.
+    scratch: Option<Scratch>,
 }
 
 impl Deref for TestStore {
@@ -88,36 +108,44 @@ impl Deref for TestStore {
 
 impl TestStore {
     pub(crate) async fn open() -> Self {
-        Self::open_in(tempfile::tempdir().unwrap()).await
+        let scratch = Scratch::from_environment().unwrap();
+        Self::open_in(tempfile::tempdir().unwrap(), scratch).await
     }
 
-    /// The same in a folder that may hold a database already.
-    pub(crate) async fn open_in(folder: tempfile::TempDir) -> Self {
+    /// The same on what may hold a database already: the folder's own, or this one.
+    pub(crate) async fn open_in(folder: tempfile::TempDir, scratch: Option<Scratch>) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(START_US)));
         let trace = Arc::new(HandTrace::default());
         let settings = Settings {
-            folder: folder.path().to_owned(),
+            database: database(scratch.as_ref()),
             clock: clock.clone(),
-            ids: Arc::new(CountedIds(AtomicU64::new(1))),
             observer: trace.clone(),
+            ..settings(folder.path())
         };
         let store = Store::open(settings).await.unwrap();
-        Self { store, folder, clock, trace }
+        Self { store, folder, clock, trace, scratch }
     }
 
-    /// The same folder, closed and opened again.
+    pub(crate) const fn is_embedded(&self) -> bool {
+        self.scratch.is_none()
+    }
+
+    /// The same, closed and opened again.
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
-        Self::open_in(self.folder).await
+        Self::open_in(self.folder, self.scratch).await
     }
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs statements as they are, past every rule.
+    /// Runs a statement as it is, past every rule. `X'01'` is bytes on both databases.
     pub(crate) async fn sql(&self, statement: &str) {
-        let statement = statement.to_owned();
+        let statement = match self.scratch {
+            Some(_) => statement.replace("X'", "'\\x"),
+            None => statement.to_owned(),
+        };
         self.write(move |connection| {
             Box::pin(async move {
                 sqlx::query(sqlx::AssertSqlSafe(statement)).execute(connection).await?;
@@ -135,6 +163,38 @@ impl TestStore {
             .fetch_one(&mut *connection)
             .await
             .unwrap()
+    }
+
+    /// The first column of every row, as text, with a blank between.
+    pub(crate) async fn texts(&self, query: &str) -> String {
+        let mut connection = self.read().await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned()))
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        rows.join(" ")
+    }
+
+    /// The first column of the first row, as bytes.
+    pub(crate) async fn bytes(&self, query: &str) -> Vec<u8> {
+        let mut connection = self.read().await.unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned()))
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap()
+    }
+
+    /// Whether these bytes are anywhere in what is kept, in the clear.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let within = |all: &[u8], part: &[u8]| all.windows(part.len()).any(|one| one == part);
+        let hex = data_encoding::HEXLOWER.encode(bytes);
+        let dump = self.scratch.as_ref().map(|scratch| scratch.dump().unwrap()).unwrap_or_default();
+        within(&dump, bytes)
+            || within(&dump, hex.as_bytes())
+            || std::fs::read_dir(self.folder()).unwrap().any(|entry| {
+                let path = entry.unwrap().path();
+                path.is_file() && within(&std::fs::read(path).unwrap(), bytes)
+            })
     }
 
     /// The first column of the first row, as text.

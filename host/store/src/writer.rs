@@ -1,20 +1,39 @@
 //! The one writer, with group commit: it never waits for company; while one
 //! group commits, the next one fills. Each member has a savepoint, so that its
 //! failure is its own.
-use std::{sync::Arc, time::Instant};
+//!
+//! A member whose group was not committed is told so, and whether that is certain.
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use sqlx::{AnyConnection, Connection as _};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
-use crate::{StoreError, authority::AuthorityNumber, observe::Observer};
+use crate::{StoreError, link::Link, observe::Observer};
 
 /// The most members of one group: bounds how long an early one waits.
 const GROUP_MAX: usize = 128;
 
-/// Tells the caller, once it is known whether the group was committed.
-type Answer = Box<dyn FnOnce(bool) + Send>;
+/// How long the writer idles before it looks whether a remote database still stands.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// What became of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is durable.
+    Committed,
+    /// Nothing of it was written.
+    Lost,
+    /// The database went away while it committed.
+    Unknown,
+}
+
+/// Tells the caller, once the group's fate is known.
+type Answer = Box<dyn FnOnce(Fate) + Send>;
 
 /// One member: runs on the connection, returns the answer, and whether to keep
 /// what it wrote.
@@ -30,23 +49,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on its own connection. It ends when all handles are
+    /// Starts the writer on its link. It ends when all handles are
     /// gone, or at [`Writer::close`].
-    pub(crate) fn start(
-        mut connection: AnyConnection,
-        authority: Arc<AuthorityNumber>,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
+    pub(crate) fn start(mut link: Link, observer: Arc<dyn Observer>) -> Self {
         let (members, inbox) = mpsc::channel(GROUP_MAX);
         let closing = Arc::new(Notify::new());
         let (ended, closed) = watch::channel(false);
         let until = closing.clone();
         tokio::spawn(async move {
-            run(&mut connection, inbox, &until, &authority, observer.as_ref()).await;
-            if let Err(error) = connection.close().await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "store.writer.close failed");
-            }
+            run(&mut link, inbox, &until, observer.as_ref()).await;
+            link.close().await;
             ended.send_replace(true);
         });
         Self { members, closing, closed }
@@ -74,10 +86,11 @@ impl Writer {
             Box::pin(async move {
                 let result = work(connection).instrument(span).await;
                 let keep = result.is_ok();
-                let answer: Answer = Box::new(move |committed| {
-                    let result = match result {
-                        Ok(_) if !committed => Err(StoreError::NotCommitted),
-                        other => other,
+                let answer: Answer = Box::new(move |fate| {
+                    let result = match (result, fate) {
+                        (Ok(_), Fate::Lost) => Err(StoreError::NotCommitted),
+                        (Ok(_), Fate::Unknown) => Err(StoreError::Unconfirmed),
+                        (result, _) => result,
                     };
                     // The caller may have gone away; the write stands all the same.
                     let _ = answer.send(result);
@@ -86,15 +99,21 @@ impl Writer {
             })
         });
         self.members.send(member).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        // Nobody worked on it: the store is closed, or the database was away.
+        answered.await.unwrap_or_else(|_| {
+            Err(if self.members.is_closed() {
+                StoreError::Closed
+            } else {
+                StoreError::NotCommitted
+            })
+        })
     }
 }
 
 async fn run(
-    connection: &mut AnyConnection,
+    link: &mut Link,
     mut inbox: mpsc::Receiver<Member>,
     closing: &Notify,
-    authority: &AuthorityNumber,
     observer: &dyn Observer,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
@@ -106,40 +125,53 @@ async fn run(
                 inbox.close();
                 continue;
             }
+            () = tokio::time::sleep(LOOK_AFTER), if link.dialect().is_remote() => {
+                link.look().await;
+                continue;
+            }
         };
         if gathered == 0 {
             return;
         }
         let mut answers = Vec::with_capacity(group.len());
         let began = Instant::now();
-        let committed = match commit(connection, &mut group, &mut answers).await {
-            Ok(()) => {
-                authority.publish(connection).await;
-                true
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "store.group.commit failed"
-                );
-                false
+        let fate = match commit(link, &mut group, &mut answers).await {
+            Ok(()) => Fate::Committed,
+            Err(failure) => {
+                link.failed(&failure.error);
+                failure.fate
             }
         };
-        observer.group(gathered, began.elapsed(), committed);
+        observer.group(gathered, began.elapsed(), fate == Fate::Committed);
+        // Who was not worked on learns it by this: nothing of theirs was written.
         group.clear();
         for answer in answers {
-            answer(committed);
+            answer(fate);
         }
     }
 }
 
+/// Why a group was not committed, and what is known of it.
+struct Failure {
+    error: StoreError,
+    fate: Fate,
+}
+
+impl<E: Into<StoreError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), fate: Fate::Lost }
+    }
+}
+
 async fn commit(
-    connection: &mut AnyConnection,
+    link: &mut Link,
     group: &mut Vec<Member>,
     answers: &mut Vec<Answer>,
-) -> Result<(), sqlx::Error> {
-    // IMMEDIATE: take the write lock now, so that no member fails half-way on it.
-    let mut group_tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+) -> Result<(), Failure> {
+    let (begin, is_remote) = (link.dialect().begin(), link.dialect().is_remote());
+    let authority = link.authority();
+    let connection = link.connection().await?;
+    let mut group_tx = connection.begin_with(begin).await?;
     for member in group.drain(..) {
         let mut member_tx = group_tx.begin().await?;
         let (answer, keep) = member(&mut member_tx).await;
@@ -150,7 +182,13 @@ async fn commit(
             member_tx.rollback().await?;
         }
     }
-    group_tx.commit().await
+    group_tx.commit().await.map_err(|error| Failure {
+        error: error.into(),
+        // A server may have committed and gone away before it could say so.
+        fate: if is_remote { Fate::Unknown } else { Fate::Lost },
+    })?;
+    authority.publish(connection).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -94,6 +94,6 @@ async fn a_secret_is_told_once_even_with_a_key() {
     assert_eq!((&first["id"], &again["token"]), (&again["id"], &Value::Null));
     let secret = first["token"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
     let data = host.stop().await;
-    let leaks = crate::support::files_with(data.path(), secret.as_bytes());
+    let leaks = data.places_with(secret.as_bytes());
     assert!(leaks.is_empty(), "the token's secret is in {leaks:?}");
 }

@@ -31,7 +31,7 @@ async fn what_waits_is_written_when_the_server_stops() {
     let world = World::with_overlaps(1).await;
     world.acme.get(&world.acme.own("accounts")).await.good();
     let data = world.host.stop().await;
-    let found = crate::support::files_with(data.path(), b"accounts.read");
+    let found = data.places_with(b"accounts.read");
     assert!(!found.is_empty());
 }
 

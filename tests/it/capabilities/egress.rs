@@ -119,11 +119,11 @@ async fn a_secret_is_on_the_disk_only_sealed() {
     }
     let data = world.host.stop().await;
     for secret in [ECHO_SECRET, CRM_TOKEN] {
-        let leaks = crate::support::files_with(data.path(), secret.as_bytes());
+        let leaks = data.places_with(secret.as_bytes());
         assert!(leaks.is_empty(), "{secret} is in {leaks:?}");
     }
     // The search finds what is there.
-    assert!(!crate::support::files_with(data.path(), run.as_bytes()).is_empty());
+    assert!(!data.places_with(run.as_bytes()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

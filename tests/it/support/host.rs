@@ -8,8 +8,6 @@ use std::{
     },
 };
 
-use sqlx::Connection as _;
-use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
@@ -24,7 +22,7 @@ use venn_server::{
 };
 use venn_testkit::Simulator;
 
-use super::{Actor, compile_program};
+use super::{Actor, Data, compile_program};
 
 /// A clock that stands still until it is moved.
 pub struct TestClock(AtomicI64);
@@ -63,8 +61,8 @@ pub struct Host {
     pub app: App,
     /// Its clock.
     pub clock: Arc<TestClock>,
-    /// Its data folder.
-    pub data: TempDir,
+    /// What it keeps.
+    pub data: Data,
     /// The platform's first admin.
     pub platform: Actor,
     stop: CancellationToken,
@@ -82,7 +80,11 @@ impl Host {
 
     /// The same at another moment: for data that a real process opens later.
     pub async fn start_at(simulators: &[(&str, &Simulator)], start_us: i64) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_on(Data::empty(), simulators, start_us).await
+    }
+
+    /// The same on this database.
+    pub async fn start_on(data: Data, simulators: &[(&str, &Simulator)], start_us: i64) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(start_us)));
         let overrides = simulators.iter().map(|(host, simulator)| NameOverride {
             host: (*host).to_owned(),
@@ -96,6 +98,7 @@ impl Host {
         };
         let settings = Settings {
             data: data.path().to_owned(),
+            database: data.database(),
             egress,
             compile_program: compile_program(),
             pool: POOL,
@@ -126,11 +129,7 @@ impl Host {
 
     /// Changes the database behind the host's back.
     pub async fn tamper(&self, statement: &str) {
-        let url = format!("sqlite://{}", self.data.path().join("venn.db").display());
-        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
-        let statement = sqlx::AssertSqlSafe(statement.to_owned());
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        self.data.tamper(statement).await;
     }
 
     /// Moves the time, and lets the workers see it.
@@ -140,7 +139,7 @@ impl Host {
     }
 
     /// Stops the server and waits until it has drained.
-    pub async fn stop(self) -> TempDir {
+    pub async fn stop(self) -> Data {
         self.stop.cancel();
         self.served.await.unwrap().unwrap();
         self.data

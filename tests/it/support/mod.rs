@@ -2,6 +2,7 @@
 //! where the built guests are.
 mod actor;
 pub mod collector;
+mod data;
 pub mod description;
 mod host;
 pub mod script;
@@ -11,6 +12,7 @@ pub mod world;
 use std::path::PathBuf;
 
 pub use actor::{Actor, Answer};
+pub use data::Data;
 pub use host::{Host, TestClock};
 pub use signer::Signer;
 pub use world::World;
@@ -106,7 +108,7 @@ pub fn list(name: &str) -> Vec<u8> {
 
 /// The files below a folder that hold these bytes anywhere: to look for what
 /// must not be on the disk.
-pub fn files_with(folder: &std::path::Path, bytes: &[u8]) -> Vec<PathBuf> {
+fn files_with(folder: &std::path::Path, bytes: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

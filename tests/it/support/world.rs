@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use venn_testkit::{Authority, Echo, Options, Simulator, hubspot::HubSpot};
 
-use super::{Actor, Host, TestClock};
+use super::{Actor, Data, Host, TestClock};
 
 /// The token that the simulated HubSpot accepts.
 pub const CRM_TOKEN: &str = "pat-canary-7c41";
@@ -34,13 +34,22 @@ impl World {
 
     /// The same at another moment.
     pub async fn start_at(start_us: i64) -> Self {
+        Self::make(Data::empty(), start_us).await
+    }
+
+    /// The same on this database.
+    pub async fn start_on(data: Data) -> Self {
+        Self::make(data, TestClock::START_US).await
+    }
+
+    async fn make(data: Data, start_us: i64) -> Self {
         let ca = Authority::new().unwrap();
         let portal = HubSpot::new(CRM_TOKEN);
         let hubspot = Options::new(portal.clone()).authority(&ca);
         let sim = Simulator::start(hubspot).await.unwrap();
         let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
-        let host =
-            Host::start_at(&[("api.hubapi.com", &sim), ("echo.example", &echo)], start_us).await;
+        let third_parties = [("api.hubapi.com", &sim), ("echo.example", &echo)];
+        let host = Host::start_on(data, &third_parties, start_us).await;
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;
         let publisher = host.organization("taskworks", false, true).await;

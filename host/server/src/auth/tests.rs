@@ -51,6 +51,7 @@ async fn the_first_start_makes_the_platform_and_a_private_token_and_the_second_n
     let folder = tempfile::tempdir().unwrap();
     let settings = venn_store::Settings {
         folder: folder.path().to_owned(),
+        database: venn_store::Database::Embedded,
         clock: Arc::new(Counted(AtomicU64::new(0))),
         ids: Arc::new(Counted(AtomicU64::new(0))),
         observer: Arc::new(venn_store::Unobserved),

@@ -26,6 +26,7 @@ use super::{
     input,
     output::{failure::Failure, put},
     session::Session,
+    storage::StorageArgs,
 };
 use crate::{
     serve::{Server, Settings},
@@ -38,9 +39,8 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", env = "VENN_LISTEN")]
     listen: SocketAddr,
-    /// Folder of everything that is kept
-    #[arg(long, value_name = "DIR", default_value = ".venn", env = "VENN_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    storage: StorageArgs,
     /// Dial this address for a host that plugins call, whatever DNS says (repeatable)
     #[arg(long = "override", value_name = "HOST=ADDR:PORT", value_parser = name_override)]
     overrides: Vec<NameOverride>,
@@ -92,7 +92,8 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
         None => None,
     };
     let server = Server::open(Settings {
-        data: args.data.clone(),
+        data: args.storage.data.clone(),
+        database: args.storage.database()?,
         egress: EgressSettings { overrides: args.overrides, extra_ca_pem },
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
         pool: PoolSettings::default(),
@@ -106,7 +107,7 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
     let stop = stop_on_signals().context("signals cannot be taken")?;
     let scraped_at = scraped.as_ref().map(TcpListener::local_addr).transpose();
     let scraped_at = scraped_at.context("the address of the figures is not known")?;
-    announce(session, address, scraped_at, &args.data, first_start)?;
+    announce(session, address, scraped_at, &args.storage.data, first_start)?;
     server.run(listener, scraped, stop).await?;
     tracing::info!("server.stopped");
     Ok(())

@@ -33,6 +33,7 @@ impl IdSource for Still {
 async fn store(folder: &tempfile::TempDir) -> Store {
     let settings = venn_store::Settings {
         folder: folder.path().to_owned(),
+        database: venn_store::Database::Embedded,
         clock: Arc::new(Still),
         ids: Arc::new(Still),
         observer: Arc::new(venn_store::Unobserved),

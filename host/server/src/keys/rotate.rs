@@ -11,7 +11,7 @@ use venn_domain::{
     id::IdSource,
     time::{Clock, Timestamp},
 };
-use venn_store::Store;
+use venn_store::{Database, Store};
 
 use super::{KeysError, Source, failed, open_lock, read_or_make};
 
@@ -23,15 +23,19 @@ pub struct Rotated {
 }
 
 /// Rotates the keys of a data folder. The server there must not run.
-pub fn rotate(folder: &Path) -> Result<Rotated, KeysError> {
+pub fn rotate(folder: &Path, database: Database) -> Result<Rotated, KeysError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("starting a runtime", folder))?;
-    runtime.block_on(rotate_from(folder, Source::of_environment(folder)))
+    runtime.block_on(rotate_from(folder, database, Source::of_environment(folder)))
 }
 
-pub(super) async fn rotate_from(folder: &Path, source: Source) -> Result<Rotated, KeysError> {
+pub(super) async fn rotate_from(
+    folder: &Path,
+    database: Database,
+    source: Source,
+) -> Result<Rotated, KeysError> {
     let Source::File(path) = source else { return Err(KeysError::NotRotatable) };
     let lock = open_lock(folder)?;
     lock.try_lock().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
@@ -42,6 +46,7 @@ pub(super) async fn rotate_from(folder: &Path, source: Source) -> Result<Rotated
     let keys = Arc::new(file.encryption(&path)?);
     let settings = venn_store::Settings {
         folder: folder.to_owned(),
+        database,
         clock: Arc::new(Unneeded),
         ids: Arc::new(Unneeded),
         observer: Arc::new(venn_store::Unobserved),

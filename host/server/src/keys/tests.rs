@@ -8,7 +8,7 @@ use venn_domain::{
     time::{Clock, Timestamp},
 };
 use venn_store::{
-    Settings, Store,
+    Database, Settings, Store,
     organization::{NewOrganization, NewPerson},
     secret::SecretPlace,
     token::NewToken,
@@ -46,8 +46,9 @@ fn refused(result: Result<Keys, KeysError>) -> String {
 
 async fn open(folder: &Path) -> Store {
     let (clock, ids) = (Arc::new(Still), Arc::new(Counted::default()));
-    let observer = Arc::new(venn_store::Unobserved);
-    Store::open(Settings { folder: folder.to_owned(), clock, ids, observer }).await.unwrap()
+    let (database, observer) = (Database::Embedded, Arc::new(venn_store::Unobserved));
+    let folder = folder.to_owned();
+    Store::open(Settings { folder, database, clock, ids, observer }).await.unwrap()
 }
 
 async fn organization(store: &Store) -> OrganizationId {
@@ -166,7 +167,9 @@ async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
     let secret = Zeroizing::new(b"hush".to_vec());
     store.put_secret(before.encryption.clone(), place.clone(), secret).await.unwrap();
 
-    let in_use = rotate::rotate_from(folder.path(), file(folder.path())).await.unwrap_err();
+    let in_use = rotate::rotate_from(folder.path(), Database::Embedded, file(folder.path()))
+        .await
+        .unwrap_err();
     assert_eq!(
         in_use.to_string(),
         format!(
@@ -176,7 +179,8 @@ async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
     );
     let (artifact, old) = (before.artifact, before.encryption.current().to_owned());
     drop(before);
-    let rotated = rotate::rotate_from(folder.path(), file(folder.path())).await.unwrap();
+    let rotated =
+        rotate::rotate_from(folder.path(), Database::Embedded, file(folder.path())).await.unwrap();
     assert_eq!(rotated, Rotated { secrets: 1 });
 
     let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
@@ -192,6 +196,6 @@ async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
 async fn a_key_from_the_environment_cannot_be_rotated() {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::Variable(Zeroizing::new("ab".repeat(32)));
-    let error = rotate::rotate_from(folder.path(), source).await.unwrap_err();
+    let error = rotate::rotate_from(folder.path(), Database::Embedded, source).await.unwrap_err();
     assert!(matches!(error, KeysError::NotRotatable));
 }

@@ -102,9 +102,8 @@ impl World {
 
     async fn touched(&self, partnership: &PartnershipId) -> String {
         self.store
-            .text(&format!(
-                "SELECT COALESCE(group_concat(domain, ' '), '') FROM
-                 (SELECT domain FROM pairing_work WHERE partnership_id = '{partnership}' ORDER BY domain)"
+            .texts(&format!(
+                "SELECT domain FROM pairing_work WHERE partnership_id = '{partnership}' ORDER BY domain"
             ))
             .await
     }

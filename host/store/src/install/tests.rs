@@ -509,7 +509,7 @@ async fn uninstalling_purges_state_and_waiting_deliveries_and_stops_everything()
         .test
         .sql(&format!(
             "INSERT INTO state (install_id, partition_key, key, value, updated_at)
-             VALUES ('{}', '', x'01', x'02', 1)",
+             VALUES ('{}', '', X'01', X'02', 1)",
             install.id
         ))
         .await;
@@ -573,7 +573,7 @@ async fn the_size_of_a_backfill_counts_only_what_would_be_readable() {
                  evidence, confidence, left_population, right_population, left_rev, right_rev,
                  live, paired_at, added_no, change_no)
              VALUES ('{}', '{}', '{left}', '{right}', 'a.com', 'host', 'sure', '{ours}',
-                 '{theirs}', x'', x'', {live}, 1, 1, 1)",
+                 '{theirs}', X'', X'', {live}, 1, 1, 1)",
             OverlapId::make(world.test.ids()),
             world.partnership
         );

@@ -2,7 +2,7 @@
 //! the order in which they are named. No value ever becomes text of the statement.
 use sqlx::{AnyConnection, any::AnyRow};
 
-use crate::StoreError;
+use crate::{StoreError, row::without_nul};
 
 enum Value {
     Text(String),
@@ -25,7 +25,7 @@ impl Sql {
 
     /// Adds a placeholder for a text.
     pub(super) fn text(&mut self, value: &(impl ToString + ?Sized)) -> &mut Self {
-        self.bind(Value::Text(value.to_string()))
+        self.bind(Value::Text(without_nul(&value.to_string())))
     }
 
     /// Adds a placeholder for a number.

@@ -16,7 +16,7 @@ use crate::{
     delivery::Leased,
     import::ImportRow,
     incident, install,
-    row::{Row, json},
+    row::{Row, json, without_nul},
     source::{self, AccountFigures},
     state, timeline,
 };
@@ -245,7 +245,7 @@ async fn insert_run(
     .bind(record.authority_no.cast_signed())
     .bind(ending.map_or("refused", Ending::name))
     .bind(ending.map(json).unwrap_or_default())
-    .bind(summary)
+    .bind(without_nul(&summary))
     .bind(outcome.map(|outcome| json(&outcome.calls)).unwrap_or_default())
     .bind(outcome.map(|outcome| json(&outcome.usage)).unwrap_or_default())
     .bind(record.verdict.as_ref().map(json).unwrap_or_default())
@@ -354,7 +354,7 @@ async fn move_delivery(
         )
         .bind(id)
         .bind(now.0)
-        .bind(continuation.clone())
+        .bind(without_nul(continuation))
         .bind(done.cast_signed())
         .bind(total.cast_signed()),
         Next::Retry { at } => sqlx::query(

@@ -59,8 +59,8 @@ async fn a_member_that_fails_does_not_hurt_its_neighbours_in_the_group() {
     c.unwrap();
     assert_eq!(b.unwrap_err().to_string(), "a credential is not available: a reason of its own");
     assert_eq!(again.unwrap_err().to_string(), "already there: This population");
-    let there = "SELECT group_concat(key, ' ') FROM (SELECT key FROM population WHERE created_at = 0 ORDER BY key)";
-    assert_eq!(store.text(there).await, "a c");
+    let there = "SELECT key FROM population WHERE created_at = 0 ORDER BY key";
+    assert_eq!(store.texts(there).await, "a c");
 }
 
 #[tokio::test]
@@ -70,7 +70,9 @@ async fn a_closed_store_has_committed_everything_and_leaves_one_file() {
     let (first, second) = tokio::join!(make(&store, "one", false), make(&store, "two", false));
     assert!(first.is_ok() && second.is_ok());
     store.close().await;
-    let log = store.folder().join("venn.db-wal");
-    assert!(!log.exists(), "the write-ahead log was not folded into the database");
+    if store.is_embedded() {
+        let log = store.folder().join("venn.db-wal");
+        assert!(!log.exists(), "the write-ahead log was not folded into the database");
+    }
     assert!(matches!(make(&store, "three", false).await, Err(StoreError::Closed)));
 }

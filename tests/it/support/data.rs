@@ -1,0 +1,101 @@
+//! What a server keeps: its data folder, and its database where that is PostgreSQL
+//! (`cargo xtask test` runs everything on both).
+use std::{fs, path::Path, process::Stdio};
+
+use sqlx::Connection as _;
+use tempfile::TempDir;
+use tokio::process::Command;
+use venn_cluster::{Cluster, Scratch};
+use venn_store::Database;
+
+use super::venn;
+
+/// Goes away with this value.
+pub struct Data {
+    folder: TempDir,
+    scratch: Option<Scratch>,
+}
+
+impl Data {
+    /// Nothing yet.
+    pub fn empty() -> Self {
+        let scratch = Scratch::from_environment().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), scratch }
+    }
+
+    /// Nothing yet, on a cluster that the test itself stops and starts.
+    pub fn on(cluster: &Cluster) -> Self {
+        let scratch = Scratch::on(&cluster.url()).unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), scratch: Some(scratch) }
+    }
+
+    /// A copy of what a stopped server left.
+    pub fn copy(&self) -> Self {
+        let scratch = self.scratch.as_ref().map(|scratch| scratch.copy().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.path(), folder.path());
+        Self { folder, scratch }
+    }
+
+    /// The data folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the rows are.
+    pub fn database(&self) -> Database {
+        let scratch = self.scratch.as_ref();
+        scratch.map_or(Database::Embedded, |scratch| scratch.url().parse().unwrap())
+    }
+
+    /// Runs a statement behind the server's back.
+    pub async fn tamper(&self, statement: &str) {
+        if let Some(scratch) = &self.scratch {
+            return scratch.sql(statement).unwrap();
+        }
+        let url = format!("sqlite://{}", self.path().join("venn.db").display());
+        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// `venn COMMAND --data …`, with the database in the environment.
+    pub fn venn(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(venn());
+        command.args(arguments).arg("--data").arg(self.path());
+        command.env_remove("VENN_DATABASE").stdin(Stdio::null()).kill_on_drop(true);
+        if let Some(scratch) = &self.scratch {
+            command.env("VENN_DATABASE", scratch.url());
+        }
+        command
+    }
+
+    /// The places that hold these bytes: to look for what must not be kept.
+    pub fn places_with(&self, bytes: &[u8]) -> Vec<String> {
+        let files = super::files_with(self.path(), bytes);
+        let mut found: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+        if let Some(scratch) = &self.scratch {
+            let dump = scratch.dump().unwrap();
+            // Columns of bytes are written in hexadecimal.
+            let hex = data_encoding::HEXLOWER.encode(bytes);
+            if [bytes, hex.as_bytes()].iter().any(|one| memchr::memmem::find(&dump, one).is_some())
+            {
+                found.push("the database".to_owned());
+            }
+        }
+        found
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
