@@ -3,7 +3,7 @@
 //! What a test needs beyond Rust is named in `VENN_REQUIRE` (comma separated):
 //! what is named there must be present, or the run fails; what is not named is
 //! used where it is found. CI names everything: `hubspot-client`, `promtool`,
-//! `openssl` and `postgres`.
+//! `openssl`, `typescript`, `python` and `postgres`.
 //!
 //! The store's suite and `it` run twice: on SQLite, and on PostgreSQL.
 use std::process::Command;
@@ -89,16 +89,21 @@ fn light(options: &Options, cluster: Option<&Cluster>) -> anyhow::Result<()> {
         return Ok(());
     }
     let nextest = cargo::has("cargo-nextest");
-    let mut command = cargo::cargo(if nextest { &["nextest", "run"] } else { &["test"] });
-    command.arg("--locked");
-    for name in LIGHT {
-        command.args(["-p", name]);
-    }
-    cargo::run(on(&mut command, None))?;
+    let tests = |only: Option<&str>| {
+        let mut command = cargo::cargo(if nextest { &["nextest", "run"] } else { &["test"] });
+        command.arg("--locked");
+        // One choice of crates, so that what they share is compiled once.
+        for name in LIGHT.iter().filter(|name| nextest || only.is_none_or(|only| only == **name)) {
+            command.args(["-p", name]);
+        }
+        if let Some(only) = only.filter(|_| nextest) {
+            command.args(["-E", &format!("package({only})")]);
+        }
+        command
+    };
+    cargo::run(on(&mut tests(None), None))?;
     if let Some(server) = cluster.map(Cluster::url) {
-        let mut store = cargo::cargo(if nextest { &["nextest", "run"] } else { &["test"] });
-        store.args(["--locked", "-p", "venn-store"]);
-        cargo::run(on(&mut store, Some(&server)))?;
+        cargo::run(on(&mut tests(Some("venn-store")), Some(&server)))?;
     }
     if nextest {
         // nextest runs no documentation examples.

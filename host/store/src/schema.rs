@@ -21,13 +21,20 @@ pub struct Versions {
     pub from: Option<i64>,
     /// This program's schema.
     pub to: i64,
+    /// This program's steps that the database lacks.
+    pub steps: usize,
 }
 
 impl Versions {
     /// Whether a start would change the database.
-    pub fn differ(self) -> bool {
-        self.from != Some(self.to)
+    pub const fn differ(self) -> bool {
+        self.steps > 0
     }
+}
+
+/// What an empty database lacks.
+fn from_nothing() -> Versions {
+    Versions { from: None, to: newest(), steps: MIGRATIONS.iter().count() }
 }
 
 /// The newest schema that this program knows.
@@ -40,7 +47,7 @@ pub async fn look(folder: &Path, database: &Database) -> Result<Versions, StoreE
     let missing =
         matches!(database, Database::Embedded) && !folder.join(crate::database::FILE).exists();
     if missing {
-        return Ok(Versions { from: None, to: newest() });
+        return Ok(from_nothing());
     }
     let mut connection = database.connect(folder, false).await?;
     let found = versions(&mut connection, database.dialect()).await;
@@ -80,7 +87,7 @@ async fn versions(
     let tables: Vec<String> =
         sqlx::query_scalar(dialect.tables()).fetch_all(&mut *connection).await?;
     if tables.is_empty() {
-        return Ok(Versions { from: None, to: newest() });
+        return Ok(from_nothing());
     }
     if !tables.iter().any(|table| table == ACCOUNT) {
         let table = tables.into_iter().next().unwrap_or_default();
@@ -111,5 +118,5 @@ fn judge(applied: &[(i64, Vec<u8>)]) -> Result<Versions, StoreError> {
             }
         }
     }
-    Ok(Versions { from, to: known })
+    Ok(Versions { from, to: known, steps: MIGRATIONS.iter().count() - applied.len() })
 }

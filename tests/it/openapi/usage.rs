@@ -100,6 +100,7 @@ async fn a_read_stays_a_read_and_a_stop_writes_what_was_counted() {
     let data = host.stop().await;
     let settings = venn_store::Settings {
         folder: data.path().to_owned(),
+        database: data.database(),
         clock,
         ids: Arc::new(NoIds),
         observer: Arc::new(venn_store::Unobserved),

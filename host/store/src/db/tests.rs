@@ -97,15 +97,30 @@ async fn a_look_changes_nothing_and_migrating_says_from_where_to_where() {
     let found = place.look().await.unwrap();
     assert_eq!(place.look().await.unwrap(), found);
     assert_eq!(place.migrate().await.unwrap(), found);
-    let after = Versions { from: Some(found.to), to: found.to };
+    let after = Versions { from: Some(found.to), to: found.to, steps: 0 };
     assert_eq!(place.look().await.unwrap(), after);
     assert!(!after.differ());
 
     let empty = Place::new();
-    assert_eq!(empty.look().await.unwrap(), Versions { from: None, to: found.to });
+    let lacks_all = Versions { from: None, to: found.to, steps: found.steps + 1 };
+    assert_eq!(empty.look().await.unwrap(), lacks_all);
     assert!(!empty.path().join("venn.db").exists(), "a look made a database");
     assert_eq!(empty.migrate().await.unwrap().from, None);
     assert_eq!(empty.look().await.unwrap(), after);
+}
+
+#[tokio::test]
+async fn a_step_that_was_left_out_is_made_up_for() {
+    let place = Place::restored(&FIXTURES[0]).await;
+    let to = place.migrate().await.unwrap().to;
+    let public = if place.scratch.is_some() { "public." } else { "" };
+    place
+        .sql(&format!(
+            "DROP TABLE {public}api_usage; DELETE FROM {public}_sqlx_migrations WHERE version = 5"
+        ))
+        .await;
+    assert_eq!(place.migrate().await.unwrap(), Versions { from: Some(to), to, steps: 1 });
+    assert!(!place.look().await.unwrap().differ());
 }
 
 #[tokio::test]
