@@ -6,8 +6,6 @@ use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
-    middleware::Next,
-    response::Response,
 };
 use serde::de::DeserializeOwned;
 use venn_domain::{json, limits, manifest::Problem};
@@ -31,15 +29,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         json::check(text).map_err(|error| bad_json(&error))?;
         Ok(Self(read))
     }
-}
-
-/// Refuses a path with U+0000 in it, before anything looks for it: no text that is
-/// kept holds that.
-pub async fn plain_path(request: Request, next: Next) -> Result<Response, ApiError> {
-    if request.uri().path().contains("%00") {
-        return Err(ApiError::not_found());
-    }
-    Ok(next.run(request).await)
 }
 
 fn need_json(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -157,7 +157,6 @@ pub fn router(app: App) -> Router {
         .route("/readyz", get(ready))
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(other_method)
-        .layer(middleware::from_fn(crate::body::plain_path))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .with_state(app)

@@ -196,11 +196,3 @@ async fn what_people_type_is_refused_with_every_problem_at_once() {
         ])
     );
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_path_with_a_character_that_no_database_holds_leads_nowhere() {
-    let (_host, acme) = acme().await;
-    acme.get(&acme.own("partnerships/pty%00")).await.refused(404, "not-found");
-    // A backslash and five characters are a text like any other.
-    post(&acme, "populations", r#"{"key":"odd","title":"a\\u0000b"}"#).await.good();
-}

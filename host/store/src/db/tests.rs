@@ -22,11 +22,18 @@ struct Fixture {
     postgres: &'static str,
 }
 
-const FIXTURES: &[Fixture] = &[Fixture {
-    schema: 1,
-    sqlite: include_str!("../../fixtures/0001.sql"),
-    postgres: include_str!("../../fixtures/0001.postgres.sql"),
-}];
+const FIXTURES: &[Fixture] = &[
+    Fixture {
+        schema: 1,
+        sqlite: include_str!("../../fixtures/0001.sql"),
+        postgres: include_str!("../../fixtures/0001.postgres.sql"),
+    },
+    Fixture {
+        schema: 6,
+        sqlite: include_str!("../../fixtures/0006.sql"),
+        postgres: include_str!("../../fixtures/0006.postgres.sql"),
+    },
+];
 
 /// A database to be opened: a folder's own, or on the test server.
 struct Place {
