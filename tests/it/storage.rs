@@ -94,7 +94,7 @@ async fn a_database_that_goes_away_loses_nothing_and_everything_goes_on_by_itsel
     ] {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 503);
-        assert_eq!(answer.headers()["retry-after"], "2");
+        assert_eq!(answer.headers()["retry-after"], "5");
         let body: Value = answer.json().await.unwrap();
         assert_eq!(
             (body["code"].as_str(), body["owner"].as_str()),
