@@ -10,6 +10,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod api_diff;
 mod bench;
 mod cargo;
 mod demo;
@@ -38,6 +39,8 @@ enum Task {
     Languages(languages::Options),
     /// Write `docs/openapi.json` anew, from the code.
     Openapi,
+    /// What would break for callers of the API as it was released.
+    ApiDiff(api_diff::Options),
     /// Build the test guests only.
     Guests,
 }
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Languages(options) => languages::run(&options),
         Task::Openapi => openapi::write(),
+        Task::ApiDiff(options) => api_diff::run(&options),
         Task::Guests => cargo::build_guests(&cargo::build_host(cargo::Profile::Dev)?),
     }
 }
