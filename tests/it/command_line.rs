@@ -1,150 +1,18 @@
 //! The `venn` command against a real server: everything that the API can do
 //! can be typed, and each line says what it did.
-use std::{fs, path::Path, process::Output};
+use std::path::Path;
 
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::process::Command;
+use serde_json::{Value, json};
 
 use crate::support::{
-    Actor, CrmTasks, World, venn,
+    CrmTasks,
     world::{CRM_TOKEN, rows},
 };
 
-/// A shell in which one person types.
-struct Shell {
-    home: TempDir,
-    url: String,
-    token: String,
-}
+mod desk;
+mod reach;
 
-/// What a line printed.
-struct Typed {
-    line: String,
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Typed {
-    /// The output of a line that worked.
-    #[track_caller]
-    fn good(self) -> String {
-        assert_eq!(self.code, 0, "{}\n{}\n{}", self.line, self.out, self.err);
-        self.out
-    }
-
-    /// The answer that `--json` printed.
-    #[track_caller]
-    fn json(self) -> Value {
-        let line = self.line.clone();
-        let text = self.good();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{line}: {error}\n{text}"))
-    }
-
-    /// What stderr says of a line that ended so.
-    #[track_caller]
-    fn failed(self, code: i32) -> String {
-        assert_eq!(self.code, code, "{}\n{}\n{}", self.line, self.out, self.err);
-        self.err
-    }
-}
-
-impl Shell {
-    fn new(actor: &Actor) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        Self { home, url: actor.url.clone(), token: actor.token.clone() }
-    }
-
-    /// Types `venn LINE`; words are separated by one space.
-    async fn venn(&self, line: &str) -> Typed {
-        self.venn_with(line, "").await
-    }
-
-    /// The same with something on stdin.
-    async fn venn_with(&self, line: &str, stdin: &str) -> Typed {
-        let input = self.home.path().join("stdin");
-        fs::write(&input, stdin).unwrap();
-        let Output { status, stdout, stderr } = Command::new(venn())
-            .args(line.split(' '))
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("VENN_SERVER", &self.url)
-            .env("VENN_TOKEN", &self.token)
-            .stdin(fs::File::open(input).unwrap())
-            .output()
-            .await
-            .unwrap();
-        Typed {
-            line: format!("venn {line}"),
-            code: status.code().unwrap_or(-1),
-            out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
-        }
-    }
-
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
-        fs::write(self.home.path().join(name), content).unwrap();
-    }
-}
-
-/// Four people at their shells, and the world behind them.
-struct Desk {
-    world: World,
-    platform: Shell,
-    acme: Shell,
-    globex: Shell,
-    publisher: Shell,
-}
-
-impl Desk {
-    async fn new() -> Self {
-        // The command has the machine's clock: tokens must not look expired to it.
-        let world = World::start_at(jiff::Timestamp::now().as_microsecond()).await;
-        let [platform, acme, globex, publisher] =
-            [&world.host.platform, &world.acme, &world.globex, &world.publisher].map(Shell::new);
-        Self { world, platform, acme, globex, publisher }
-    }
-
-    /// Both lists are in, and Globex lets plugins with egress read names.
-    async fn with_overlaps(&self) {
-        self.acme.file("list.csv", rows(0..9, "A"));
-        self.globex.file("list.csv", rows(0..6, "G"));
-        let done = self.acme.venn("import list.csv --mode replace").await.good();
-        let added = done.lines().find(|line| line.starts_with("Added"));
-        assert!(added.is_some_and(|line| line.ends_with(" 9")), "{done}");
-        self.globex.venn("import list.csv --mode replace").await.good();
-        self.globex
-            .venn("partner rules acme --set customers:overlaps:egress:name,owner")
-            .await
-            .good();
-        self.world.paired().await;
-    }
-
-    /// `crm-tasks` is published, approved and enabled at Acme.
-    async fn with_an_install(&self) {
-        self.publisher.file("manifest.json", CrmTasks::Rust.manifest().to_string());
-        self.publisher.file("component.wasm", CrmTasks::Rust.component());
-        let gate = self
-            .publisher
-            .venn("publish --manifest manifest.json --component component.wasm")
-            .await
-            .good();
-        assert!(gate.contains("is submitted."), "{gate}");
-        self.platform.venn("approve crm-tasks@0.1.0 --reason fine --yes").await.good();
-        self.acme
-            .venn_with("connections add hubspot --host api.hubapi.com", CRM_TOKEN)
-            .await
-            .good();
-        let line = "install crm-tasks --name eu --partner globex --population customers \
-                    --config {\"min_confidence\":\"likely\"} --connection crm=hubspot --enable --yes";
-        let enabled = self.acme.venn(&line.split_whitespace().collect::<Vec<_>>().join(" ")).await;
-        let enabled = enabled.good();
-        assert!(enabled.starts_with("eu (ins_"), "{enabled}");
-    }
-}
+use desk::Desk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_brought_in_and_looked_at() {
@@ -175,6 +43,7 @@ async fn a_list_is_brought_in_and_looked_at() {
         acme.venn("accounts --all --json").await.json()["items"].as_array().unwrap().len(),
         3
     );
+    reach::check("a_list_is_brought_in_and_looked_at", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,6 +61,9 @@ async fn a_partnership_is_made_looked_into_and_ended() {
     let overlap = &overlaps["items"][0];
     let (ours, theirs) =
         (overlap["our_account"].as_str().unwrap(), overlap["their_account"].as_str().unwrap());
+    let id = overlap["id"].as_str().unwrap();
+    let shown = acme.venn(&format!("partner overlap globex {id}")).await.good();
+    assert!(shown.contains(ours) && shown.contains("Their name"), "{shown}");
     acme.venn("partner unpaired globex").await.good();
     acme.venn(&format!("partner why-not globex {ours}")).await.good();
     acme.venn(&format!("partner pair globex {ours} {theirs} --decision reject")).await.good();
@@ -199,6 +71,7 @@ async fn a_partnership_is_made_looked_into_and_ended() {
     assert!(acme.venn("partner list").await.good().contains("ended"));
     acme.venn("partner propose globex").await.good();
     desk.globex.venn("partner accept acme").await.good();
+    reach::check("a_partnership_is_made_looked_into_and_ended", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,9 +128,25 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     acme.file("grant.json", install["grant"].to_string());
     acme.venn("installs grant eu --set @grant.json").await.good();
     acme.venn("installs config eu --set {\"min_confidence\":\"sure\"}").await.good();
+    // With a secret that is not taken a delivery is parked, and is given again when asked.
+    acme.venn_with("connections rotate hubspot", "wrong").await.good();
+    acme.venn("installs backfill eu --partner globex --yes").await.good();
+    world.runs(id).await;
+    let parked = acme.venn("deliveries list --state parked --json").await.json();
+    let parked = parked["items"][0]["id"].as_str().unwrap();
+    acme.venn(&format!("deliveries redeliver {parked}")).await.good();
     acme.venn_with("connections rotate hubspot", CRM_TOKEN).await.good();
     let same = acme.venn(&format!("installs upgrade eu --release {release}")).await.failed(6);
-    assert!(same.starts_with("error: The install is at this release already.\n"), "{same}");
+    assert!(same.starts_with("error: The install is at 0.1.0 already.\n"), "{same}");
+    assert!(same.contains("next: There is nothing to do; the plugin's page in the"), "{same}");
+    let mut next = CrmTasks::Rust.manifest();
+    next["version"] = json!("0.1.1");
+    publisher.file("manifest.json", next.to_string());
+    publisher.venn("publish --manifest manifest.json --component component.wasm").await.good();
+    platform.venn("approve crm-tasks@0.1.1 --reason fine --yes").await.good();
+    let releases = publisher.venn("plugins releases crm-tasks --json").await.json();
+    let newer = releases["items"][0]["id"].as_str().unwrap();
+    acme.venn(&format!("installs upgrade eu --release {newer}")).await.good();
     acme.venn("installs uninstall eu --yes").await.good();
     acme.venn("connections remove hubspot --yes").await.good();
 
@@ -265,6 +154,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     platform.venn("review show crm-tasks@0.1.0").await.good();
     platform.venn("review suspend crm-tasks --reason looks-odd --yes").await.good();
     platform.venn("review resume crm-tasks").await.good();
+    reach::check("a_plugin_is_published_reviewed_enabled_and_watched", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,6 +175,54 @@ async fn people_and_tokens_come_and_go() {
     acme.venn(&format!("orgs tokens --revoke {token} --yes")).await.good();
     acme.venn(&format!("orgs members --remove {user} --yes")).await.good();
     assert!(!acme.venn("orgs members").await.good().contains(user));
+    reach::check("people_and_tokens_come_and_go", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_come_and_go_and_the_audit_says_so() {
+    let desk = Desk::new().await;
+    let publisher = &desk.publisher;
+    publisher.venn("signing-keys add --name first").await.good();
+    publisher.venn("signing-keys rotate --name second").await.good();
+    let keys = publisher.venn("signing-keys list --json").await.json();
+    let active = keys["items"].as_array().unwrap().iter().find(|key| key["state"] == "active");
+    let key = active.unwrap()["id"].as_str().unwrap();
+    publisher.venn(&format!("signing-keys revoke {key} --because retired --yes")).await.good();
+    let entries = publisher.venn("audit --action signing-key").await.good();
+    assert!(entries.contains("signing-key.revoked"), "{entries}");
+    publisher.venn("audit verify").await.good();
+    publisher.venn("audit export --out audit.jsonl").await.good();
+    publisher.venn("audit verify --file audit.jsonl").await.good();
+    desk.world.host.app.write_usage().await.unwrap();
+    let used = publisher.venn("orgs usage --call audit-export").await.good();
+    assert!(used.contains("audit-export") && used.lines().count() == 2, "{used}");
+    reach::check("keys_come_and_go_and_the_audit_says_so", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_runs_when_asked_and_its_question_is_answered() {
+    let desk = Desk::new().await;
+    let acme = &desk.acme;
+    let script = desk.world.script(&desk.world.grant_of_source()).await;
+    let rows: Vec<_> = (0..10).map(source_row).collect();
+    script.does(json!([{ "call": "accounts.upsert", "rows": rows }])).await;
+    let all: Vec<_> = (0..10).map(|n| format!("h{n}")).collect();
+    for answer in ["cancel", "confirm"] {
+        script.does(json!([{ "call": "accounts.remove", "external_ids": all }])).await;
+        let shown = acme.venn(&format!("sources show {}", script.install)).await.good();
+        assert!(shown.contains("Shall they be removed?"), "{shown}");
+        acme.venn(&format!("sources {answer} {} --yes", script.install)).await.good();
+    }
+    assert!(acme.venn("sources list").await.good().contains("synced"));
+    assert!(acme.venn("accounts").await.good().contains("No accounts"));
+    acme.venn(&format!("installs run {}", script.install)).await.good();
+    reach::check("a_source_runs_when_asked_and_its_question_is_answered", &desk).await;
+}
+
+fn source_row(number: u32) -> Value {
+    json!({ "external_id": format!("h{number}"), "name": format!("Company {number}"),
+            "website": "", "owner": "", "stage": "Customer", "amount": "", "created_on": "",
+            "population": "", "extra": [] })
 }
 
 #[tokio::test(flavor = "multi_thread")]

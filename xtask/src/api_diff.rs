@@ -89,13 +89,12 @@ fn judge(found: &[String], meant: Vec<Break>, all: bool) -> anyhow::Result<(Vec<
     let mut wrong = false;
     let mut said = Vec::new();
     for line in found {
-        match reasons.remove(line) {
-            Some(reason) => said.push(format!("meant: {line} ({reason})")),
-            None => {
-                said.push(format!("breaks: {line}"));
-                wrong = true;
-            }
-        }
+        let told = reasons.remove(line);
+        wrong |= told.is_none();
+        said.push(match told {
+            Some(reason) => format!("meant: {line} ({reason})"),
+            None => format!("breaks: {line}"),
+        });
     }
     if let (true, Some(idle)) = (all, reasons.keys().next()) {
         bail!("{BREAKS}: `{idle}` is no break (any more): take it out");

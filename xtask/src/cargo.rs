@@ -55,6 +55,14 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    // What cargo tells this program about itself: build scripts look at it, and would
+    // build anew what a cargo that was typed has built.
+    for (name, _) in env::vars_os() {
+        let told = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| told.starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -18,6 +18,7 @@ mod guest_language;
 mod languages;
 mod openapi;
 mod postgres;
+mod schemathesis;
 mod test;
 
 #[derive(Parser)]
@@ -41,6 +42,8 @@ enum Task {
     Openapi,
     /// What would break for callers of the API as it was released.
     ApiDiff(api_diff::Options),
+    /// Try whether the API is what its description says, with schemathesis.
+    Schemathesis(schemathesis::Options),
     /// Build the test guests only.
     Guests,
 }
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         Task::Languages(options) => languages::run(&options),
         Task::Openapi => openapi::write(),
         Task::ApiDiff(options) => api_diff::run(&options),
+        Task::Schemathesis(options) => schemathesis::run(&options),
         Task::Guests => cargo::build_guests(&cargo::build_host(cargo::Profile::Dev)?),
     }
 }

@@ -1,4 +1,6 @@
 //! Overlaps as the contract, the API and the store speak of them.
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +61,7 @@ pub struct Overlap {
     /// The partner's account's date of creation, `YYYY-MM-DD`.
     pub their_created_on: String,
     /// Further fields, named `our-…` or `their-…`.
-    pub extra: Vec<(String, String)>,
+    pub extra: BTreeMap<String, String>,
 }
 
 impl Overlap {
@@ -109,7 +111,7 @@ impl Overlap {
                 value.clear();
             }
         }
-        self.extra.retain(|(name, _)| allowed.has_name(name));
+        self.extra.retain(|name, _| allowed.has_name(name));
     }
 }
 

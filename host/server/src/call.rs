@@ -206,6 +206,12 @@ impl Call {
         names
     }
 
+    /// The names of its answer's members, or its items'.
+    pub fn members(&self, schemas: &Schemas) -> Vec<String> {
+        let definitions = schemas.answered.definitions();
+        self.shape.json().map(|schema| sparse::members(schema, definitions)).unwrap_or_default()
+    }
+
     /// Whether it takes `fields`, and answers with a tag.
     pub fn has_fields(&self) -> bool {
         self.method == Method::GET && self.shape.json().is_some()
@@ -337,9 +343,8 @@ impl Calls {
 
     /// The router, with the layer around every call.
     pub fn router(self, app: &App) -> Router<App> {
-        let definitions = self.schemas.answered.definitions().clone();
         self.calls.into_iter().fold(Router::new(), |router, (call, handler)| {
-            router.route(call.path, layer::around(handler, app, call, &definitions))
+            router.route(call.path, layer::around(handler, app, call, &self.schemas))
         })
     }
 }

@@ -102,7 +102,8 @@ pub fn document(calls: &Calls) -> Value {
 
 const ABOUT: &str = "\
 Every answer has all its keys, always: a text that is not known is empty, a thing that is not there \
-is null. Times are RFC 3339 in UTC with microseconds. New keys, calls and parameters may appear in \
+is null. Times are RFC 3339 in UTC with microseconds. Whole numbers are written without a fraction, \
+keys stand once, and no text has the character U+0000. New keys, calls and parameters may appear in \
 answers at any time; nothing that is here goes away without a `Deprecation` and a `Sunset` header first.
 
 Errors are problem documents (RFC 9457) with a stable `code` and a `next_step`. What does not exist \
@@ -132,7 +133,7 @@ fn tags(calls: &Calls) -> Vec<Value> {
     names.into_iter().map(|name| json!({ "name": name })).collect()
 }
 
-fn operation(call: &Call, schemas: &Components) -> Value {
+fn operation(call: &Call, schemas: &Components<'_>) -> Value {
     let access = call.access;
     let details =
         if call.details().is_empty() { String::new() } else { format!("{}\n\n", call.details()) };
@@ -145,7 +146,7 @@ fn operation(call: &Call, schemas: &Components) -> Value {
         ),
         "security": [{ "token": [access.scope()] }],
         "x-venn-roles": access.roles(),
-        "parameters": parameters(call),
+        "parameters": parameters(call, schemas),
         "responses": responses(call, schemas),
     });
     if let Some(body) = request_body(call, schemas) {
@@ -191,7 +192,7 @@ fn example_id(prefix: &str) -> String {
     format!("{prefix}_{EXAMPLE_TAIL}")
 }
 
-fn parameters(call: &Call) -> Vec<Value> {
+fn parameters(call: &Call, schemas: &Components<'_>) -> Vec<Value> {
     let names = call.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let mut all: Vec<Value> = names.map(path_parameter).collect();
     if let Some(query) = &call.shape.query {
@@ -223,7 +224,7 @@ fn parameters(call: &Call) -> Vec<Value> {
         all.push(json!({
             "name": "fields", "in": "query", "required": false, "style": "form", "explode": false,
             "description": format!("Only these members of {of}, separated by commas; the answer then lacks the others."),
-            "schema": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            "schema": { "type": "array", "items": { "enum": call.members(schemas.collected) }, "minItems": 1 },
         }));
         all.push(json!({
             "name": "If-None-Match", "in": "header", "required": false,
@@ -259,7 +260,7 @@ fn without_null(schema: &Value) -> Map<String, Value> {
     schema
 }
 
-fn request_body(call: &Call, schemas: &Components) -> Option<Value> {
+fn request_body(call: &Call, schemas: &Components<'_>) -> Option<Value> {
     match &call.shape.body {
         Body::None => None,
         Body::Json(schema) => {
@@ -298,7 +299,7 @@ fn request_body(call: &Call, schemas: &Components) -> Option<Value> {
     }
 }
 
-fn responses(call: &Call, schemas: &Components) -> Map<String, Value> {
+fn responses(call: &Call, schemas: &Components<'_>) -> Map<String, Value> {
     let mut all = Map::new();
     for (status, reply) in &call.shape.replies {
         let mut response = json!({ "description": words_of(*status) });
@@ -398,15 +399,16 @@ fn refusal(status: u16, codes: &[Code]) -> Value {
 
 /// The named schemas. One that is taken and answered has two names where the
 /// two differ: `Grant` as it is answered, `GrantInput` as it is taken.
-struct Components {
+struct Components<'s> {
+    collected: &'s Schemas,
     all: Map<String, Value>,
     renamed: Vec<String>,
 }
 
 const PLACE: &str = "#/components/schemas/";
 
-impl Components {
-    fn of(schemas: &Schemas) -> Self {
+impl<'s> Components<'s> {
+    fn of(schemas: &'s Schemas) -> Self {
         let mut answered = schemas.answered.clone();
         answered.subschema_for::<ProblemView<'_>>();
         let mut all = answered.take_definitions(true);
@@ -426,7 +428,7 @@ impl Components {
                 break;
             }
         }
-        let mut components = Self { all: Map::new(), renamed };
+        let mut components = Self { collected: schemas, all: Map::new(), renamed };
         for (name, schema) in taken {
             let (name, schema) = (components.name_of(&name), components.rename(schema));
             all.insert(name, schema);

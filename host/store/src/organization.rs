@@ -124,11 +124,8 @@ impl Store {
 
     /// The platform's organization: there is one from the first start on.
     pub async fn platform(&self) -> Result<OrganizationId, StoreError> {
-        let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT id FROM organization WHERE is_platform = 1")
-            .fetch_one(&mut *connection)
-            .await?;
-        Row::new("organization", &row).parsed("id")
+        let found = platform(&mut *self.read().await?).await?;
+        found.ok_or(StoreError::Database(sqlx::Error::RowNotFound))
     }
 
     /// An organization by id or slug; the two cannot be mixed up, because a slug has no `_`.
@@ -229,7 +226,19 @@ async fn create(
         detail: serde_json::json!({ "slug": made.slug, "admin": admin.id, "token": new.token.id }),
     };
     audit::append(store, connection, &entry).await?;
+    // It is the platform that made it, and reads so in its own audit.
+    if let Some(platform) = platform(connection).await?.filter(|id| *id != made.id) {
+        audit::append(store, connection, &NewAudit { organization: platform, ..entry }).await?;
+    }
     Ok((made, admin))
+}
+
+/// The organization that runs Venn.
+async fn platform(connection: &mut AnyConnection) -> Result<Option<OrganizationId>, StoreError> {
+    let row = sqlx::query("SELECT id FROM organization WHERE is_platform = 1")
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| Row::new("organization", &row).parsed("id")).transpose()
 }
 
 async fn find_or_make(

@@ -29,7 +29,7 @@ impl Town {
         let (_, spare) = token(acme, json!({ "name": "spare", "scopes": ["read"] })).await;
         let ids = BTreeMap::from([
             ("import", text(&acme.all("imports").await[0]["id"])),
-            ("account", text(&acme.all("accounts").await[0]["id"])),
+            ("account", text(&world.overlaps().await[0]["our_account"])),
             ("user", text(&acme.all("members").await[0]["user_id"])),
             ("token", spare),
             ("connection", text(&acme.all("connections").await[0]["id"])),
@@ -42,6 +42,8 @@ impl Town {
             ("delivery", text(&run["delivery"])),
             ("run", text(&run["id"])),
             ("install", install),
+            // The partner's account in that overlap.
+            ("their_account", text(&world.overlaps().await[0]["their_account"])),
         ]);
         Self { world, stranger, ids }
     }
@@ -50,6 +52,20 @@ impl Town {
     pub fn fill(&self, text: &str, org: &str) -> String {
         let filled = text.replace("{org}", org);
         self.ids.iter().fold(filled, |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
+    }
+
+    /// An example of the description with ids that are really there: those that end in
+    /// `EXAMPLE_TAIL`, and a partner's account in the next one.
+    pub fn with_real_ids(&self, example: &Value) -> Value {
+        let tail = venn_server::openapi::EXAMPLE_TAIL;
+        let next = tail.replace("d8", "d9");
+        let text = example.to_string().replace(&format!("acc_{next}"), &self.ids["their_account"]);
+        let real = self.ids.iter().filter(|(name, _)| **name != "their_account");
+        let filled = real.fold(text, |text, (_, id)| match id.split_once('_') {
+            Some((prefix, _)) => text.replace(&format!("{prefix}_{tail}"), id),
+            None => text,
+        });
+        serde_json::from_str(&filled).unwrap()
     }
 
     /// The same with ids that are sound and nobody's.
@@ -100,13 +116,6 @@ impl Town {
         entries.extend(self.world.publisher.all("audit").await);
         entries.extend(self.world.host.platform.all("audit").await);
         entries
-    }
-
-    /// The audit of the organization that this call made, if it made one.
-    pub async fn audit_of_made(&self, answer: &Answer) -> Vec<Value> {
-        let (org, token) = (&answer.body["slug"], &answer.body["token"]);
-        let (Some(org), Some(token)) = (org.as_str(), token.as_str()) else { return Vec::new() };
-        Actor::new(&self.world.acme.url, org, token).all("audit").await
     }
 }
 

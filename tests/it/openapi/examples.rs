@@ -1,11 +1,30 @@
-//! Examples of bodies are bodies that their calls take.
+//! Examples of bodies are bodies that their calls take, and work.
 use serde_json::Value;
 
-use crate::support::description::{SPEC, operations, validator};
+use crate::{
+    access::{people::Town, table::ROWS},
+    support::description::{SPEC, operations, validator},
+};
+
+/// Examples that a real server refuses, and why that is right.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("source-confirm", "wrong-state", "no source waits for a yes in the town"),
+    ("signing-key-register", "bad-signature", "nobody has the private half of a published key"),
+    ("signing-key-rotate", "bad-signature", "nobody has the private half of a published key"),
+    ("install-change-upgrade", "wrong-state", "the town has one release, and it is installed"),
+    ("review-decide", "wrong-state", "the town's release is decided"),
+];
+
+/// Every call that has an example, with the example.
+fn examples() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {
+    operations(&SPEC).filter_map(|operation| {
+        let example = &operation.told["requestBody"]["content"]["application/json"]["example"];
+        (!example.is_null()).then_some((operation.method, operation.path, example))
+    })
+}
 
 #[test]
 fn every_example_is_what_its_call_takes() {
-    let mut seen = 0;
     for operation in operations(&SPEC) {
         let body = &operation.told["requestBody"]["content"]["application/json"];
         if body["example"] == Value::Null {
@@ -15,7 +34,36 @@ fn every_example_is_what_its_call_takes() {
         let wrong: Vec<_> =
             validator.iter_errors(&body["example"]).map(|e| e.to_string()).collect();
         assert!(wrong.is_empty(), "{} {}: {wrong:#?}", operation.method, operation.path);
-        seen += 1;
     }
-    assert!(seen > 20, "{seen} examples");
+    assert!(examples().count() > 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_works_on_a_real_server_or_is_refused_for_the_reason_that_stands_here() {
+    let town = Town::start().await;
+    let (mut wrong, mut refusals) = (Vec::new(), Vec::new());
+    let mut examples: Vec<_> = examples().collect();
+    // A source is one as long as its grant says so, which an example changes.
+    examples.sort_by_key(|(_, path, _)| !path.contains("/sources/"));
+    for (method, path, example) in examples {
+        let id = SPEC["paths"][path][method]["operationId"].as_str().unwrap();
+        let row = ROWS.iter().find(|row| {
+            let is = row.path.split('?').next() == path.strip_prefix("/v1");
+            is && row.method.eq_ignore_ascii_case(method)
+        });
+        let row = row.unwrap();
+        let owner = town.owner(row);
+        let address = format!("/v1{}", town.fill(row.path, &owner.org));
+        let verb = row.method.parse().unwrap();
+        // What it answers is held against the description on its way.
+        let answer = owner.call(verb, &address, Some(&town.with_real_ids(example))).await;
+        let good = (200..300).contains(&answer.status);
+        match REFUSED.iter().find(|(name, ..)| *name == id) {
+            Some((_, code, _)) if !good && answer.body["code"] == *code => refusals.push(id),
+            None if good => {}
+            _ => wrong.push(format!("{id}: {} {}", answer.status, answer.text)),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(refusals.len(), REFUSED.len(), "REFUSED names what is not there (any more)");
 }

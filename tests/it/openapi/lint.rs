@@ -215,14 +215,27 @@ fn every_operation_has_its_words_and_listings_are_all_alike() {
                 "{place}: takes JSON and has no `.example(…)` in host/server/src/routes/"
             ));
         }
-        let closed = |schema: &Value| {
-            schema["additionalProperties"] == false || schema["properties"].is_null()
-        };
-        if body.is_object() && !closed(resolve(&body["schema"])) {
-            wrong.push(format!("{place}: the body's type lacks `#[serde(deny_unknown_fields)]`"));
+        for open in open_objects(&body["schema"]) {
+            wrong.push(format!("{place}: {open} lacks `#[serde(deny_unknown_fields)]`"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The objects in a body that take members which nobody knows.
+fn open_objects(schema: &Value) -> Vec<String> {
+    let name = schema["$ref"].as_str().and_then(|place| place.rsplit('/').next());
+    let schema = resolve(schema);
+    let mut open = Vec::new();
+    if schema["properties"].is_object() && schema["additionalProperties"] != false {
+        open.push(name.unwrap_or("an object").to_owned());
+    }
+    match schema {
+        Value::Object(object) => open.extend(object.values().flat_map(open_objects)),
+        Value::Array(items) => open.extend(items.iter().flat_map(open_objects)),
+        _ => {}
+    }
+    open
 }
 
 #[test]

@@ -184,9 +184,8 @@ async fn check(pair: &Pair, level: &str, fields: &[&str]) {
         let shared = fields.contains(&field);
         assert_eq!(seen.contains(canary), shared, "{field} at {level} {fields:?}");
         for overlap in &overlaps {
-            let extra = overlap["extra"].as_array().unwrap().iter();
-            let extra = extra.filter(|pair| pair[0] == member).map(|pair| pair[1].clone()).next();
-            let value = extra.unwrap_or_else(|| overlap.get(member).cloned().unwrap_or_default());
+            let value = overlap["extra"].get(member).or_else(|| overlap.get(member));
+            let value = value.cloned().unwrap_or_default();
             let value = value.as_str().unwrap_or_default();
             assert_eq!(!value.is_empty(), shared, "{member} of {overlap}");
         }

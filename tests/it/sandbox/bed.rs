@@ -262,7 +262,7 @@ fn overlap(number: u32) -> Overlap {
         their_stage: none(),
         their_amount: none(),
         their_created_on: none(),
-        extra: Vec::new(),
+        extra: BTreeMap::new(),
     }
 }
 

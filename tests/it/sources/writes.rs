@@ -287,6 +287,10 @@ async fn a_run_that_a_person_asks_for_waits_once() {
         (&again["delivery"], &again["waited_already"]),
         (&waiting["delivery"], &json!(true))
     );
+    // Each who asks is in the audit.
+    let asked = world.acme.all("audit?action=install.run").await;
+    let asked: Vec<_> = asked.iter().map(|entry| &entry["detail"]["waited_already"]).collect();
+    assert_eq!(asked, [&json!(true), &json!(false), &json!(false)]);
     world.acme.post(&format!("{place}/pause"), &json!({})).await.good();
     run().await.refused(409, "wrong-state");
 }

@@ -35,20 +35,18 @@ impl Side {
 /// Every break, by its place; each stands once, however many calls it concerns.
 pub(super) fn breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut compare = Compare { old, new, seen: HashSet::new(), found: Vec::new() };
-    let now: BTreeMap<String, Operation<'_>> = operations(new).collect();
+    let now: BTreeMap<String, &Value> = operations(new).collect();
     for (name, before) in operations(old) {
         match now.get(&name) {
-            Some(after) => compare.operation(&name, before, *after),
+            Some(after) => compare.operation(&name, before, after),
             None => compare.say(&name, "the call is gone"),
         }
     }
     compare.found
 }
 
-type Operation<'v> = &'v Value;
-
 /// Every operation: `GET /v1/me`. What a parameter of a path is called is nobody's concern.
-fn operations(document: &Value) -> impl Iterator<Item = (String, Operation<'_>)> {
+fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
     members(&document["paths"]).flat_map(|(path, item)| {
         let template: Vec<&str> =
             path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect();

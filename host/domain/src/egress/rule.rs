@@ -18,6 +18,7 @@ pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
 /// A host and what may be called there. Empty lists mean "any" for methods
 /// (of the standard ones) and paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct EgressRule {
     /// Exact host in canonical form, or `*.` and a registrable domain or longer
     /// for exactly one more label.

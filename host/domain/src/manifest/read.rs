@@ -15,6 +15,13 @@ impl Manifest {
             let (line, column) = position(text, start);
             vec![shape(line, column, error.message().trim())]
         })?;
+        // JSON is how it is sent: what is refused there is told here, at its place.
+        json::check(&manifest.to_json()).map_err(|error| {
+            let escapes = ["\\u0000", "\\U00000000", "\\x00"];
+            let start = escapes.iter().filter_map(|nul| text.find(nul)).min().unwrap_or(0);
+            let (line, column) = position(text, start);
+            vec![shape(line, column, &reason(&error))]
+        })?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -22,12 +29,8 @@ impl Manifest {
     /// Reads and checks a manifest sent as JSON.
     pub fn parse_json(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
         check_size(bytes.len())?;
-        let wrong = |error: &serde_json::Error| {
-            let whole = error.to_string();
-            let tail = format!(" at line {} column {}", error.line(), error.column());
-            let reason = whole.strip_suffix(&tail).unwrap_or(&whole);
-            vec![shape(error.line(), error.column(), reason)]
-        };
+        let wrong =
+            |error: &serde_json::Error| vec![shape(error.line(), error.column(), &reason(error))];
         json::check(bytes).map_err(|error| wrong(&error))?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| wrong(&error))?;
         manifest.check()?;
@@ -72,6 +75,13 @@ fn shape(line: usize, column: usize, reason: &str) -> Problem {
         reason: reason.chars().take(500).collect(),
         next_step: next_step.to_owned(),
     }
+}
+
+/// What is wrong, without the place.
+fn reason(error: &serde_json::Error) -> String {
+    let whole = error.to_string();
+    let tail = format!(" at line {} column {}", error.line(), error.column());
+    whole.strip_suffix(&tail).unwrap_or(&whole).to_owned()
 }
 
 /// Line and column, from 1, of a byte offset.

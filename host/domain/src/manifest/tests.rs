@@ -149,6 +149,14 @@ fn a_wrong_shape_is_told_with_line_and_column() {
             "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress. Correct it; the manifest's members are described in the publisher's guide"
         ]
     );
+    let nul = "the text has the character U+0000, which cannot be kept";
+    for escape in ["\\u0000", "\\U00000000"] {
+        let problems = broken("title = \"", &format!("title = \"{escape}"));
+        assert!(
+            problems[0].starts_with("line 4, column 10: ") && problems[0].contains(nul),
+            "{problems:?}"
+        );
+    }
     let egress = broken("retention = \"Until", "until = 1\nretention = \"Until");
     assert!(
         egress[0].contains("unknown field `until`. Correct the name or remove it"),

@@ -1,8 +1,11 @@
 //! The rest of the host, as small as a test needs it: an authority that can be
 //! changed, overlaps in memory, and jobs.
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -178,7 +181,7 @@ fn overlap(number: u32) -> Overlap {
         their_stage: String::new(),
         their_amount: "58000".into(),
         their_created_on: String::new(),
-        extra: Vec::new(),
+        extra: BTreeMap::new(),
     }
 }
 

@@ -52,6 +52,7 @@ pub struct AuditQuery {
 #[serde(deny_unknown_fields)]
 pub struct VerifyQuery {
     /// A head that is known from earlier, `SEQ:HASH`.
+    #[schemars(regex(pattern = "^[0-9]{1,19}:[0-9a-f]{64}$"))]
     head: Option<String>,
 }
 

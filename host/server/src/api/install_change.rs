@@ -137,6 +137,13 @@ pub async fn upgrade(
     JsonBody(body): JsonBody<UpgradeBody>,
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
+    if body.release == target.install.release {
+        return Err(ApiError::new(
+            Code::WrongState,
+            format!("The install is at {} already.", target.install.version),
+            "There is nothing to do; the plugin's page in the marketplace names its newest release.",
+        ));
+    }
     let (config, connections) = (&target.install.config, &target.install.connections);
     let draft = Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
     target.validate(&app, Some(&body.release), draft).await?;

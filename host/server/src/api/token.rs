@@ -66,6 +66,7 @@ pub struct TokenBody {
     /// What it may do at most; none that your own token lacks.
     scopes: Vec<Scope>,
     /// How long it lasts, in days: 1 to 365; 90 if left out.
+    #[schemars(range(min = 1, max = EXPIRES_IN_DAYS_MAX))]
     expires_in_days: Option<u32>,
     /// The member that it stands for; yourself if left out.
     user: Option<UserId>,

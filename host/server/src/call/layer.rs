@@ -14,9 +14,7 @@ use axum::{
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
 use super::{
-    Body, Call, Deprecated, Pairs, Reply, etag,
-    query::is_sound_path,
-    sparse::{Fields, members},
+    Body, Call, Deprecated, Pairs, Reply, Schemas, etag, query::is_sound_path, sparse::Fields,
 };
 use crate::{
     app::App,
@@ -41,11 +39,11 @@ pub(super) fn around(
     handler: MethodRouter<App>,
     app: &App,
     call: Arc<Call>,
-    definitions: &serde_json::Map<String, serde_json::Value>,
+    schemas: &Schemas,
 ) -> MethodRouter<App> {
     let parameters = call.parameters().into();
-    let known = call.shape.json().map(|schema| members(schema, definitions)).unwrap_or_default();
-    let around = Around { app: app.clone(), call, parameters, members: known.into() };
+    let members = call.members(schemas).into();
+    let around = Around { app: app.clone(), call, parameters, members };
     handler.layer(from_fn_with_state(around, layer))
 }
 

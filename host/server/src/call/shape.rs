@@ -9,7 +9,10 @@ use axum::{
     handler::Handler,
     http::{HeaderMap, StatusCode},
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{
+    JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform,
+};
+use serde_json::Value;
 
 use crate::{
     app::App,
@@ -38,10 +41,23 @@ impl Default for Schemas {
                 settings.meta_schema = None;
             })
         };
+        let width = RecursiveTransform(bounded);
         Self {
-            taken: settings().for_deserialize().into_generator(),
+            taken: settings().for_deserialize().with_transform(width).into_generator(),
             answered: settings().for_serialize().into_generator(),
         }
+    }
+}
+
+/// The width of an integer as a bound, which every reader of schemas knows.
+fn bounded(schema: &mut Schema) {
+    let most = match schema.get("format").and_then(Value::as_str) {
+        Some("uint32") => u64::from(u32::MAX),
+        Some("uint64" | "uint") => u64::MAX,
+        _ => return,
+    };
+    if schema.get("maximum").is_none() {
+        schema.insert("maximum".to_owned(), most.into());
     }
 }
 

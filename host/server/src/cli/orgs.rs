@@ -37,6 +37,8 @@ pub(crate) enum OrgsCommand {
     Members(MembersArgs),
     /// Lists tokens, or makes and revokes them
     Tokens(TokensArgs),
+    /// Lists which calls were made with which token, per day (admins)
+    Usage(UsageArgs),
 }
 
 /// Makes an organization
@@ -102,6 +104,19 @@ pub(crate) struct TokensArgs {
     page: Page,
 }
 
+/// What calls were made
+#[derive(Debug, Args)]
+pub(crate) struct UsageArgs {
+    /// Only with this token, by its id
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Only this call, for example account-list
+    #[arg(long, value_name = "NAME")]
+    call: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
 const ORGS: &[Column] = &[
     Column::whole("SLUG", "slug"),
     Column::text("NAME", "name"),
@@ -141,6 +156,15 @@ const TOKENS: &[Column] = &[
     Column::moment("REVOKED", "revoked_at"),
 ];
 
+const USAGE: &[Column] = &[
+    Column::whole("DAY", "day"),
+    Column::text("TOKEN", "token_name"),
+    Column::text("CALL", "call"),
+    Column::number("CALLS", "calls"),
+    Column::number("REFUSED", "errors"),
+    Column::moment("LAST", "last_at"),
+];
+
 /// `venn orgs`
 pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
     match command {
@@ -162,6 +186,13 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
         }
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
+        OrgsCommand::Usage(args) => {
+            let segments = ["organizations", session.org()?, "api-usage"];
+            let call = Call::new(Method::GET, &segments)
+                .with("token", args.token.as_ref())
+                .with("call", args.call.as_ref());
+            session.listing(&call, &args.page, USAGE, "No calls were counted.")
+        }
     }
 }
 

@@ -56,6 +56,13 @@ pub(crate) enum PartnerCommand {
     },
     /// Lists overlaps
     Overlaps(OverlapsArgs),
+    /// Shows one overlap
+    Overlap {
+        /// The partner's slug, or the partnership's id
+        partner: String,
+        /// The overlap's id
+        overlap: String,
+    },
     /// Lists accounts that share a domain with the partner but are not paired
     Unpaired {
         /// The partner's slug, or the partnership's id
@@ -162,6 +169,9 @@ pub(crate) fn run(session: &Session, command: &PartnerCommand) -> Result<(), Fai
         PartnerCommand::Rules(args) => rules::run(session, org, args),
         PartnerCommand::Matrix { partner } => mapping::matrix(session, org, partner),
         PartnerCommand::Overlaps(args) => mapping::overlaps(session, org, args),
+        PartnerCommand::Overlap { partner, overlap } => {
+            mapping::overlap(session, org, partner, overlap)
+        }
         PartnerCommand::Unpaired { partner, page } => {
             mapping::unpaired(session, org, partner, page)
         }

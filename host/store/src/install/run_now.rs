@@ -47,22 +47,24 @@ impl Store {
                 if !manifest(connection, &install.release).await?.wants(SCHEDULE) {
                     return Ok(None);
                 }
-                if let Some(delivery) = waiting(&store, connection, &install).await? {
-                    return Ok(Some(RunNow { delivery, waited_already: true }));
-                }
-                let payload = ScheduleDue {
-                    schedule: RUN_NOW.to_owned(),
-                    due_at: store.now().0,
-                    asked_by: Some(actor.clone()),
-                };
+                // Who asks is in the audit, whether or not somebody did before.
+                let waits = waiting(&store, connection, &install).await?;
                 let entry = NewAudit {
                     organization: install.organization.clone(),
                     actor: actor.to_string(),
                     action: "install.run",
                     subject: install.id.to_string(),
-                    detail: json!({ "plugin": install.plugin }),
+                    detail: json!({ "plugin": install.plugin, "waited_already": waits.is_some() }),
                 };
                 audit::append(&store, connection, &entry).await?;
+                if let Some(delivery) = waits {
+                    return Ok(Some(RunNow { delivery, waited_already: true }));
+                }
+                let payload = ScheduleDue {
+                    schedule: RUN_NOW.to_owned(),
+                    due_at: store.now().0,
+                    asked_by: Some(actor),
+                };
                 let new = NewEvent {
                     organization: install.organization,
                     install: install.id,

@@ -4,7 +4,7 @@
 //! if the rule that was joined to its row shares it.
 //!
 //! To add a core field: its line in [`FIELDS`] and in `fill`.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{Row as _, any::AnyRow};
 use venn_domain::{
@@ -148,10 +148,10 @@ impl<'a> Reading<'a> {
             if matches!(self.asked, Asked::Everything) {
                 allowed.ours.insert(&name);
             }
-            overlap.extra.push((format!("our-{name}"), value));
+            overlap.extra.insert(format!("our-{name}"), value);
         }
         for (name, value) in extra(row, THEIR_EXTRA_AT)? {
-            overlap.extra.push((format!("their-{name}"), value));
+            overlap.extra.insert(format!("their-{name}"), value);
         }
         fill(&mut overlap, row)?;
         overlap.keep_only(&allowed);
@@ -190,7 +190,7 @@ impl<'a> Reading<'a> {
             their_stage: String::new(),
             their_amount: String::new(),
             their_created_on: String::new(),
-            extra: Vec::new(),
+            extra: BTreeMap::new(),
         })
     }
 }

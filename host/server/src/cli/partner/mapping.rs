@@ -10,7 +10,7 @@ use crate::cli::{
     output::{
         failure::Failure,
         put,
-        table::Column,
+        table::{Column, Field},
         value::{is_true, list, text},
     },
     session::{Page, Session},
@@ -51,6 +51,23 @@ const OVERLAPS: &[Column] = &[
     Column::text("POPULATION", "their_population"),
     Column::text("SURE?", "confidence"),
     Column::text("EVIDENCE", "evidence"),
+];
+
+const OVERLAP: &[Field] = &[
+    Field::whole("Id", "id"),
+    Field::text("Domain", "domain"),
+    Field::text("Sure?", "confidence"),
+    Field::text("Evidence", "evidence"),
+    Field::moment("Paired", "paired_at"),
+    Field::whole("Our account", "our_account"),
+    Field::text("Our population", "our_population"),
+    Field::text("Our name", "our_name"),
+    Field::text("Our owner", "our_owner"),
+    Field::whole("Their account", "their_account"),
+    Field::text("Their population", "their_population"),
+    Field::text("Their name", "their_name"),
+    Field::text("Their owner", "their_owner"),
+    Field::text("Further fields", "extra"),
 ];
 
 const UNPAIRED: &[Column] = &[
@@ -96,6 +113,17 @@ pub(super) fn overlaps(session: &Session, org: &str, args: &OverlapsArgs) -> Res
         OVERLAPS,
         "No overlaps, or none that the sharing rules show.",
     )
+}
+
+pub(super) fn overlap(
+    session: &Session,
+    org: &str,
+    partner: &str,
+    overlap: &str,
+) -> Result<(), Failure> {
+    let id = input::partnership(session, partner)?;
+    let reply = session.get(&["organizations", org, "partnerships", &id, "overlaps", overlap])?;
+    session.show(&reply, |it| session.out.fields(it, OVERLAP))
 }
 
 pub(super) fn unpaired(
