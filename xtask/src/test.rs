@@ -23,8 +23,15 @@ pub(crate) struct Options {
 }
 
 /// Crates without the engine: their tests take seconds.
-const LIGHT: [&str; 6] =
-    ["venn-domain", "venn-mapping", "venn-store", "venn-testkit", "crm-tasks", "hubspot-source"];
+const LIGHT: [&str; 7] = [
+    "venn-domain",
+    "venn-mapping",
+    "venn-store",
+    "venn-testkit",
+    "crm-tasks",
+    "hubspot-source",
+    "xtask",
+];
 
 /// Crates that link the engine.
 const HEAVY: [&str; 2] = ["venn-sandbox", "venn-server"];
@@ -108,8 +115,8 @@ fn light(options: &Options, cluster: Option<&Cluster>) -> anyhow::Result<()> {
     if nextest {
         // nextest runs no documentation examples.
         let mut docs = cargo::cargo(&["test", "--locked", "--doc"]);
-        let examples = ["crm-tasks", "hubspot-source"];
-        for name in LIGHT.iter().filter(|name| !examples.contains(name)) {
+        let none = ["crm-tasks", "hubspot-source", "xtask"];
+        for name in LIGHT.iter().filter(|name| !none.contains(name)) {
             docs.args(["-p", name]);
         }
         cargo::run(&mut docs)?;

@@ -124,6 +124,77 @@ async fn what_no_database_keeps_is_refused_with_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_a_character_is_no_text() {
+    let host = Host::start(&[]).await;
+    let acme = host.organization("acme", true, false).await;
+    for (text, reason) in [
+        (r#"{"key":"k","title":"\ud800"}"#, "unexpected end of hex escape"),
+        (r#"{"key":"k","title":"\ud83d x"}"#, "unexpected end of hex escape"),
+        (r#"{"key":"k","title":"\udc00"}"#, "lone leading surrogate in hex escape"),
+        (r#"{"key":"k","title":"\ud800\u0041"}"#, "lone leading surrogate in hex escape"),
+    ] {
+        let refused = raw(&acme, Method::POST, &acme.own("populations"), text).await;
+        let refused = refused.refused(400, "bad-body");
+        assert_eq!(refused["problems"][0]["reason"], reason, "{text}");
+    }
+    let whole = r#"{"key":"k","title":"\ud83d\ude00"}"#;
+    let made = raw(&acme, Method::POST, &acme.own("populations"), whole).await.good();
+    assert_eq!(made["title"], "😀");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_needed_is_not_taken_for_an_empty_one() {
+    let world = World::start().await;
+    world.listed(&World::manifest("script"), crate::support::guest("script")).await;
+    let (acme, config) = (&world.acme, json!({ "steps": {} }));
+    let install = world.enabled("script", &world.grant(), &config).await;
+    let place = acme.own(&format!("installs/{install}"));
+    for part in ["config", "connections", "grant"] {
+        let path = format!("{place}/{part}");
+        let refused = raw(acme, Method::PUT, &path, "").await.refused(400, "bad-body");
+        let detail = "The body cannot be read at line 1, column 0: EOF while parsing a value.";
+        assert_eq!(refused["detail"], detail, "{part}");
+        assert_eq!(refused["next_step"], "Correct the body and send it again.");
+        acme.call(Method::PUT, &path, None).await.refused(400, "bad-body");
+    }
+    let now = acme.get(&place).await.good();
+    assert_eq!((&now["config"], &now["grant"]), (&config, &world.grant()));
+    assert!(now["connections"]["crm"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_nobody_knows_is_refused_however_deep_it_stands() {
+    let world = World::start().await;
+    world.listed(&World::manifest("script"), crate::support::guest("script")).await;
+    let rules = world.acme.own(&format!("partnerships/{}/sharing-rules", world.partnership));
+    // Whoever misspells `methods` would allow all of them.
+    for (actor, path, text, unknown, column) in [
+        (
+            &world.acme,
+            rules.as_str(),
+            r#"{"rules":[{"population":"customers","level":"all","fields":[],"purpose":"view","until":"2027"}]}"#,
+            "unknown field `until`, expected one of `population`, `level`, `fields`, `purpose`",
+            "line 1, column 86",
+        ),
+        (
+            &world.host.platform,
+            "/v1/review/plugins/script/approval",
+            r#"{"capabilities":[],"fields":[],"egress":[{"host":"api.hubapi.com","method":["GET"]}]}"#,
+            "unknown field `method`, expected one of `host`, `port`, `methods`, `paths`",
+            "line 1, column 74",
+        ),
+    ] {
+        let refused = raw(actor, Method::PUT, path, text).await.refused(400, "bad-body");
+        let problem = json!({
+            "place": column, "reason": unknown, "next_step": "Correct it and send the request again",
+        });
+        assert_eq!(refused["problems"], json!([problem]));
+    }
+    let kept = world.acme.get(&rules).await.good();
+    assert_eq!(kept["ours"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_without_a_body_takes_none() {
     let world = World::start().await;
     let acme = &world.acme;
