@@ -2,13 +2,18 @@
 //! and loop, what they see of clocks and chance. The guest is the same in each
 //! (`tests/guests/typescript`, `tests/guests/python`). That the languages do the
 //! same work is in [`crate::main_job`] and [`crate::faults`].
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
 use serde_json::{Value, json};
 use venn_domain::{limits, run::Ending};
 use venn_sandbox::{Prepared, ReplayVerdict, RunLimits, Sandbox, Settings, Tape};
 
 use crate::{
     sandbox::bed::{Bed, Ran, START, settings},
-    support::{World, compile_program, guest},
+    support::{World, compile_program, files_with, guest, venn},
 };
 
 /// A guest language that brings an engine of its own.
@@ -127,6 +132,35 @@ async fn its_own_excess_is_the_plugins(name: &str) {
     }
 }
 
+/// What `venn new` makes builds and passes the gate on any machine that has `venn`:
+/// the folder is moved, and names nothing outside of itself.
+fn a_new_plugin_builds_wherever_its_folder_lies(language: &str) {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new").join(language);
+    let (made, moved) = (place.join("made"), place.join("moved"));
+    let _ = std::fs::remove_dir_all(&place);
+    let run = |arguments: &[&str], dir: &Path| {
+        let output = Command::new(venn()).args(arguments).arg(dir).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    run(&["new", "deal-notes", "--language", language, "--dir"], &made);
+    std::fs::rename(&made, &moved).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_str().unwrap();
+    assert_eq!(files_with(&moved, source.as_bytes()), Vec::<PathBuf>::new());
+    run(&["build"], &moved);
+    run(&["check"], &moved);
+}
+
+mod rust {
+    #[test]
+    fn a_new_plugin_builds_wherever_its_folder_lies() {
+        super::a_new_plugin_builds_wherever_its_folder_lies("rust");
+    }
+}
+
 mod typescript {
     use super::*;
 
@@ -173,6 +207,11 @@ mod typescript {
     async fn its_own_excess_is_the_plugins() {
         super::its_own_excess_is_the_plugins(NAME).await;
     }
+
+    #[test]
+    fn a_new_plugin_builds_wherever_its_folder_lies() {
+        super::a_new_plugin_builds_wherever_its_folder_lies("typescript");
+    }
 }
 
 mod python {
@@ -207,5 +246,81 @@ mod python {
     #[tokio::test(flavor = "multi_thread")]
     async fn its_own_excess_is_the_plugins() {
         super::its_own_excess_is_the_plugins(NAME).await;
+    }
+
+    #[test]
+    fn a_new_plugin_builds_wherever_its_folder_lies() {
+        super::a_new_plugin_builds_wherever_its_folder_lies("python");
+    }
+}
+
+/// No SDK, no `venn new`: bindings of the WIT, a C compiler, a manifest by hand.
+mod c {
+    use venn_domain::manifest::Manifest;
+    use venn_testkit::Token;
+
+    use super::*;
+    use crate::support::world::rows;
+
+    const NAME: &str = "guest-c";
+
+    fn manifest() -> Value {
+        let manifest = Manifest::parse_toml(include_str!("../guests/c/venn.toml")).unwrap();
+        serde_json::from_slice(&manifest.to_json()).unwrap()
+    }
+
+    /// The newest run after both lists have grown to `shared` companies.
+    async fn grown(world: &World, install: &str, shared: usize) -> Value {
+        world.acme.import("merge", rows(0..shared, "A")).await;
+        world.globex.import("merge", rows(0..shared, "G")).await;
+        world.paired().await;
+        world.runs(install).await.remove(0)
+    }
+
+    /// Its install at Acme, with all that its manifest asks for.
+    async fn enabled(world: &World) -> String {
+        world.listed(&manifest(), guest(NAME)).await;
+        let grant = json!({
+            "capabilities": ["overlaps:read", "state", "http:egress"],
+            "partnerships": [world.partnership], "populations": ["customers"],
+            "fields": ["their-name"], "egress_hosts": ["api.hubapi.com"],
+        });
+        world.enabled(NAME, &grant, &json!({})).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_plugin_of_the_contract_alone_does_the_whole_job() {
+        let world = World::with_overlaps(2).await;
+        let install = enabled(&world).await;
+        let run = grown(&world, &install, 5).await;
+        assert_eq!((&run["ending"], &run["summary"]), (&json!("ok"), &json!("3 changes")), "{run}");
+        let tasks = || world.sim.counts().get("tasks").copied();
+        assert_eq!(tasks(), Some(1));
+        // It kept in its state how far it has read.
+        let run = grown(&world, &install, 6).await;
+        assert_eq!(run["summary"], "1 changes", "{run}");
+        assert_eq!(tasks(), Some(2));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_refused_token_is_a_fault_that_the_host_saw_too() {
+        let world = World::with_overlaps(2).await;
+        let install = enabled(&world).await;
+        world.sim.set_tokens(vec![Token { value: "another".to_owned(), scopes: None }]);
+        let run = grown(&world, &install, 3).await;
+        assert_eq!(run["ending_detail"]["code"], "crm-unauthorized", "{run}");
+        assert_eq!(run["verdict"]["class"], "customer-config", "{run}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_denial_is_a_value_too_and_a_kind_of_tomorrow_is_no_error() {
+        let guest = Guest::start(NAME).await;
+        let ran = guest.does(json!({})).await;
+        let Ending::Fault(fault) = &ran.outcome.ending else { panic!("{:?}", ran.outcome.ending) };
+        assert_eq!((fault.code.as_str(), fault.cause.as_str()), ("not-allowed", "grant-missing"));
+        assert_eq!(fault.message, "POST https://api.hubapi.com/crm/v3/objects/tasks");
+        guest.replays(&ran).await;
+        let other = guest.bed.run_prepared(&guest.prepared, "of-tomorrow", json!({})).await;
+        assert_eq!(other.summary(), "");
     }
 }

@@ -5,9 +5,11 @@
 //! - [`manifests`]: what a manifest must not say; versions and names
 //! - [`review`]: the platform's ceiling and its go or no-go; the marketplace
 //! - [`signatures`]: whose word a release has, at publish and at load
+//! - [`loads`]: what is kept in memory of what was published
 //! - [`installs`]: configuration, grant and connections against all of that
 mod components;
 mod installs;
+mod loads;
 mod manifests;
 mod review;
 mod signatures;

@@ -144,7 +144,7 @@ fn every_test_guest_is_used_by_a_test() {
 
 #[test]
 fn the_contract_in_the_sdks_is_the_contract() {
-    for copy in ["sdk/js/wit", "sdk/python/venn_sdk/wit"] {
+    for copy in ["sdk/rust/wit", "sdk/js/wit", "sdk/python/venn_sdk/wit"] {
         let names = |folder: &str| {
             let entries = fs::read_dir(root().join(folder)).unwrap().flatten();
             let files = entries.map(|entry| entry.path()).filter(|path| path.is_file());

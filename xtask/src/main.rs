@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 mod api_diff;
 mod bench;
+mod c_guest;
 mod cargo;
 mod demo;
 mod guest_language;

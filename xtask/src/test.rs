@@ -3,7 +3,7 @@
 //! What a test needs beyond Rust is named in `VENN_REQUIRE` (comma separated):
 //! what is named there must be present, or the run fails; what is not named is
 //! used where it is found. CI names everything: `hubspot-client`, `promtool`,
-//! `openssl`, `typescript`, `python` and `postgres`.
+//! `openssl`, `typescript`, `python`, `c` and `postgres`.
 //!
 //! The store's suite and `it` run twice: on SQLite, and on PostgreSQL.
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::process::Command;
 use clap::Args;
 use venn_cluster::{Cluster, VARIABLE};
 
-use crate::{cargo, guest_language::GuestLanguage, postgres};
+use crate::{c_guest, cargo, guest_language::GuestLanguage, postgres};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -47,9 +47,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     cargo::build_example(&programs, "crm-tasks")?;
     cargo::build_example(&programs, "hubspot-source")?;
     let mut missing = Vec::new();
+    if !c_guest::build(&programs)? {
+        missing.push("c");
+    }
     for language in GuestLanguage::ALL {
         let Some(tools) = language.tools(&programs)? else {
-            missing.push(language);
+            missing.push(language.name());
             continue;
         };
         language.build(&programs)?;
@@ -68,7 +71,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let mut it = cargo::cargo(&["test", "--locked", "-p", "venn-tests", "--test", "it", "--"]);
         it.args(&options.filter);
         for language in &missing {
-            it.args(["--skip", &format!("::{}::", language.name())]);
+            it.args(["--skip", &format!("::{language}::")]);
         }
         it.env("VENN_BIN", &programs.venn)
             .env("VENN_SIM_BIN", &programs.sim)

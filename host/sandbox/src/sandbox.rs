@@ -73,6 +73,12 @@ impl Prepared {
     pub fn digest(&self) -> &str {
         &self.0.digest
     }
+
+    /// What its native code and data take in memory, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let image = self.0.pre.instance_pre().component().image_range();
+        (image.end.addr() - image.start.addr()) as u64
+    }
 }
 
 impl Sandbox {

@@ -65,8 +65,10 @@ enum Command {
     /// Shows who the token stands for
     Whoami,
     New(author::NewArgs),
+    Sdk(author::SdkArgs),
     Toolchain(author::ToolchainArgs),
     Build(author::BuildArgs),
+    Component(author::ComponentArgs),
     Check(author::CheckArgs),
     Publish(publish::PublishArgs),
     #[command(subcommand)]
@@ -149,8 +151,10 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Login(args) => login::login(session, args),
         Command::Whoami => login::whoami(session),
         Command::New(args) => author::new(session, &args),
+        Command::Sdk(args) => author::sdk(session, &args),
         Command::Toolchain(args) => author::toolchain(session, &args),
         Command::Build(args) => author::build(session, &args),
+        Command::Component(args) => author::component(session, &args),
         Command::Check(args) => author::check(session, &args),
         Command::Publish(args) => publish::run(session, &args),
         Command::Plugins(command) => plugins::run(session, &command),

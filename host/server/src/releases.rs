@@ -2,12 +2,10 @@
 //! time before a byte of it is compiled or run, then sealed artifacts from the
 //! store, turned into something that can run. An artifact that does not fit this
 //! machine or this wasmtime is compiled again from the component.
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use quick_cache::{Weighter, sync::Cache};
 use sha2::{Digest as _, Sha256};
 use venn_sandbox::Prepared;
 use venn_store::{StoreError, release::Proof};
@@ -18,13 +16,46 @@ use crate::{
     signing::{self, Tampered},
 };
 
-/// Loaded components kept at once; each maps some tens of megabytes at most.
-const LOADED_MAX: usize = 256;
+/// Native code kept loaded, in bytes: some fifty plugins in JavaScript or Python
+/// (35 MB each), thousands in Rust.
+const LOADED_BYTES: u64 = 2 << 30;
+/// About how many plugins that is; so few are one shard, with all of the room.
+const LOADED_COUNT: usize = 50;
 
 /// Loaded components by everything that they were believed by: one changed
-/// letter in the database, and the next run looks at all of it again.
-#[derive(Clone, Default)]
-pub struct Loaded(Arc<Mutex<HashMap<[u8; 32], Prepared>>>);
+/// letter in the database, and the next run looks at all of it again. Each is
+/// loaded once, however many runs begin at the same time; those used least are
+/// forgotten where there is no room, and runs that have them keep them.
+#[derive(Clone)]
+pub struct Loaded(Arc<Cache<[u8; 32], Prepared, Bytes>>);
+
+/// A loaded component weighs what it takes in memory.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<[u8; 32], Prepared> for Bytes {
+    fn weight(&self, _: &[u8; 32], prepared: &Prepared) -> u64 {
+        prepared.bytes()
+    }
+}
+
+impl Default for Loaded {
+    fn default() -> Self {
+        Self::holding(LOADED_BYTES)
+    }
+}
+
+impl Loaded {
+    /// With room for that many bytes of native code.
+    pub fn holding(bytes: u64) -> Self {
+        Self(Arc::new(Cache::with_weighter(LOADED_COUNT, bytes, Bytes)))
+    }
+
+    /// How many bytes of native code are kept.
+    pub fn bytes(&self) -> u64 {
+        self.0.weight()
+    }
+}
 
 /// Why a release is not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -67,28 +98,17 @@ impl From<LoadError> for ApiError {
 /// The component of that release, ready to run.
 pub async fn prepared(app: &App, proof: &Proof) -> Result<Prepared, LoadError> {
     let name = fingerprint(proof);
-    if let Some(prepared) = app.loaded.look(&name) {
+    let mut kept = true;
+    let load = async {
+        kept = false;
+        signing::verify_proof(&app.keys, proof)?;
+        load(app, &proof.digest).await
+    };
+    let prepared = app.loaded.0.get_or_insert_async(&name, load).await?;
+    if kept {
         app.metrics.loaded("memory");
-        return Ok(prepared);
     }
-    signing::verify_proof(&app.keys, proof)?;
-    let prepared = load(app, &proof.digest).await?;
-    app.loaded.keep(name, prepared.clone());
     Ok(prepared)
-}
-
-impl Loaded {
-    fn look(&self, name: &[u8; 32]) -> Option<Prepared> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    fn keep(&self, name: [u8; 32], prepared: Prepared) {
-        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if loaded.len() >= LOADED_MAX {
-            loaded.clear();
-        }
-        loaded.insert(name, prepared);
-    }
 }
 
 /// Everything that the check looks at.

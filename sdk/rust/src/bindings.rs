@@ -1,10 +1,7 @@
-//! What `wit-bindgen` makes of the contract in `wit/`. Nothing here is written
-//! by hand, and nothing of it is meant to be named by a plugin: the modules
-//! beside this one give each interface a face. The test guests reach the raw
-//! calls here.
-//!
-//! The path is relative to this crate, so a plugin in any folder that depends
-//! on the SDK by path gets the contract that belongs to this SDK.
+//! What `wit-bindgen` makes of the contract in this crate's copy of `wit/`. Nothing
+//! here is written by hand, and nothing of it is meant to be named by a plugin: the
+//! modules beside this one give each interface a face. The test guests reach the
+//! raw calls here.
 #![allow(
     missing_docs,
     unsafe_code,
@@ -20,7 +17,7 @@
 )]
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "wit",
     world: "plugin",
     pub_export_macro: true,
     export_macro_name: "export_entry",

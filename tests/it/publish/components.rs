@@ -111,7 +111,7 @@ async fn what_is_no_component_is_named_for_what_it_is() {
             [
                 "component.core-module",
                 "it is a core WebAssembly module, not a component",
-                "build it with `venn build`, or with `wasm-tools component new`",
+                "build it with `venn build`, or make one of it with `venn component`",
             ],
         ),
         (

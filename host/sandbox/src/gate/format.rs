@@ -34,7 +34,7 @@ pub(super) fn refusal(bytes: &[u8]) -> Option<GateFinding> {
             return Some(failed(
                 "component.core-module",
                 "it is a core WebAssembly module, not a component",
-                "build it with `venn build`, or with `wasm-tools component new`",
+                "build it with `venn build`, or make one of it with `venn component`",
             ));
         }
         return Some(failed(

@@ -37,7 +37,7 @@ fn what_is_not_a_component_is_told_what_it_is() {
     insta::assert_snapshot!(texts.join("\n"), @r#"
 component.empty: the upload is empty. send the component's bytes, for example with `venn publish`
 component.precompiled: it is a precompiled artifact, which is native code and never accepted. upload the component that it was compiled from (`.wasm`)
-component.core-module: it is a core WebAssembly module, not a component. build it with `venn build`, or with `wasm-tools component new`
+component.core-module: it is a core WebAssembly module, not a component. build it with `venn build`, or make one of it with `venn component`
 component.text: it is WebAssembly text, not binary. translate it with `wasm-tools parse`
 component.not-wasm: it is a native program (ELF), not WebAssembly. build it for the target `wasm32-wasip2` or `wasm32-unknown-unknown`
 component.not-wasm: it is a zip archive, not WebAssembly. upload the `.wasm` file itself, not packed
@@ -63,7 +63,7 @@ fn bombs_are_refused_by_their_shape() {
     let exports: String =
         (0..20_001).map(|i| format!("(export \"e{i}\" (func 0))")).collect::<Vec<_>>().concat();
     let body = format!("(func {})", "(drop (i64.const 0x7fffffffffffffff))".repeat(100_000));
-    let data = format!("(memory 1) {}", "(data (i32.const 0) \"x\")".repeat(32_001));
+    let data = format!("(memory 1) {}", "(data (i32.const 0) \"x\")".repeat(100_001));
     let nested = (0..20).fold(String::new(), |inner, _| format!("(component {inner})"));
     let texts = [
         refused(&component(&format!("(core module {functions})"))),
@@ -79,7 +79,7 @@ component.too-complex: it has more than 100000 functions. split the plugin or bu
 component.too-complex: it has more than 10000 local variables in one function. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
 component.too-complex: it has more than 20000 exports. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
 component.too-complex: it has more than 1048576 bytes in one function. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
-component.too-complex: it has more than 32000 data segments. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
+component.too-complex: it has more than 100000 data segments. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
 component.too-complex: it has more than 16 levels of nested components. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
 component.too-complex: it has more than 64 core modules. split the plugin or build it with optimisation; no toolchain that we know makes such a shape from ordinary code
 "#);

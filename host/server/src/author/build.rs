@@ -8,10 +8,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use venn_domain::manifest::{Manifest, Problem};
-use wit_component::{ComponentEncoder, DecodedWasm};
 
 use super::{
-    Tell, cargo,
+    Tell, cargo, component,
     language::Language,
     python,
     toolchain::{self, Target},
@@ -67,7 +66,7 @@ pub fn build(dir: &Path, options: &Options, tell: Tell<'_>) -> Result<Built> {
         Language::Typescript => typescript::build(dir, &work, tell)?,
         Language::Python => python::build(dir, &work, tell)?,
     };
-    let component = encode(&made).context("cannot make a component")?;
+    let component = component::of(&made).context("cannot make a component")?;
     write(&component_path, &component)?;
     write(&manifest_path, &manifest.to_json())?;
     let (digest, bytes) = (venn_sandbox::digest(&component), component.len() as u64);
@@ -147,43 +146,11 @@ fn places(dir: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
 
 fn component_of(path: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    encode(&bytes).with_context(|| format!("cannot make a component of {}", path.display()))
-}
-
-/// The first eight bytes of a core module: magic number and version.
-const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-/// The first eight bytes of a component: magic number, version and layer.
-const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-
-/// Makes a component of a core module; a component stays as it is.
-pub fn encode(bytes: &[u8]) -> Result<Vec<u8>> {
-    let component = if bytes.starts_with(COMPONENT) {
-        bytes.to_vec()
-    } else if bytes.starts_with(MODULE) {
-        let mut encoder = ComponentEncoder::default().validate(true).module(bytes)?;
-        encoder.encode().context("its imports or exports are not those of the contract")?
-    } else {
-        bail!("it is no WebAssembly: the first bytes are of something else");
-    };
-    if !is_plugin(&component)? {
-        bail!("it does not export `{ENTRY}`. Put `venn_sdk::plugin!(YourType);` into src/lib.rs");
-    }
-    Ok(component)
-}
-
-/// The interface that makes a component a plugin, before its version.
-const ENTRY: &str = "venn:plugin/entry";
-
-fn is_plugin(component: &[u8]) -> Result<bool> {
-    let decoded = wit_component::decode(component).context("its types cannot be read")?;
-    let DecodedWasm::Component(resolve, world) = decoded else { return Ok(false) };
-    let exports = resolve.worlds.get(world).into_iter().flat_map(|world| world.exports.keys());
-    let mut names = exports.map(|key| resolve.name_world_key(key));
-    Ok(names.any(|name| name.split('@').next() == Some(ENTRY)))
+    component::of(&bytes).with_context(|| format!("cannot make a component of {}", path.display()))
 }
 
 /// Writes beside, then renames: who looks meanwhile sees the old or the new.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file needs a folder")?;
     let beside = path.with_extension("part");
     let written = fs::create_dir_all(folder)
@@ -196,22 +163,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    #[test]
-    fn what_is_no_wasm_is_refused_with_the_reason() {
-        let error = encode(b"#!/bin/sh").unwrap_err().to_string();
-        assert_eq!(error, "it is no WebAssembly: the first bytes are of something else");
-    }
-
-    #[test]
-    fn what_is_no_plugin_is_refused_with_what_to_write() {
-        for bytes in [MODULE, COMPONENT] {
-            let error = encode(bytes).unwrap_err().to_string();
-            let expected = "it does not export `venn:plugin/entry`. \
-                            Put `venn_sdk::plugin!(YourType);` into src/lib.rs";
-            assert_eq!(error, expected);
-        }
-    }
 
     #[test]
     fn every_problem_of_a_manifest_is_told_at_once() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::{build::MANIFEST_FILE, cargo};
+use super::{build::MANIFEST_FILE, cargo, sdk};
 
 /// A language that `venn new` and `venn build` know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -71,7 +71,7 @@ impl Language {
 
     /// The files and folders that the component is made of.
     pub(super) fn sources(self) -> Vec<&'static str> {
-        let common = ["src", MANIFEST_FILE, self.marker()];
+        let common = ["src", sdk::FOLDER, MANIFEST_FILE, self.marker()];
         let more: &[_] = match self {
             Self::Rust | Self::Python => &[],
             Self::Typescript => &["package-lock.json", "tsconfig.json"],

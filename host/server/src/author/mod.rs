@@ -10,8 +10,9 @@
 //! - [`cargo`], [`typescript`], [`python`]: one language each, to the bytes of a
 //!   component. [`cache`] keeps their tools, [`tool`] runs them, [`inputs`] says
 //!   whether there is something to do.
+//! - [`component`]: what a compiler made to a component of the contract.
 //! - [`build`]: a folder to a component and a manifest.
-//! - [`new`]: a folder that builds at once.
+//! - [`new`]: a folder that builds at once, with an SDK of its own: [`sdk`].
 //! - [`check`]: what the gate will say.
 //!
 //! To add a guest language: a variant of [`language::Language`], a module beside
@@ -21,10 +22,12 @@ pub mod build;
 mod cache;
 mod cargo;
 pub mod check;
+pub mod component;
 mod inputs;
 pub mod language;
 pub mod new;
 pub mod python;
+pub mod sdk;
 mod tool;
 pub mod toolchain;
 pub mod typescript;

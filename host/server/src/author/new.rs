@@ -2,14 +2,14 @@
 //! thing. The files lie in `template/` as they come out, but for the words in
 //! double braces.
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, bail};
 use venn_domain::manifest::{Manifest, Problem};
 
-use super::language::Language;
+use super::{language::Language, sdk};
 
 /// A file of a new plugin: its place, and its text with words to fill in.
 type Template = (&'static str, &'static str);
@@ -46,10 +46,6 @@ const fn files(language: Language) -> &'static [Template] {
     }
 }
 
-/// Names the folder of Venn's SDKs, if it is not beside the source that this
-/// program was built from.
-pub const SDK: &str = "VENN_SDK";
-
 /// Makes the plugin `name` in `dir`, or in a folder of its name; answers the
 /// folder. Nothing is written where something is.
 pub fn new(name: &str, language: Language, dir: Option<&Path>) -> Result<PathBuf> {
@@ -60,8 +56,7 @@ pub fn new(name: &str, language: Language, dir: Option<&Path>) -> Result<PathBuf
         let dir = dir.display();
         bail!("{dir} is not empty. Choose another folder: `venn new {name} --dir FOLDER`");
     }
-    let sdk = sdk(language)?;
-    let filled = files(language).iter().map(|(path, text)| (*path, fill(text, name, &sdk)));
+    let filled = files(language).iter().map(|(path, text)| (*path, fill(text, name)));
     let files: Vec<_> = filled.collect();
     check(name, &files)?;
     for (path, text) in files {
@@ -70,6 +65,7 @@ pub fn new(name: &str, language: Language, dir: Option<&Path>) -> Result<PathBuf
             path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
+    sdk::write(&dir, language)?;
     Ok(dir)
 }
 
@@ -82,9 +78,10 @@ fn check(name: &str, files: &[(&str, String)]) -> Result<()> {
     bail!("`{name}` cannot be a plugin's name: {}", told.join("; "))
 }
 
-fn fill(text: &str, name: &str, sdk: &Path) -> String {
-    let sdk = sdk.display().to_string();
-    text.replace("{{name}}", name).replace("{{title}}", &title(name)).replace("{{sdk}}", &sdk)
+fn fill(text: &str, name: &str) -> String {
+    text.replace("{{name}}", name)
+        .replace("{{title}}", &title(name))
+        .replace("{{sdk}}", sdk::FOLDER)
 }
 
 /// `crm-tasks` as people write it: `Crm tasks`.
@@ -92,22 +89,6 @@ fn title(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters.map(|c| if c == '-' { ' ' } else { c })).collect()
-}
-
-fn sdk(language: Language) -> Result<PathBuf> {
-    let folder = match language {
-        Language::Rust => "rust",
-        Language::Typescript => "js",
-        Language::Python => "python",
-    };
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
-    let sdk = env::var_os(SDK).map_or_else(beside, PathBuf::from).join(folder);
-    sdk.canonicalize().with_context(|| {
-        let (sdk, name) = (sdk.display(), language.name());
-        format!(
-            "the SDK for {name} is not at {sdk}. Set {SDK} to the folder `sdk` of Venn's source"
-        )
-    })
 }
 
 #[cfg(test)]
@@ -128,6 +109,8 @@ mod tests {
             for (path, _) in files(language) {
                 let text = fs::read_to_string(dir.join(path)).unwrap();
                 assert!(!text.contains("{{"), "{path} has a word that was not filled in");
+                let here = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+                assert!(!text.contains(here.to_str().unwrap()), "{path} names this machine");
             }
         }
     }

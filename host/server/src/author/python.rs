@@ -34,13 +34,7 @@ pub fn toolchain(tell: Tell<'_>) -> Result<PathBuf> {
         let pins = place.join("requirements.txt");
         fs::write(&pins, PINS)?;
         let mut pip = Command::new(place.join("bin/pip"));
-        pip.args([
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--only-binary=:all:",
-            "-r",
-        ]);
+        pip.args(["install", "--disable-pip-version-check", "--only-binary=:all:", "-r"]);
         tool::run(pip.arg(pins), failed).map(drop)
     })
 }
@@ -82,7 +76,8 @@ pub(super) fn build(dir: &Path, work: &Path, tell: Tell<'_>) -> Result<Vec<u8>> 
             componentize.arg("-p").arg(folder);
         }
         // Otherwise the site packages of this machine come along.
-        componentize.env("VIRTUAL_ENV", work).arg("-o").arg(out);
+        componentize.env("VIRTUAL_ENV", work).env("RUST_BACKTRACE", "0");
+        componentize.arg("-o").arg(out);
         tool::run(&mut componentize, "the plugin starts with an error").map(drop)
     })
 }
@@ -113,7 +108,7 @@ fn install(tools: &Path, work: &Path, packages: &str, tell: Tell<'_>) -> Result<
     let (asked, beside) = (work.join("requirements.txt"), place.with_extension("part"));
     fs::write(&asked, packages)?;
     let mut pip = Command::new(tools.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
+    pip.args(["install", "--disable-pip-version-check", "--only-binary=:all:"]);
     pip.args(["--implementation", "py", "--abi", "none", "--platform", "any", "--target"]);
     let failed = "the plugin's packages could not be installed (pure Python only)";
     tool::run(pip.arg(&beside).arg("-r").arg(asked), failed)?;

@@ -1,6 +1,6 @@
-//! `venn new`, `venn build`, `venn check`: the publisher's own machine, without
-//! a server. The work is in [`crate::author`]; this is how it is asked for and
-//! shown.
+//! `venn new`, `venn sdk`, `venn build`, `venn component`, `venn check`: the
+//! publisher's own machine, without a server. The work is in [`crate::author`];
+//! this is how it is asked for and shown.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -18,8 +18,9 @@ use super::{
 use crate::author::{
     build::{self, Options},
     check::{self, Finding, Level},
+    component,
     language::Language,
-    new, python,
+    new, python, sdk,
     toolchain::{self, Target},
     typescript,
 };
@@ -37,6 +38,14 @@ pub(crate) struct NewArgs {
     /// What it is written in
     #[arg(long, value_enum, default_value = "rust")]
     language: Language,
+}
+
+/// Replaces a plugin's SDK by the one that this program carries
+#[derive(Debug, Args)]
+pub(crate) struct SdkArgs {
+    /// The plugin's folder
+    #[arg(default_value = ".")]
+    dir: PathBuf,
 }
 
 /// Sets up what a language is built with, and says where it is
@@ -70,6 +79,16 @@ pub(crate) struct BuildArgs {
     set_version: Option<semver::Version>,
 }
 
+/// Makes a component of a core module that another toolchain compiled
+#[derive(Debug, Args)]
+pub(crate) struct ComponentArgs {
+    /// The core module
+    module: PathBuf,
+    /// Where the component goes
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+}
+
 /// What to compile for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TargetName {
@@ -96,6 +115,16 @@ pub(crate) fn new(session: &Session, args: &NewArgs) -> Result<(), Failure> {
     }
     let dir = dir.display();
     session.out.print(&format!("{dir} is ready:\n  cd {dir}\n  venn build\n  venn check\n"))
+}
+
+/// `venn sdk`
+pub(crate) fn sdk(session: &Session, args: &SdkArgs) -> Result<(), Failure> {
+    let place = sdk::replace(&args.dir).map_err(|error| refused(&error))?;
+    if session.out.json {
+        return session.out.print(&json!({ "dir": place }).to_string());
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    session.out.print(&format!("{} is the SDK of venn {version} now\n", place.display()))
 }
 
 /// `venn toolchain`: what `venn build` does first by itself.
@@ -163,6 +192,27 @@ fn copy_into(file: &Path, folder: &Path) -> Result<PathBuf, Failure> {
     copied.map(|_| to.clone()).map_err(|error| Failure::file(&to, "written", &error))
 }
 
+/// `venn component`
+pub(crate) fn component(session: &Session, args: &ComponentArgs) -> Result<(), Failure> {
+    let bytes = fs::read(&args.module).map_err(|e| Failure::file(&args.module, "read", &e))?;
+    let component = component::of(&bytes).map_err(|error| {
+        let next = "The contract and how a module says that it is one of it: wit/README.md.";
+        Failure::new(Exit::Refused, format!("{error:#}"), next)
+            .at(args.module.display().to_string())
+    })?;
+    build::write(&args.out, &component).map_err(|error| refused(&error))?;
+    let (bytes, digest) = (component.len(), venn_sandbox::digest(&component));
+    if session.out.json {
+        let said = json!({ "component_path": args.out, "bytes": bytes, "digest": digest });
+        return session.out.print(&said.to_string());
+    }
+    let out = args.out.display();
+    session.out.print(&format!(
+        "{out}: {bytes} bytes, SHA-256 {digest}\n\
+         Next: `venn check {out}`, then `venn publish --manifest venn.toml --component {out}`.\n"
+    ))
+}
+
 /// `venn check`
 pub(crate) fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
     let findings = if args.path.is_file() {
@@ -198,7 +248,7 @@ fn check_file(path: &Path) -> Result<Vec<Finding>, Failure> {
         Some("toml") => Manifest::parse_toml(&String::from_utf8_lossy(&bytes)),
         Some("json") => Manifest::parse_json(&bytes),
         _ => {
-            return match build::encode(&bytes) {
+            return match component::of(&bytes) {
                 Ok(component) => gate::inspect(&component).map_err(Failure::from),
                 Err(error) => {
                     let next = "Build it with `venn build`".to_owned();
