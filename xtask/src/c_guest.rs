@@ -8,11 +8,11 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use wit_bindgen_core::{Files, WorldGenerator as _, wit_parser::Resolve};
+use wit_bindgen_core::{Files, wit_parser::Resolve};
 
 use crate::cargo::{self, Programs};
 
-/// The compiler, libc included, as PyPI has it.
+/// The compiler, libc included, as Python's registry has it.
 const COMPILER: &str = "ziglang==0.17.1";
 
 /// Builds it to `target/guests/guest-c.wasm`. False if there is no compiler to be
@@ -74,7 +74,7 @@ fn compiler() -> anyhow::Result<PathBuf> {
 fn quietly(command: &mut Command) -> anyhow::Result<()> {
     let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    let last = said.lines().last().unwrap_or("it says nothing");
-    ensure!(output.status.success(), "{:?}: {last}", command.get_program());
+    let (name, last) = (command.get_program().display(), said.lines().last().unwrap_or_default());
+    ensure!(output.status.success(), "{name}: {last}");
     Ok(())
 }

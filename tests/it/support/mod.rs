@@ -108,7 +108,7 @@ pub fn list(name: &str) -> Vec<u8> {
 
 /// The files below a folder that hold these bytes anywhere: to look for what
 /// must not be on the disk.
-fn files_with(folder: &std::path::Path, bytes: &[u8]) -> Vec<PathBuf> {
+pub fn files_with(folder: &std::path::Path, bytes: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
