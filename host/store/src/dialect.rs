@@ -123,8 +123,11 @@ impl Dialect {
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
             }
             Self::Postgres => {
-                "SELECT CAST(table_name AS text) AS name FROM information_schema.tables
-                 WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1"
+                // Not `information_schema`: it hides what belongs to somebody else.
+                "SELECT CAST(c.relname AS text) AS name FROM pg_class c
+                 JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                 ORDER BY 1"
             }
         }
     }

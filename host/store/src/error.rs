@@ -129,13 +129,24 @@ impl StoreError {
     }
 }
 
-/// The server is gone, is stopping or starting, or takes no more connections.
+/// SQLite's `SQLITE_BUSY`, `SQLITE_IOERR`, `SQLITE_FULL`.
+const BUSY: u32 = 5;
+const IO: u32 = 10;
+const FULL: u32 = 13;
+
+/// The server is gone, is stopping or starting, or takes no more connections; the
+/// embedded one is locked, or its disk is full or fails.
 fn is_away(error: &sqlx::Error) -> bool {
     use sqlx::Error;
     match error {
         Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed => true,
-        Error::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("08") || ["57P01", "57P02", "57P03", "53300"].contains(&code.as_ref())
+        Error::Database(error) => error.code().is_some_and(|code| match code.parse::<u32>() {
+            // SQLite's, whose low byte is the kind; PostgreSQL's have five characters.
+            Ok(number) if code.len() < 5 => [BUSY, IO, FULL].contains(&(number & 0xff)),
+            _ => {
+                code.starts_with("08")
+                    || ["57P01", "57P02", "57P03", "53300", "53100"].contains(&code.as_ref())
+            }
         }),
         _ => false,
     }

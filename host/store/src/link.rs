@@ -1,4 +1,5 @@
-//! The writer's connection, and getting it back after the server went away.
+//! The writer's connection, and getting it back after the database was away: the
+//! server, or on the embedded one the disk.
 //!
 //! On PostgreSQL the session holds the lock on the database: who has no session
 //! writes nothing, and who gets one again asks for the lock first. While there is
@@ -8,13 +9,17 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use sqlx::{AnyConnection, Connection as _};
 use tokio::time::Instant;
 
-use crate::{Database, StoreError, authority::AuthorityNumber, dialect::Dialect};
+use crate::{
+    Database, StoreError,
+    authority::AuthorityNumber,
+    dialect::{CONNECT_TIMEOUT, Dialect},
+};
 
 /// How long a session is taken to stand after it was used: a server that restarted
 /// while nobody wrote is noticed before a write is lost to it.
 const TRUSTED_FOR: Duration = Duration::from_millis(100);
 
-/// The writer's connection; none while the server is away.
+/// The writer's connection; none while the database is away.
 pub(crate) struct Link {
     database: Database,
     folder: PathBuf,
@@ -55,15 +60,20 @@ impl Link {
         self.authority.clone()
     }
 
-    /// The connection; a new one if there is none and the server is back.
+    /// Whether the last use failed, and nothing was written since.
+    pub(crate) const fn is_away(&self) -> bool {
+        self.away
+    }
+
+    /// The connection; a new one if there is none and the database is back.
     pub(crate) async fn connection(&mut self) -> Result<&mut AnyConnection, StoreError> {
         let is_old = self.dialect().is_remote() && self.used.elapsed() > TRUSTED_FOR;
         let connection = match self.connection.take() {
             Some(connection) if !is_old => connection,
-            Some(mut connection) => match connection.ping().await {
+            Some(mut connection) => match in_time(CONNECT_TIMEOUT, connection.ping()).await {
                 Ok(()) => connection,
                 Err(error) => {
-                    self.failed(&error.into());
+                    self.failed(&error);
                     self.again().await?
                 }
             },
@@ -83,7 +93,11 @@ impl Link {
         if !dialect.try_own(&mut connection).await? {
             return Err(StoreError::InUse);
         }
-        // Another server may have been here meanwhile, and raised it.
+        // Another server may have been here meanwhile, and raised it. Written, not
+        // only read: a full disk is read all the same.
+        sqlx::query("UPDATE authority SET number = number WHERE one = 1")
+            .execute(&mut connection)
+            .await?;
         self.authority.publish_now(&mut connection).await?;
         Ok(connection)
     }
@@ -92,13 +106,7 @@ impl Link {
     pub(crate) async fn look(&mut self) {
         let authority = self.authority.clone();
         let seen = match self.connection().await {
-            Ok(connection) => {
-                let looking = authority.publish_now(connection);
-                match tokio::time::timeout(crate::dialect::CONNECT_TIMEOUT, looking).await {
-                    Ok(seen) => seen,
-                    Err(_) => Err(StoreError::Database(sqlx::Error::PoolTimedOut)),
-                }
-            }
+            Ok(connection) => in_time(CONNECT_TIMEOUT, authority.publish_now(connection)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = seen {
@@ -106,18 +114,14 @@ impl Link {
         }
     }
 
-    /// After an error on the connection. A server's may be gone: the next user gets
-    /// another one. The embedded database has nobody to go away.
+    /// After an error on the connection: nobody knows what it still holds open, so
+    /// the next user gets another one.
     pub(crate) fn failed(&mut self, error: &StoreError) {
-        let error = error as &dyn std::error::Error;
-        if !self.dialect().is_remote() {
-            tracing::error!(error, "store.write failed");
-            return;
-        }
         self.authority.distrust();
         self.connection = None;
         // Once per outage, however often it is looked.
         if !std::mem::replace(&mut self.away, true) {
+            let error = error as &dyn std::error::Error;
             tracing::error!(error, "store.link the database is away");
         }
     }
@@ -127,6 +131,17 @@ impl Link {
         if let Err(error) = connection.close().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "store.link.close failed");
         }
+    }
+}
+
+/// What a database that hangs does not answer in this time has failed.
+pub(crate) async fn in_time<T, E: Into<StoreError>>(
+    most: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(most, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
     }
 }
 

@@ -13,12 +13,21 @@ use sqlx::{AnyConnection, Connection as _};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
-use crate::{StoreError, link::Link, observe::Observer};
+use crate::{
+    StoreError,
+    link::{Link, in_time},
+    observe::Observer,
+};
 
 /// The most members of one group: bounds how long an early one waits.
 const GROUP_MAX: usize = 128;
 
-/// How long the writer idles before it looks whether a remote database still stands.
+/// How long a group may take to begin: longer than another process may hold an
+/// embedded database's lock.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the writer idles before it looks whether a remote database still stands,
+/// or one that was away is back.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// What became of a group.
@@ -125,7 +134,7 @@ async fn run(
                 inbox.close();
                 continue;
             }
-            () = tokio::time::sleep(LOOK_AFTER), if link.dialect().is_remote() => {
+            () = tokio::time::sleep(LOOK_AFTER), if link.dialect().is_remote() || link.is_away() => {
                 link.look().await;
                 continue;
             }
@@ -171,7 +180,7 @@ async fn commit(
     let (begin, is_remote) = (link.dialect().begin(), link.dialect().is_remote());
     let authority = link.authority();
     let connection = link.connection().await?;
-    let mut group_tx = connection.begin_with(begin).await?;
+    let mut group_tx = in_time(BEGIN_TIMEOUT, connection.begin_with(begin)).await?;
     for member in group.drain(..) {
         let mut member_tx = group_tx.begin().await?;
         let (answer, keep) = member(&mut member_tx).await;

@@ -68,7 +68,7 @@ fn shape(line: usize, column: usize, reason: &str) -> Problem {
     } else if reason.starts_with("duplicate") {
         "Keep one of them"
     } else {
-        "Correct it; the manifest's members are described in the publisher's guide"
+        "Correct it; docs/manifest.md describes every member"
     };
     Problem {
         place: format!("line {line}, column {column}"),

@@ -136,7 +136,7 @@ fn a_wrong_shape_is_told_with_line_and_column() {
     assert_eq!(
         broken("version = \"1.2.0\"", "version = 1"),
         [
-            "line 3, column 11: invalid type: integer `1`, expected semver version. Correct it; the manifest's members are described in the publisher's guide"
+            "line 3, column 11: invalid type: integer `1`, expected semver version. Correct it; docs/manifest.md describes every member"
         ]
     );
     assert_eq!(
@@ -146,7 +146,7 @@ fn a_wrong_shape_is_told_with_line_and_column() {
     assert_eq!(
         broken("name = \"overlaps:read\"", "name = \"root\""),
         [
-            "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress. Correct it; the manifest's members are described in the publisher's guide"
+            "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress. Correct it; docs/manifest.md describes every member"
         ]
     );
     let nul = "the text has the character U+0000, which cannot be kept";
@@ -360,5 +360,47 @@ proptest! {
                 prop_assert!(problems.iter().all(|p| !p.place.is_empty() && !p.reason.is_empty() && !p.next_step.is_empty()));
             }
         }
+    }
+}
+
+/// What people read about it.
+const DOCUMENT: &str = include_str!("../../../../docs/manifest.md");
+
+#[test]
+fn the_documents_example_is_a_manifest_as_it_stands() {
+    let (_, rest) = DOCUMENT.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let manifest = Manifest::parse_toml(example).unwrap();
+    assert_eq!(manifest.name, "deal-notes");
+}
+
+#[test]
+fn every_member_and_every_name_is_documented() {
+    let schema = serde_json::to_value(schemars::schema_for!(Manifest)).unwrap();
+    let mut names = Vec::new();
+    names_of(&schema, &mut names);
+    let capabilities = crate::capability::Capability::ALL.map(|one| one.name().to_owned());
+    let kinds = crate::event::KINDS.map(|(kind, _)| kind.to_owned());
+    let fields = crate::account::CoreField::ALL.map(|field| field.name().to_owned());
+    let categories = super::CATEGORIES.map(str::to_owned);
+    let all = names.into_iter().chain(capabilities).chain(kinds).chain(fields).chain(categories);
+    let lacks: Vec<_> = all
+        .filter(|name| !DOCUMENT.contains(&format!("`{name}`")))
+        .filter(|name| !DOCUMENT.contains(&format!(".{name}`")))
+        .collect();
+    assert_eq!(lacks, Vec::<String>::new());
+}
+
+/// The members of every object in a schema.
+fn names_of(schema: &Value, names: &mut Vec<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|member| names_of(member, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| names_of(item, names)),
+        _ => {}
     }
 }

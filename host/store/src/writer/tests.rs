@@ -76,3 +76,28 @@ async fn a_closed_store_has_committed_everything_and_leaves_one_file() {
     }
     assert!(matches!(make(&store, "three", false).await, Err(StoreError::Closed)));
 }
+
+#[tokio::test]
+async fn a_full_disk_fails_the_write_and_not_the_next_ones() {
+    let store = TestStore::open().await;
+    if !store.is_embedded() {
+        // A server's disk is the server's: this is the embedded database's.
+        return;
+    }
+    store.organization("acme", "customer").await;
+    // This connection may not grow the file; the next one may.
+    store.sql("PRAGMA max_page_count = 1").await;
+    let big = store.write(|connection| {
+        Box::pin(async move {
+            sqlx::query("INSERT INTO idempotency VALUES ('t', 'k', zeroblob(10000000), 0, '', 0)")
+                .execute(&mut *connection)
+                .await?;
+            Ok(())
+        })
+    });
+    let failed = big.await.unwrap_err();
+    assert!(failed.is_away(), "{failed:?}");
+    make(&store, "after", false).await.unwrap();
+    store.ping().await.unwrap();
+    assert_eq!(store.text("SELECT key FROM population").await, "after");
+}
