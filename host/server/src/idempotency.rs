@@ -113,7 +113,8 @@ async fn keep(
 
 fn read_key(key: &HeaderValue) -> Result<String, ApiError> {
     let text = key.to_str().unwrap_or_default();
-    if text.is_empty() || text.len() > KEY_BYTES_MAX {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.is_empty() || text.len() > KEY_BYTES_MAX || !is_visible {
         return Err(ApiError::new(
             Code::BadQuery,
             format!("The Idempotency-Key must have 1 to {KEY_BYTES_MAX} visible characters."),

@@ -58,9 +58,12 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
         assert_eq!(refused["next_step"], "Send a fresh key per request.");
     }
     assert_eq!(acme.all("imports").await.len(), 1);
-    let long = "k".repeat(129);
-    let refused = send(&acme, &long, "imports", &import("a.csv")).await.refused(400, "bad-query");
-    assert_eq!(refused["detail"], "The Idempotency-Key must have 1 to 128 visible characters.");
+    for bad in ["k".repeat(129).as_str(), "a b", "a\tb", "ä"] {
+        let refused = send(&acme, bad, "imports", &import("a.csv")).await;
+        let refused = refused.refused(400, "bad-query");
+        assert_eq!(refused["detail"], "The Idempotency-Key must have 1 to 128 visible characters.");
+    }
+    assert_eq!(acme.all("imports").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
