@@ -178,9 +178,31 @@ mod typescript {
             ("throw-unspeakable", "a value of type object was thrown"),
             ("reject-string", "a value of type string was thrown"),
             ("throw-deep", "InternalError was thrown"),
+            ("throw-hostile", "a value of type object was thrown"),
+            ("throw-revoked", "a value of type object was thrown"),
+            ("reject-revoked", "a value of type object was thrown"),
+            ("throw-nameless", "an Error without a name was thrown"),
+            ("bad-report", "TypeError was thrown"),
         ] {
             guest.throws(what, thrown).await;
         }
+        // Half a surrogate pair is no text: it becomes a replacement character.
+        assert_eq!(guest.does(json!({ "do": "half-report" })).await.summary(), "a\u{fffd}");
+    }
+
+    /// The one trap: nothing is left to run, and the engine ends the program.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_promise_that_never_settles_is_a_trap_and_the_log_says_why() {
+        let guest = Guest::start(NAME).await;
+        let ran = guest.does(json!({ "do": "never" })).await;
+        let Ending::Trap { code, message } = &ran.outcome.ending else {
+            panic!("{:?}", ran.outcome.ending)
+        };
+        assert_eq!(code, "unreachable");
+        assert!(message.contains("in proc_exit < venn:plugin/entry@"), "{message}");
+        let log: Vec<_> = ran.outcome.log.iter().map(|line| line.message.as_str()).collect();
+        let why = "Error while (call) event loop error, but no exception is pending. Aborting, since that doesn't seem recoverable at all.";
+        assert_eq!(log, [why]);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -226,9 +248,18 @@ mod python {
             ("throw-error", "TypeError was raised"),
             ("throw-exit", "SystemExit was raised"),
             ("throw-deep", "RecursionError was raised"),
+            ("throw-half", "ValueError was raised"),
+            ("bad-report", "TypeError was raised"),
+            ("half-report", "ValueError was raised"),
+            ("bad-call", "TypeError was raised"),
         ] {
             guest.throws(what, thrown).await;
         }
+        // A third party's JSON may hold half a surrogate pair: a line is told all the same.
+        let ran = guest.does(json!({ "do": "half-log" })).await;
+        assert_eq!(ran.summary(), "");
+        let log: Vec<_> = ran.outcome.log.iter().map(|line| line.message.as_str()).collect();
+        assert_eq!(log, [r"a\ud800"]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

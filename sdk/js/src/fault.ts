@@ -5,6 +5,7 @@
 // every code in the manifest's `faults`, with an answer for people.
 import { NetworkError, VennError, type ErrorKind } from "./error";
 import type { Response } from "./http";
+import { maybe, text, whole } from "./shape";
 
 /** Where the plugin sees the cause. */
 export type Cause =
@@ -98,10 +99,16 @@ export class Fault extends Error {
     return new Fault(code, cause, error.message);
   }
 
-  /** The contract's fault. */
+  /** The contract's fault; throws a `TypeError` for what the contract has no place for. */
   raw(): RawFault {
-    const { code, cause, field, message, retryAfterS: retryAfter } = this;
-    return { code, cause, field, message, retryAfter };
+    const { code, cause, field, message, retryAfterS: wait } = this;
+    return {
+      code: text("code", code),
+      cause: text("cause", cause),
+      field: maybe("field", field),
+      message: text("message", message),
+      retryAfter: wait === undefined ? undefined : Number(whole("retryAfterS", 32, wait)),
+    };
   }
 }
 

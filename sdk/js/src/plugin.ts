@@ -6,6 +6,7 @@ import { event, type Event, type RawEvent } from "./event";
 import { Fault, type RawFault } from "./fault";
 import * as log from "./log";
 import { raw, type RawReport, type Report } from "./report";
+import { maybe, text } from "./shape";
 
 /**
  * A plugin. Every run is a fresh instance: what must last goes to `state`.
@@ -82,12 +83,12 @@ export interface Entry {
 
 /** Makes the plugin of this component: `export const entry = plugin({ handle })`. */
 export function plugin(plugin: Plugin): Entry {
-  const unexpected = plugin.unexpected ?? "unexpected";
+  const unexpected = text("unexpected", plugin.unexpected ?? "unexpected");
   const guarded = async <T>(run: () => T | Promise<T>): Promise<T> => {
     try {
       return await run();
     } catch (thrown) {
-      throw new Failed(faultOf(thrown, unexpected).raw());
+      throw new Failed(faultOf(thrown, unexpected));
     }
   };
   return {
@@ -95,9 +96,12 @@ export function plugin(plugin: Plugin): Entry {
     check: ({ config, connections }) =>
       guarded(async () => {
         const findings = await plugin.check?.(new Draft(config, connections));
-        return (findings ?? []).map(({ level, field, message }) => ({ level, field, message }));
+        return Array.from(findings ?? [], rawFinding);
       }),
-    migrate: (oldVersion) => guarded(() => plugin.migrate?.(oldVersion)),
+    migrate: (oldVersion) =>
+      guarded(async () => {
+        await plugin.migrate?.(oldVersion);
+      }),
   };
 }
 
@@ -108,21 +112,53 @@ class Failed extends Error {
   }
 }
 
-/** The fault that ends a run in which this was thrown. */
-export function faultOf(thrown: unknown, unexpected: string): Fault {
-  if (thrown instanceof Fault) return thrown;
-  if (thrown instanceof VennError) return Fault.of(thrown);
-  log.error(told(thrown));
-  // The words of an error may quote a customer's values: they stay in the log.
-  const what = thrown instanceof Error ? thrown.name : `a value of type ${typeof thrown}`;
-  const message = `${what} was thrown and not caught; the run's log has the place`;
-  return new Fault(unexpected, "plugin", message);
+function rawFinding({ level, field, message }: Finding): Finding {
+  return {
+    level: text("level", level) as Finding["level"],
+    field: maybe("field", field),
+    message: text("message", message),
+  };
 }
 
-// Whatever was thrown, in words; looking at it must not throw again.
+/** The contract's fault that ends a run in which this was thrown. */
+export function faultOf(thrown: unknown, unexpected: string): RawFault {
+  // Anything can be thrown, and looking at it can throw again.
+  let bug = thrown;
+  try {
+    if (thrown instanceof VennError) return Fault.of(thrown).raw();
+    if (thrown instanceof Fault) return thrown.raw();
+  } catch (worse) {
+    // A fault that does not fit the contract is a bug like any other.
+    if (isError(thrown)) bug = worse;
+  }
+  log.error(told(bug));
+  // The words of an error may quote a customer's values: they stay in the log.
+  const message = `${named(bug)} was thrown and not caught; the run's log has the place`;
+  return { code: unexpected, cause: "plugin", field: undefined, message, retryAfter: undefined };
+}
+
+// A Proxy may throw when it is asked.
+function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
+function named(thrown: unknown): string {
+  if (!isError(thrown)) return `a value of type ${typeof thrown}`;
+  try {
+    return text("name", thrown.name);
+  } catch {
+    return "an Error without a name";
+  }
+}
+
+// Whatever was thrown, in words.
 function told(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}\n${thrown.stack ?? ""}`;
+    if (isError(thrown)) return `${named(thrown)}: ${thrown.message}\n${thrown.stack ?? ""}`;
     return `thrown: ${typeof thrown === "object" ? JSON.stringify(thrown) : String(thrown)}`;
   } catch {
     return "thrown: a value that cannot be shown";

@@ -1,4 +1,5 @@
 // Reports: what a run that worked returns. Its effects are committed.
+import { record, text, whole } from "./shape";
 
 /** A run that worked. Every part may be left out: nothing to do, nothing to say. */
 export interface Report {
@@ -27,19 +28,26 @@ export interface RawReport {
   answer: { contentType: string; body: Uint8Array } | undefined;
 }
 
-/** The contract's report. */
-export function raw(report: Report | void): RawReport {
-  const { summary = "", again, done = 0, total = 0, answer } = report ?? {};
+/** The contract's report; throws a `TypeError` for what the contract has no place for. */
+export function raw(report: Report | void | null): RawReport {
+  const { summary = "", again, done = 0, total = 0, answer } = record("report", report ?? {});
   return {
-    summary,
-    again: again === undefined || typeof again === "string" ? again : JSON.stringify(again),
-    done: BigInt(done),
-    total: BigInt(total),
-    answer: answer && { contentType: answer.contentType, body: bytes(answer.body) },
+    summary: text("summary", summary),
+    again: again === undefined || typeof again === "string" ? again : json("again", again),
+    done: whole("done", 64, done),
+    total: whole("total", 64, total),
+    answer: answer && rawAnswer(answer),
   };
 }
 
+function rawAnswer({ contentType, body }: NonNullable<Report["answer"]>): RawReport["answer"] {
+  return { contentType: text("contentType", contentType), body: bytes(body) };
+}
+
+// A function or a symbol has no JSON, and the work would end unfinished.
+const json = (name: string, value: unknown): string => text(name, JSON.stringify(value));
+
 /** Text as UTF-8; bytes as they are. */
 export function bytes(body: string | Uint8Array): Uint8Array {
-  return typeof body === "string" ? new TextEncoder().encode(body) : body;
+  return body instanceof Uint8Array ? body : new TextEncoder().encode(text("body", body));
 }

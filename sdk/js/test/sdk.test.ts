@@ -55,6 +55,10 @@ test("a kind that is younger than the SDK is unknown, and nothing is an empty re
 
 test("whatever is thrown becomes a fault, and its words stay in the log", async () => {
   const unspeakable = { toJSON() { throw new Error("no"); } };
+  const no = () => { throw hostile; };
+  const hostile: object = new Proxy({}, { get: no, getPrototypeOf: no, has: no, ownKeys: no });
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
   for (const [thrown, what] of [
     [new TypeError("Acme's secret"), "TypeError"],
     ["Acme's secret", "a value of type string"],
@@ -65,6 +69,13 @@ test("whatever is thrown becomes a fault, and its words stay in the log", async 
     [unspeakable, "a value of type object"],
     [Object.create(null), "a value of type object"],
     [{ payload: { tag: "denied" } }, "a value of type object"],
+    [hostile, "a value of type object"],
+    [revoked.proxy, "a value of type object"],
+    [Object.assign(new Error(), { name: Symbol("s") }), "an Error without a name"],
+    [new Proxy(new Error(), { get: no }), "an Error without a name"],
+    [new Fault(5 as never, "plugin", "so"), "TypeError"],
+    [new Fault("x-y", "plugin", "so", { retryAfterS: -1 }), "TypeError"],
+    [new VennError("of-mine" as never, "so"), "TypeError"],
   ] as const) {
     const [fault, lines] = await throwing(thrown);
     assert.deepEqual(fault, {
@@ -73,6 +84,34 @@ test("whatever is thrown becomes a fault, and its words stay in the log", async 
     });
     assert.deepEqual(lines.map(([level]) => level), ["error"]);
   }
+});
+
+test("an answer that cannot cross into the contract is a fault that says what", async () => {
+  const not = async (handle: () => unknown) => {
+    const lines: string[] = [];
+    globalThis.venn = { "log.write": (...[, line]: string[]) => void lines.push(line!) } as Calls;
+    const failed = await run(handle as () => Report).catch((error) => error);
+    assert.deepEqual([failed.payload.code, failed.payload.cause], ["unexpected", "plugin"]);
+    return lines.map((line) => line.split("\n")[0]);
+  };
+  for (const [report, why] of [
+    [5, "`report` must be an object, not 5"],
+    [{ summary: () => 1 }, "`summary` must be a string, not function"],
+    [{ summary: null }, "`summary` must be a string, not null"],
+    [{ again: () => 1 }, "`again` must be a string, not undefined"],
+    [{ done: -1 }, "`done` must be a whole number of 64 bits, not -1"],
+    [{ done: 0.5 }, "`done` must be a whole number of 64 bits, not 0.5"],
+    [{ total: 2n ** 64n }, "`total` must be a whole number of 64 bits, not 18446744073709551616"],
+    [{ answer: { contentType: 1, body: "" } }, "`contentType` must be a string, not 1"],
+    [{ answer: { contentType: "", body: [1] } }, "`body` must be a string, not object"],
+  ] as const) {
+    assert.deepEqual(await not(() => report), [`TypeError: ${why}`]);
+  }
+  globalThis.venn = { "log.write": () => {} };
+  const check = plugin({ handle: () => {}, check: () => [{ level: "ok", message: 5 as never }] }).check;
+  const failed = await check({ config: "{}", connections: [] }).catch((error) => error);
+  assert.equal(failed.payload.code, "unexpected");
+  assert.throws(() => plugin({ handle: () => {}, unexpected: 5 as never }), TypeError);
 });
 
 test("a rejected promise is as what is thrown, and the plugin names the code", async () => {

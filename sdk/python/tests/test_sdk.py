@@ -4,7 +4,10 @@ import unittest
 from unittest import mock
 
 from componentize_py_types import Err
-from venn_sdk import Denied, Fault, NetworkError, Plugin, Report, VennError, http, plugin, state
+from venn_sdk import (
+    Denied, Fault, Finding, NetworkError, Plugin, Report, VennError, http, log, overlaps, plugin,
+    state, timeline,
+)
 from wit_world.exports import entry
 from wit_world.imports import http as raw_http
 from wit_world.imports import log as raw_log
@@ -66,12 +69,62 @@ class Entries(unittest.TestCase):
         self.assertEqual(fault, entry.Fault("x-y", "third-party", "f", "so", 3))
         self.assertEqual(lines, [])
 
+    def test_what_cannot_cross_into_the_contract_is_raised_and_becomes_a_fault(self):
+        half = json.loads('"\\ud800"')
+        for report, why in [
+            (5, "'int' object has no attribute 'raw'"),
+            (Report(5), "`summary` must be str, not int"),
+            (Report(half), "`summary` has half a surrogate pair at 0: no text"),
+            (Report(again="x" + half), "`again` has half a surrogate pair at 1: no text"),
+            (Report(done=-1), "`done` must be at least 0 and less than 18446744073709551616"),
+            (Report(total=2**64), "`total` must be at least 0 and less than 18446744073709551616"),
+            (Report(answer=("text/plain", "x")), "`body` must be bytes, not str"),
+        ]:
+            fault, lines = run(lambda _: report)
+            self.assertEqual((fault.code, fault.cause), ("unexpected", "plugin"), why)
+            self.assertEqual([level for level, _ in lines], ["error"], why)
+            self.assertTrue(lines[0][1].endswith(why), lines)
+
+    def test_what_is_raised_is_told_even_if_it_cannot_be_looked_at(self):
+        class Nameless(type):
+            __name__ = property(lambda _: 1 / 0)
+
+        class Hostile(Exception, metaclass=Nameless):
+            def __str__(self):
+                raise SystemExit
+
+        half = json.loads('"\\ud800"')
+        for error, name in [
+            (ValueError(half), "ValueError"),
+            (Hostile(), "Hostile"),
+            (Fault(5, "plugin", "so"), "TypeError"),
+            (Fault("x-y", "plugin", "so", retry_after_s=-1), "ValueError"),
+            (VennError("of-mine", "so"), "KeyError"),
+        ]:
+            fault, lines = raising(error)
+            text = f"{name} was raised and not caught; the run's log has the place"
+            self.assertEqual((fault.code, fault.message), ("unexpected", text))
+            self.assertEqual([level for level, _ in lines], ["error"])
+            lines[0][1].encode()
+        fault, lines = raising(Fault("x-y", "plugin", "so " + half))
+        self.assertEqual((fault.code, fault.message, lines), ("x-y", r"so \ud800", []))
+
+    def test_a_finding_that_does_not_fit_is_a_fault(self):
+        class Looking(Plugin):
+            def check(self, draft):
+                return [Finding("ok", 5)]
+        with mock.patch.object(raw_log, "write"), self.assertRaises(Err) as raised:
+            plugin(Looking)().check(entry.Draft("{}", []))
+        self.assertEqual(raised.exception.value.code, "unexpected")
+
     def test_the_plugin_names_the_code_of_what_is_unexpected(self):
         class Named(Plugin):
             unexpected = "bug"
         with mock.patch.object(raw_log, "write"), self.assertRaises(Err) as raised:
             plugin(Named)().handle(event())
         self.assertEqual(raised.exception.value.code, "bug")
+        with self.assertRaises(TypeError):
+            plugin(type("Bad", (Plugin,), {"unexpected": 5}))
 
 
 class Calls(unittest.TestCase):
@@ -97,6 +150,29 @@ class Calls(unittest.TestCase):
         fault = Fault.of_status("crm", "key", answer)
         self.assertEqual((fault.code, fault.retry_after_s), ("crm-rate-limited", 7))
         self.assertEqual(fault.message, "crm answered with status 429")
+
+    def test_an_argument_that_cannot_cross_into_the_contract_is_raised(self):
+        half = json.loads('"\\ud800"')
+        for call, why in [
+            (lambda: state.common().set("k", "text"), "`value` must be bytes, not str"),
+            (lambda: state.common().get(half), "`key` has half a surrogate pair at 0: no text"),
+            (lambda: http.get("https://a.example", headers={"a": 1}),
+             "`value` must be str, not int"),
+            (lambda: http.get("https://a.example", timeout_ms=2**32),
+             "`timeout_ms` must be at least 0 and less than 4294967296"),
+            (lambda: overlaps.find(our_populations=[None]),
+             "`our_populations` must be str, not NoneType"),
+            (lambda: timeline.append([timeline.Entry(
+                account="a", key="k", kind="k", text="t", at_us=2**63)]), "`at` must be at least"),
+            (lambda: log.info(5), "`message` must be str, not int"),
+        ]:
+            with self.assertRaises((TypeError, ValueError)) as raised:
+                call()
+            self.assertTrue(str(raised.exception).startswith(why), raised.exception)
+        lines = []
+        with mock.patch.object(raw_log, "write", lambda *line: lines.append(line)):
+            log.info("a" + half)
+        self.assertEqual(lines, [("info", r"a\ud800")])
 
     def test_a_status_names_who_can_fix_it(self):
         def told(status):

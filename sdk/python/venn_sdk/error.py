@@ -9,6 +9,8 @@ from typing import Any, Callable, Literal, TypeVar
 
 from componentize_py_types import Err
 
+from .shape import fit_arguments
+
 ErrorKind = Literal[
     "denied", "invalid", "limit", "conflict", "unavailable", "network", "data"
 ]
@@ -66,7 +68,9 @@ class NetworkError(VennError):
 
 
 def call(host: Callable[..., T], *arguments: Any) -> T:
-    """Makes a host call; a result's error is raised as a `VennError`."""
+    """Makes a host call; a result's error is raised as a `VennError`, an argument
+    that the contract has no place for as a `TypeError` or `ValueError`."""
+    fit_arguments(host, arguments)
     try:
         return host(*arguments)
     except Err as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wit_world.exports import entry as _types
 
 from .error import NetworkError, VennError
+from .shape import fit, shown
 
 if TYPE_CHECKING:
     from .http import Response
@@ -95,5 +96,8 @@ class Fault(Exception):
         return cls(code, cause, str(error))
 
     def raw(self) -> Any:
-        """The contract's fault."""
-        return _types.Fault(self.code, self.cause, self.field, self.message, self.retry_after_s)
+        """The contract's fault; half a surrogate pair in its message is escaped.
+        Raises a `TypeError` or `ValueError` for what the contract has no place for."""
+        message = shown(self.message) if isinstance(self.message, str) else self.message
+        raw = _types.Fault(self.code, self.cause, self.field, message, self.retry_after_s)
+        return fit(raw, _types.Fault, "fault")

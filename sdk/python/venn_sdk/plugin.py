@@ -16,6 +16,7 @@ from .error import VennError, read
 from .event import Event, event_of
 from .fault import Fault
 from .report import Report
+from .shape import fit
 
 T = TypeVar("T")
 
@@ -73,6 +74,8 @@ class Plugin:
 def plugin(kind: type[Plugin]) -> type:
     """The contract's exports, served by a plugin: `Entry = plugin(MyPlugin)`."""
 
+    fit(kind.unexpected, str, "unexpected")
+
     class Entry:
         def handle(self, event: Any) -> Any:
             return _guarded(kind, lambda: (kind().handle(event_of(event)) or Report()).raw())
@@ -80,7 +83,8 @@ def plugin(kind: type[Plugin]) -> type:
         def check(self, draft: Any) -> list[Any]:
             def run() -> list[Any]:
                 found = kind().check(Draft(draft.config, draft.connections))
-                return [_types.Finding(each.level, each.field, each.message) for each in found]
+                raw = [_types.Finding(each.level, each.field, each.message) for each in found]
+                return fit(raw, list[_types.Finding], "findings")
 
             return _guarded(kind, run)
 
@@ -97,16 +101,33 @@ def _guarded(kind: type[Plugin], run: Callable[[], T]) -> T:
     try:
         return run()
     except BaseException as raised:
-        raise Err(fault_of(raised, kind.unexpected).raw()) from None
+        raise Err(fault_of(raised, kind.unexpected)) from None
 
 
-def fault_of(raised: BaseException, unexpected: str) -> Fault:
-    """The fault that ends a run in which this was raised."""
-    if isinstance(raised, Fault):
-        return raised
-    if isinstance(raised, VennError):
-        return Fault.of(raised)
-    log.error("".join(traceback.format_exception(raised)).rstrip())
+def fault_of(raised: BaseException, unexpected: str) -> Any:
+    """The contract's fault that ends a run in which this was raised."""
+    try:
+        if isinstance(raised, VennError):
+            return Fault.of(raised).raw()
+        if isinstance(raised, Fault):
+            return raised.raw()
+    except BaseException as worse:
+        # A fault that does not fit the contract is a bug like any other.
+        raised = worse
+    log.error(_told(raised))
     # The words of an error may quote a customer's values: they stay in the log.
-    message = f"{type(raised).__name__} was raised and not caught; the run's log has the place"
-    return Fault(unexpected, "plugin", message)
+    message = f"{_name(raised)} was raised and not caught; the run's log has the place"
+    return _types.Fault(unexpected, "plugin", None, message, None)
+
+
+def _told(raised: BaseException) -> str:
+    # Whatever was raised, in words; looking at it must not raise again.
+    try:
+        return "".join(traceback.format_exception(raised)).rstrip()
+    except BaseException:
+        return f"{_name(raised)}: it cannot be shown"
+
+
+def _name(raised: BaseException) -> str:
+    # By `type` itself: a class of the plugin's may answer for its own name.
+    return str(type.__dict__["__name__"].__get__(type(raised)))

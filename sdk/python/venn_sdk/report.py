@@ -5,6 +5,8 @@ from typing import Any
 
 from wit_world.exports import entry as _types
 
+from .shape import fit
+
 
 @dataclass(frozen=True)
 class Report:
@@ -24,9 +26,11 @@ class Report:
     """Content type and body (at most 1 MiB) for a `request` event."""
 
     def raw(self) -> Any:
-        """The contract's report."""
+        """The contract's report. Raises a `TypeError` or `ValueError` for what the
+        contract has no place for."""
         again = self.again
         if again is not None and not isinstance(again, str):
             again = json.dumps(again)
         answer = self.answer and _types.Answer(*self.answer)
-        return _types.Report(self.summary, again, self.done, self.total, answer)
+        raw = _types.Report(self.summary, again, self.done, self.total, answer)
+        return fit(raw, _types.Report, "report")

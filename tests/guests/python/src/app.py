@@ -29,6 +29,16 @@ class Guest(Plugin):
                 sys.exit("Acme's secret")
             case "throw-deep":
                 return told(deeper(0))
+            case "throw-half":
+                raise ValueError("\ud800 Acme's secret")
+            case "bad-report":
+                return Report(5)
+            case "half-report":
+                return Report("\ud800")
+            case "bad-call":
+                state.common().set("k", "text")
+            case "half-log":
+                log.info("a\ud800")
             case "loop":
                 while True:
                     pass

@@ -12,6 +12,16 @@ const told = (value: unknown) => {
   return { summary: body, answer: { contentType: "application/json", body } };
 };
 
+const no = (): never => {
+  throw new Error("Acme's secret");
+};
+
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+};
+
 const THROWN: Record<string, () => unknown> = {
   error: () => new TypeError("Acme's secret"),
   string: () => "Acme's secret",
@@ -26,6 +36,9 @@ const THROWN: Record<string, () => unknown> = {
       throw new Error("no");
     },
   }),
+  hostile: () => new Proxy({}, { get: no, getPrototypeOf: no, has: no, ownKeys: no }),
+  revoked,
+  nameless: () => Object.assign(new Error("Acme's secret"), { name: Symbol("s") }),
 };
 
 async function does(event: Event, { do: what = "", url = "" }: Told) {
@@ -34,6 +47,12 @@ async function does(event: Event, { do: what = "", url = "" }: Told) {
       const deeper = (depth: number): number => deeper(depth + 1) + 1;
       return told(deeper(0));
     }
+    case "bad-report":
+      return { summary: (() => 1) as unknown as string };
+    case "half-report":
+      return { summary: "a\ud800" };
+    case "never":
+      return new Promise<void>(() => {});
     case "loop":
       for (;;);
     case "grow": {
