@@ -133,7 +133,11 @@ fn fingerprint(proof: &Proof) -> [u8; 32] {
 }
 
 async fn load(app: &App, digest: &str) -> Result<Prepared, LoadError> {
-    let artifact = app.store.artifact(digest).await.map_err(anyhow::Error::from)?;
+    // An artifact can be made again: one that cannot be read is as one that is lost.
+    let artifact = app.store.artifact(digest).await.unwrap_or_else(|error| {
+        tracing::warn!(%digest, error = &error as &dyn std::error::Error, "release.load failed; compiling again");
+        None
+    });
     if let Some(sealed) = artifact {
         match app.sandbox.load(digest, &sealed) {
             Ok(prepared) => {
@@ -154,7 +158,10 @@ async fn load(app: &App, digest: &str) -> Result<Prepared, LoadError> {
     app.metrics.compiled(if compiled.is_ok() { "ok" } else { "refused" }, began.elapsed());
     let sealed =
         compiled.map_err(|finding| anyhow::anyhow!("{}: {}", finding.check, finding.message))?;
-    app.store.put_artifact(digest, sealed.clone()).await.map_err(anyhow::Error::from)?;
+    if let Err(error) = app.store.put_artifact(digest, sealed.clone()).await {
+        // It runs all the same; only the next start compiles again.
+        tracing::warn!(%digest, error = &error as &dyn std::error::Error, "release.artifact not kept");
+    }
     app.metrics.loaded("compiled");
     Ok(app.sandbox.load(digest, &sealed).context("loading")?)
 }

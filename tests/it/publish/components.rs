@@ -1,7 +1,7 @@
 //! Uploads that never run: each refused with the id of a check and a hint, and
 //! nothing of it kept.
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     process::{Command, Stdio},
 };
 
@@ -52,6 +52,42 @@ fn precompiled() -> Vec<u8> {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stdout.len() > 10_000);
     output.stdout
+}
+
+/// A host that is killed leaves no compiler behind, not even one that waits for its
+/// input, which this test holds open.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_compiler_ends_with_the_process_that_started_it() {
+    let start = r#"exec 3<&0; "$0" compile-child <&3 2>&1 & echo $!; exec 3<&-; wait"#;
+    let mut parent = Command::new("sh")
+        .args(["-c", start])
+        .arg(venn())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = parent.stdin.take().unwrap();
+    let mut said = BufReader::new(parent.stdout.take().unwrap());
+    let mut child = String::new();
+    said.read_line(&mut child).unwrap();
+    // It limits itself once it has asked to be killed.
+    let limits = format!("/proc/{}/limits", child.trim());
+    let ready = |text: String| {
+        text.lines().any(|line| {
+            line.starts_with("Max processes") && line.split_whitespace().nth(2) == Some("0")
+        })
+    };
+    while !ready(std::fs::read_to_string(&limits).unwrap()) {
+        std::thread::yield_now();
+    }
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    // One that lives would say what it thinks of an empty component.
+    drop(input);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

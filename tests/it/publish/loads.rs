@@ -51,6 +51,22 @@ async fn a_load_that_fails_leaves_its_place_to_the_next() {
     assert_eq!(loads(app, "artifact"), 1);
 }
 
+/// An artifact is only time saved: where something else lies in its place the
+/// component is compiled again and runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_artifact_that_cannot_be_read_or_kept_is_made_again() {
+    let world = World::start().await;
+    let release = world.listed(&World::manifest("script"), guest("script")).await;
+    let (app, proof) = (&world.host.app, proof(&world, &release).await);
+    let artifact = world.host.data.path().join("artifacts").join(&proof.digest);
+    std::fs::remove_file(&artifact).unwrap();
+    std::fs::create_dir_all(artifact.join("inside")).unwrap();
+    prepared(app, &proof).await;
+    assert_eq!((loads(app, "compiled"), loads(app, "artifact")), (1, 0));
+    prepared(app, &proof).await;
+    assert_eq!(loads(app, "memory"), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_room_is_forgotten_and_loaded_again() {
     let world = World::start().await;

@@ -6,6 +6,8 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
 use venn_domain::limits;
 
 use crate::{
@@ -32,7 +34,7 @@ pub fn child_main() -> ExitCode {
 
 fn compile() -> Result<(), (i32, String)> {
     let broken = |error: std::io::Error| (BROKEN, error.to_string());
-    limit_self().map_err(|error| broken(error.into()))?;
+    end_with_parent().and_then(|()| limit_self()).map_err(|error| broken(error.into()))?;
     let mut component = Vec::new();
     // One byte more than allowed shows that it is too long.
     let mut input = std::io::stdin().lock().take(limits::COMPONENT_BYTES + 1);
@@ -44,6 +46,18 @@ fn compile() -> Result<(), (i32, String)> {
     let code = engine.precompile_component(&component).map_err(|error| (REFUSED, text(&error)))?;
     let mut output = std::io::stdout().lock();
     output.write_all(&code).and_then(|()| output.flush()).map_err(broken)
+}
+
+/// A host that is killed leaves nobody who waits for this work. The signal comes when
+/// the thread ends that started the child: one of the runtime's own, or one that waits.
+#[cfg(target_os = "linux")]
+fn end_with_parent() -> rustix::io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_parent() -> rustix::io::Result<()> {
+    Ok(())
 }
 
 fn limit_self() -> rustix::io::Result<()> {
