@@ -74,6 +74,34 @@ async fn a_partnership_is_made_looked_into_and_ended() {
     reach::check("a_partnership_is_made_looked_into_and_ended", &desk).await;
 }
 
+/// The server has the last word, but a client that hears it late has sent much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_refused_before_it_is_sent() {
+    let desk = Desk::new().await;
+    let sparse = |name: &str, bytes: u64| {
+        let file = std::fs::File::create(desk.publisher.home.path().join(name)).unwrap();
+        file.set_len(bytes).unwrap();
+    };
+    desk.publisher.file("m.json", r#"{"name":"crm-tasks","version":"0.1.0"}"#);
+    sparse("40MB.wasm", 40 << 20);
+    let refused = desk.publisher.venn("publish --manifest m.json --component 40MB.wasm").await;
+    assert_eq!(
+        refused.failed(6),
+        "error: The component does not pass: component.too-large. Nothing was sent.\n\
+         \x20 where: 40MB.wasm\n\
+         \x20 - component.too-large: the upload has 41943040 bytes, and a component may have 33554432 → \
+         strip debug information (`strip = true` in the release profile) and leave out what the plugin does not use\n\
+         \x20 next: Follow the hints and publish again.\n"
+    );
+    sparse("list.csv", (512 << 20) + 1);
+    assert_eq!(
+        desk.publisher.venn("import list.csv --mode merge").await.failed(6),
+        "error: The file has 536870913 bytes, and a list may have 536870912 (limit `import.file`). Nothing was sent.\n\
+         \x20 where: list.csv\n\
+         \x20 next: Leave columns out of the export, or import it in parts with the mode `merge`.\n"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     let desk = Desk::new().await;

@@ -65,6 +65,7 @@ limits! {
     REPORT_ANSWER_BYTES: u64 = 1 << 20, "report.answer", "bytes", "A reply to a slash command or button.";
     COMPONENT_BYTES: u64 = 32 << 20, "release.component", "bytes", "A Python component has 19 MB.";
     MANIFEST_BYTES: u64 = 256 << 10, "release.manifest", "bytes", "With FAQ texts and a schema.";
+    SIGNATURE_BYTES: u64 = 4 << 10, "release.signature", "bytes", "A statement of six lines and a signature, generously.";
     COMPILE_MEMORY_BYTES: u64 = 1 << 30, "compile.memory", "bytes", "A JavaScript component takes 390 MB.";
     COMPILE_CPU_MS: u64 = 60_000, "compile.cpu", "ms", "A JavaScript component takes 12 s.";
     COMPILE_WALL_MS: u64 = 300_000, "compile.wall", "ms", "Five times the CPU limit: that a machine is busy is not the upload's fault.";

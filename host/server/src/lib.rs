@@ -34,6 +34,7 @@ pub mod keys;
 pub mod openapi;
 pub mod page;
 pub mod ports;
+pub mod refused_upload;
 pub mod releases;
 pub mod routes;
 pub mod serve;

@@ -27,7 +27,7 @@ use crate::{
     accesses::Accesses,
     app::{App, Wake},
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, idempotency, keys, openapi,
+    folder, idempotency, keys, openapi, refused_upload,
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
@@ -159,6 +159,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
+        .layer(middleware::from_fn(refused_upload::layer))
         .with_state(app)
 }
 

@@ -1,4 +1,10 @@
 //! Requests that are not what a call takes: a named error each, with the place.
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::Arc,
+};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -125,6 +131,44 @@ async fn a_body_that_is_too_large_names_the_limit() {
     let long = json!({ "key": "k", "title": "x".repeat(1_000_000) }).to_string();
     let refused = post(&acme, "populations", long).await.refused(422, "invalid");
     assert_eq!(refused["problems"][0]["reason"], "it has more than 200 characters");
+}
+
+/// A refusal is known before the upload ends; a client that sends all of it first
+/// and reads then gets the answer and no broken connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_upload_is_answered_after_all_of_it_was_sent() {
+    let (host, acme) = acme().await;
+    let body = Arc::new(vec![b'x'; 48 << 20]);
+    let releases = acme.own("plugins/nothing/releases");
+    let cases = [
+        ("POST", releases.clone(), "", "401 Unauthorized"),
+        ("POST", releases, acme.token.as_str(), "404 Not Found"),
+        ("POST", acme.own("populations"), acme.token.as_str(), "413 Payload Too Large"),
+        (
+            "PUT",
+            acme.own("imports/imp_7zzzzzzzzzzzzzzzzzzzzzzzzz/file"),
+            &acme.token,
+            "404 Not Found",
+        ),
+    ];
+    for (method, path, token, status) in cases {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: venn\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let (address, body) = (host.url.replace("http://", ""), body.clone());
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut socket = TcpStream::connect(address).unwrap();
+            socket.write_all(head.as_bytes()).unwrap();
+            socket.write_all(&body).unwrap();
+            let mut answer = [0; 64];
+            let read = socket.read(&mut answer).unwrap();
+            String::from_utf8_lossy(&answer[..read]).into_owned()
+        });
+        let answer = answer.await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{path}: {answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -260,5 +260,8 @@ async fn a_file_that_is_larger_than_the_limit_is_refused_before_it_is_sent() {
     tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-    assert!(answer.contains("The file is larger than 536870912 bytes."), "{answer}");
+    assert!(
+        answer.contains("The file is larger than 536870912 bytes (limit `import.file`)."),
+        "{answer}"
+    );
 }

@@ -101,6 +101,14 @@ fn passed(check: &'static str) -> GateFinding {
     GateFinding { check, ok: true, message: text.to_owned(), hint: String::new() }
 }
 
+/// The finding against an upload of that size, if it is too large.
+pub fn too_large(bytes: u64) -> Option<GateFinding> {
+    let most = limits::COMPONENT_BYTES;
+    let message = format!("the upload has {bytes} bytes, and a component may have {most}");
+    let hint = "strip debug information (`strip = true` in the release profile) and leave out what the plugin does not use";
+    (bytes > most).then(|| failed("component.too-large", message, hint))
+}
+
 /// Looks at an upload without compiling it. Linear in its size.
 pub fn inspect(bytes: &[u8]) -> Inspection {
     let mut inspection = Inspection {
@@ -109,14 +117,8 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         imports: Vec::new(),
         findings: Vec::new(),
     };
-    if inspection.size > limits::COMPONENT_BYTES {
-        let message = format!(
-            "the upload has {} bytes, and a component may have {}",
-            inspection.size,
-            limits::COMPONENT_BYTES
-        );
-        let hint = "strip debug information (`strip = true` in the release profile) and leave out what the plugin does not use";
-        inspection.fail(failed("component.too-large", message, hint));
+    if let Some(finding) = too_large(inspection.size) {
+        inspection.fail(finding);
         return inspection;
     }
     if let Some(finding) = format::refusal(bytes) {

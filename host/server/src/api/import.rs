@@ -33,7 +33,7 @@ use crate::{
 
 mod upload;
 
-pub use upload::put_file;
+pub use upload::{TOO_LARGE_NEXT, put_file};
 
 /// An import, its progress and what it found.
 #[derive(Debug, Serialize, JsonSchema)]

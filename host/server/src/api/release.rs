@@ -48,10 +48,7 @@ use signature::SignatureView;
 
 /// All parts at their limits, and the borders between them.
 pub const UPLOAD_BYTES_MAX: u64 =
-    limits::COMPONENT_BYTES + limits::MANIFEST_BYTES + SIGNATURE_BYTES_MAX + (64 << 10);
-
-/// A statement of six lines and a signature, generously.
-const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
+    limits::COMPONENT_BYTES + limits::MANIFEST_BYTES + limits::SIGNATURE_BYTES + (64 << 10);
 
 /// The parts of an upload: name, type, words.
 pub const PARTS: &[(&str, &str, &str)] = &[
@@ -190,7 +187,7 @@ impl Upload {
             let (slot, most) = match name.as_str() {
                 "manifest" => (&mut manifest, limits::MANIFEST_BYTES),
                 "component" => (&mut component, limits::COMPONENT_BYTES),
-                "signature" => (&mut signature, SIGNATURE_BYTES_MAX),
+                "signature" => (&mut signature, limits::SIGNATURE_BYTES),
                 _ => return Err(bad_part(&name, "it is not a part of a release")),
             };
             if slot.is_some() {

@@ -2,12 +2,18 @@
 //!
 //! The file is uploaded, read on the server, and applied. A replace that would
 //! remove more than a fifth of the accounts is asked about first.
-use std::{path::PathBuf, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use venn_domain::limits;
 
 use super::{
     ask,
@@ -23,6 +29,7 @@ use super::{
     },
     session::Session,
 };
+use crate::api::import::TOO_LARGE_NEXT;
 
 /// How often the server is asked how far it is: people see a bar move at four
 /// steps a second, and a list of this size is read in seconds.
@@ -91,6 +98,7 @@ pub(crate) fn run(session: &Session, args: &ImportArgs) -> Result<(), Failure> {
         return Err(Failure::usage("There is no such file.", "Check the path.")
             .at(args.file.display().to_string()));
     }
+    check_size(&args.file)?;
     let file_name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let org = session.org()?;
     let body = json!({ "mode": args.mode.name(), "file_name": file_name, "columns": columns, "stages": stages });
@@ -103,6 +111,19 @@ pub(crate) fn run(session: &Session, args: &ImportArgs) -> Result<(), Failure> {
     }
     session.show(&import, |import| render(&session.out, import))?;
     ended(&import.value)
+}
+
+/// What the server would say after much of it was sent.
+fn check_size(file: &Path) -> Result<(), Failure> {
+    let found = fs::metadata(file).map_err(|error| Failure::file(file, "read", &error))?;
+    let (bytes, most) = (found.len(), limits::IMPORT_FILE_BYTES);
+    if bytes <= most {
+        return Ok(());
+    }
+    let what = format!(
+        "The file has {bytes} bytes, and a list may have {most} (limit `import.file`). Nothing was sent."
+    );
+    Err(Failure::new(Exit::Refused, what, TOO_LARGE_NEXT).at(file.display().to_string()))
 }
 
 fn read_stages(argument: &str) -> Result<Value, Failure> {

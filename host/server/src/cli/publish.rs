@@ -12,6 +12,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 use venn_domain::manifest::Manifest;
+use venn_sandbox::gate;
 use venn_store::blob;
 
 use super::{
@@ -49,6 +50,7 @@ pub(crate) struct PublishArgs {
 pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> {
     let (manifest, component) = files(args)?;
     let (name, version) = name_in(&manifest)?;
+    check_size(&component)?;
     let org = session.org()?;
     let digest = fs::read(&component).map_err(|error| Failure::file(&component, "read", &error))?;
     let digest = blob::digest(&digest);
@@ -89,6 +91,18 @@ fn files(args: &PublishArgs) -> Result<(Vec<u8>, PathBuf), Failure> {
         .at(built.component_path.display().to_string()));
     }
     Ok((read_manifest(&built.manifest_path)?, built.component_path))
+}
+
+/// What the gate would say after the whole of it was sent.
+fn check_size(component: &Path) -> Result<(), Failure> {
+    let found =
+        fs::metadata(component).map_err(|error| Failure::file(component, "read", &error))?;
+    let Some(finding) = gate::too_large(found.len()) else { return Ok(()) };
+    let what = format!("The component does not pass: {}. Nothing was sent.", finding.check);
+    let problem = format!("{}: {} → {}", finding.check, finding.message, finding.hint);
+    Err(Failure::new(Exit::Refused, what, "Follow the hints and publish again.")
+        .at(component.display().to_string())
+        .with_problems([problem]))
 }
 
 /// As bytes to send: JSON goes as it is, also if it is wrong, because the gate

@@ -22,6 +22,10 @@ use crate::{
     workers::import::{UNFINISHED_PREFIX, file_of},
 };
 
+/// What to do with a list that is too large.
+pub const TOO_LARGE_NEXT: &str =
+    "Leave columns out of the export, or import it in parts with the mode `merge`.";
+
 /// `PUT …/imports/{import}/file`: the body is the file, whatever its type says.
 pub async fn put_file(
     State(app): State<App>,
@@ -84,8 +88,11 @@ async fn receive(folder: &FilePath, body: Body) -> Result<(NamedTempFile, u64), 
 fn too_large() -> ApiError {
     ApiError::new(
         Code::TooLarge,
-        format!("The file is larger than {} bytes.", limits::IMPORT_FILE_BYTES),
-        "Leave columns out of the export, or import it in parts with the mode `merge`.",
+        format!(
+            "The file is larger than {} bytes (limit `import.file`).",
+            limits::IMPORT_FILE_BYTES
+        ),
+        TOO_LARGE_NEXT,
     )
 }
 
