@@ -25,6 +25,9 @@ macro_rules! limits {
     };
 }
 
+/// The name of [`DELIVERY_STEPS`].
+pub const STEPS: &str = "delivery.steps";
+
 limits! {
     RUN_CPU_MS: u64 = 200, "run.cpu", "ms", "Hundreds of times what reading 1,000 overlaps takes.";
     RUN_CPU_MS_MAX: u64 = 5_000, "run.cpu.max", "ms", "The most that a manifest may ask for.";
@@ -79,5 +82,6 @@ limits! {
     API_PAGE_ITEMS: u64 = 200, "api.page.items", "items", "The most in one page of the REST API.";
     API_USAGE_DAYS: u64 = 90, "api.usage", "days", "A quarter tells what still uses a call; older counts are dropped.";
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
+    DELIVERY_STEPS: u64 = 100_000, "delivery.steps", "runs", "Of one chain of `again`; a million overlaps in pages of 1,000 are a thousand.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
 }

@@ -23,7 +23,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-pub use restore::restore;
+pub use restore::{Restored, restore};
 
 /// The manifest's name in a backup.
 const MANIFEST: &str = "backup.json";

@@ -241,9 +241,9 @@ impl KeyFile {
             path: path.display().to_string(),
             why: "it cannot be written as JSON",
         })?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         let mut file = tempfile::Builder::new()
-            .prefix(".keys")
+            .prefix(&unfinished_prefix(path))
             .permissions(std::fs::Permissions::from_mode(0o600))
             .tempfile_in(folder)
             .map_err(failed("creating a file", folder))?;
@@ -253,6 +253,16 @@ impl KeyFile {
         let opened = File::open(folder).map_err(failed("opening", folder))?;
         opened.sync_all().map_err(failed("syncing", folder))
     }
+}
+
+/// The folder that a key file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// How the name begins under which a key file is written.
+fn unfinished_prefix(path: &Path) -> String {
+    format!(".{}", path.file_stem().unwrap_or_default().to_string_lossy())
 }
 
 fn read_or_make(path: &Path) -> Result<KeyFile, KeysError> {

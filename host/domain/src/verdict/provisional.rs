@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     authority::Denial,
+    limits,
     manifest::{Manifest, check_config},
     run::{CallResult, CallSummary, Claim, Ending, Outcome},
 };
@@ -160,7 +161,9 @@ fn judge(
         }
         Signal::Limit(limit) => {
             let sentence = format!("the plugin reached the limit `{limit}`");
-            Row::new(Class::Plugin, Kind::Permanent, 900, &sentence).retried()
+            let row = Row::new(Class::Plugin, Kind::Permanent, 900, &sentence);
+            // That there are too many steps, no attempt at the last one changes.
+            if *limit == limits::STEPS { row } else { row.retried() }
         }
         Signal::WaitedIn(call) => waited(call),
         Signal::HostFailed => {

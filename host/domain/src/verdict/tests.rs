@@ -130,6 +130,10 @@ fn how_a_run_ended() {
             "plugin permanent publisher - retry: the plugin reached the limit `run.handles`",
         ),
         (
+            limit("delivery.steps", None),
+            "plugin permanent publisher - -: the plugin reached the limit `delivery.steps`",
+        ),
+        (
             limit("run.wall", Some("http.send")),
             "third-party transient publisher - retry: the time was used up waiting in http.send",
         ),

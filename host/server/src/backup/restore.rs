@@ -1,4 +1,8 @@
 //! Restoring: everything is checked before the data folder appears, as a whole.
+//!
+//! Until then it grows beside its place, in a folder that is named after it and
+//! locked. One that nobody locks is of a restore that was killed, and is removed by
+//! the next to the same place.
 use std::{
     collections::BTreeSet,
     fs,
@@ -6,23 +10,34 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use rustix::fs::{FlockOperation, flock};
+use tempfile::TempDir;
 use venn_store::copy;
 
 use super::{BLOBS, DATABASE, FORMAT, MANIFEST, Manifest, copy_file, empty, entry, is_digest};
 use crate::{folder, keys};
 
+/// What a restore did.
+#[derive(Debug)]
+pub struct Restored {
+    /// What is in the data folder now.
+    pub manifest: Manifest,
+    /// What restores to the same place that were killed had left, and is gone.
+    pub removed: Vec<PathBuf>,
+}
+
 /// Makes a data folder of a backup. `data` must be empty or not there; on an error
 /// it stays so.
-pub async fn restore(from: &Path, data: &Path) -> anyhow::Result<Manifest> {
+pub async fn restore(from: &Path, data: &Path) -> anyhow::Result<Restored> {
     folder::private();
     let manifest = read(from)?;
     verify(from, &manifest)?;
     empty(data)?;
-    let parent = data.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let beside = tempfile::Builder::new()
-        .prefix(".venn-restore-")
-        .tempdir_in(parent.unwrap_or(Path::new(".")))
-        .with_context(|| format!("cannot create a folder beside {}", data.display()))?;
+    // It is there now; links and dots in its name are not followed twice.
+    let data = &fs::canonicalize(data)?;
+    let place = Beside::of(data)?;
+    let removed = place.remove_stale(data)?;
+    let (beside, _lock) = place.make()?;
     fs::create_dir(beside.path().join(BLOBS))?;
     for file in &manifest.files {
         copy_file(&from.join(&file.path), &beside.path().join(&file.path))?;
@@ -43,7 +58,56 @@ pub async fn restore(from: &Path, data: &Path) -> anyhow::Result<Manifest> {
     fs::remove_dir(data)?;
     fs::rename(beside.keep(), data)
         .with_context(|| format!("cannot move what was restored to {}", data.display()))?;
-    Ok(manifest)
+    Ok(Restored { manifest, removed })
+}
+
+/// Where a data folder grows: its parent, and how names begin there.
+struct Beside<'a> {
+    parent: &'a Path,
+    prefix: String,
+}
+
+impl<'a> Beside<'a> {
+    fn of(data: &'a Path) -> anyhow::Result<Self> {
+        let (Some(parent), Some(name)) = (data.parent(), data.file_name()) else {
+            bail!("{} cannot be a data folder: name one below it", data.display());
+        };
+        Ok(Self { parent, prefix: format!(".venn-restore-{}-", name.to_string_lossy()) })
+    }
+
+    /// A folder, locked as long as the file is held: a process that ends lets go.
+    fn make(&self) -> anyhow::Result<(TempDir, fs::File)> {
+        let made = || -> std::io::Result<_> {
+            let folder = tempfile::Builder::new().prefix(&self.prefix).tempdir_in(self.parent)?;
+            let lock = fs::File::open(folder.path())?;
+            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            Ok((folder, lock))
+        };
+        made().with_context(|| format!("cannot create a folder in {}", self.parent.display()))
+    }
+
+    fn remove_stale(&self, data: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        let mut removed = Vec::new();
+        for entry in fs::read_dir(self.parent)? {
+            let entry = entry?;
+            let (name, place) = (entry.file_name(), entry.path());
+            let end = name.to_string_lossy().strip_prefix(&self.prefix).map(str::to_owned);
+            if !end.is_some_and(|end| folder::is_random(&end)) || !entry.file_type()?.is_dir() {
+                continue;
+            }
+            let lock = fs::File::open(&place)?;
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+                bail!(
+                    "another restore to {} is under way: wait for it, or name another folder",
+                    data.display()
+                );
+            }
+            fs::remove_dir_all(&place)
+                .with_context(|| format!("cannot remove {}", place.display()))?;
+            removed.push(place);
+        }
+        Ok(removed)
+    }
 }
 
 fn read(from: &Path) -> anyhow::Result<Manifest> {

@@ -120,7 +120,7 @@ async fn a_backup_in_the_middle_of_writes_holds_all_that_came_before_and_is_serv
 
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("data");
-    assert_eq!(restore(to.path(), &data).await.unwrap(), made);
+    assert_eq!(restore(to.path(), &data).await.unwrap().manifest, made);
     let store = open(&data).await;
     let there = written(&store, &served.organization).await;
     let all = written(&served.store, &served.organization).await;
@@ -192,4 +192,38 @@ async fn a_key_file_that_is_kept_elsewhere_stays_out() {
     let to = tempfile::tempdir().unwrap();
     let made = make(served.folder.path(), to.path(), false).await.unwrap();
     assert!(!made.keys && !to.path().join(keys::FILE).exists());
+}
+
+#[tokio::test]
+async fn what_a_killed_restore_left_is_removed_by_the_next_and_nothing_else_is() {
+    let served = Served::new().await;
+    let backup = served.backup().await;
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let beside = |name: &str| place.path().join(format!(".venn-restore-{name}"));
+    let (stale, file) = (beside("data-aB3xyZ"), beside("data-file01"));
+    let others = [beside("data-x-aB3xyZ"), beside("other-aB3xyZ"), beside("data-long123")];
+    for folder in others.iter().chain([&stale]) {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("venn.db"), "half").unwrap();
+    }
+    fs::write(&file, "no folder").unwrap();
+
+    let held = fs::File::open(&stale).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let error = restore(backup.path(), &data).await.unwrap_err().to_string();
+    let path = data.canonicalize().unwrap();
+    assert_eq!(
+        error,
+        format!(
+            "another restore to {} is under way: wait for it, or name another folder",
+            path.display()
+        )
+    );
+    assert!(stale.exists());
+    drop(held);
+    let restored = restore(backup.path(), &data).await.unwrap();
+    assert_eq!(restored.removed, [path.with_file_name(stale.file_name().unwrap())]);
+    assert!(!stale.exists() && file.exists() && others.iter().all(|folder| folder.exists()));
+    assert!(data.join(DATABASE).is_file());
 }

@@ -59,7 +59,11 @@ pub(crate) fn backup(session: &Session, args: &BackupArgs) -> Result<(), Failure
 /// `venn restore`
 pub(crate) fn restore(session: &Session, args: &RestoreArgs) -> Result<(), Failure> {
     let restored = block_on(backup::restore(&args.from, &args.data))??;
-    done(session, "restored", &restored, &args.data)
+    for left in &restored.removed {
+        let left = left.display();
+        session.out.note(&format!("Removed {left}, which a restore that was killed had left."));
+    }
+    done(session, "restored", &restored.manifest, &args.data)
 }
 
 fn done(

@@ -5,7 +5,7 @@
 //! row changes, all rows change in one transaction, and the old keys go once
 //! no row needs them. A crash leaves a key too many, which the next rotation
 //! removes. It does not run beside a server, which would go on using old keys.
-use std::{path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use venn_domain::{
     id::IdSource,
@@ -13,7 +13,10 @@ use venn_domain::{
 };
 use venn_store::{Database, Store};
 
-use super::{KeysError, Source, failed, open_lock, read_or_make};
+use zeroize::Zeroizing;
+
+use super::{KeysError, Source, failed, folder_of, open_lock, read_or_make, unfinished_prefix};
+use crate::folder;
 
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub(super) async fn rotate_from(
     let Source::File(path) = source else { return Err(KeysError::NotRotatable) };
     let lock = open_lock(folder)?;
     lock.try_lock().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
+    remove_unfinished(&path)?;
     let mut file = read_or_make(&path)?;
     file.add_key()?;
     file.write(&path)?;
@@ -57,6 +61,26 @@ pub(super) async fn rotate_from(
     file.keys.retain(|id, _| *id == current);
     file.write(&path)?;
     Ok(Rotated { secrets })
+}
+
+/// Removes what a process that was killed while it wrote has left: it holds keys,
+/// old ones too. Nobody else writes now, by the lock; what only looks like it stays.
+fn remove_unfinished(path: &Path) -> Result<(), KeysError> {
+    let (folder, prefix) = (folder_of(path), unfinished_prefix(path));
+    for entry in fs::read_dir(folder).map_err(failed("reading", folder))? {
+        let entry = entry.map_err(failed("reading", folder))?;
+        let (name, place) = (entry.file_name(), entry.path());
+        let end = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !is_file || !end.is_some_and(folder::is_random) {
+            continue;
+        }
+        let text = Zeroizing::new(fs::read(&place).map_err(failed("reading", &place))?);
+        if text.is_empty() || text.starts_with(b"{\n  \"current\": \"") {
+            fs::remove_file(&place).map_err(failed("removing", &place))?;
+        }
+    }
+    Ok(())
 }
 
 /// Rotation writes no time and makes no id.

@@ -177,11 +177,19 @@ async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
             folder.path().display()
         )
     );
+    // What a rotation that was killed had left, and what only looks like it.
+    let folder_file = |name: &str| folder.path().join(name);
+    std::fs::copy(folder_file(FILE), folder_file(".keysAb3xyZ")).unwrap();
+    std::fs::write(folder_file(".keyshalf01"), "").unwrap();
+    std::fs::write(folder_file(".keysecret1"), "mine").unwrap();
+    std::fs::copy(folder_file(FILE), folder_file(".keys-of-another")).unwrap();
     let (artifact, old) = (before.artifact, before.encryption.current().to_owned());
     drop(before);
     let rotated =
         rotate::rotate_from(folder.path(), Database::Embedded, file(folder.path())).await.unwrap();
     assert_eq!(rotated, Rotated { secrets: 1 });
+    let there = [".keysAb3xyZ", ".keyshalf01", ".keysecret1", ".keys-of-another"];
+    assert_eq!(there.map(|name| folder_file(name).exists()), [false, false, true, true]);
 
     let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
     assert!(!text.contains(&old));

@@ -179,6 +179,7 @@ async fn deliver(app: &App, leased: Leased, trace_id: String) -> anyhow::Result<
     told(&execute, &outcome);
     crash::point("deliver.ran");
     bound_state(app, &leased, &mut outcome).await?;
+    bound_steps(leased.step, &mut outcome);
     let reads = ports.reads();
     let done = Done { run, control, facts, authority, outcome, reads, tape, started_at, trace_id };
     record(app, leased, done).await
@@ -235,10 +236,23 @@ async fn bound_state(app: &App, leased: &Leased, outcome: &mut Outcome) -> anyho
     }
     let usage = app.store.state_usage_after(&leased.install, &outcome.effects.state).await?;
     if let Some(limit) = usage.over() {
-        outcome.ending = Ending::Limit { limit: limit.to_owned(), waiting_in: None };
-        outcome.effects = venn_domain::run::Effects::default();
+        stop(outcome, limit);
     }
     Ok(())
+}
+
+/// Work that asks for another step for ever is ended by that limit.
+fn bound_steps(step: u32, outcome: &mut Outcome) {
+    let goes_on = matches!(&outcome.ending, Ending::Ok(report) if report.again.is_some());
+    // The first step has the number 0.
+    if goes_on && u64::from(step) + 1 >= limits::DELIVERY_STEPS {
+        stop(outcome, limits::STEPS);
+    }
+}
+
+fn stop(outcome: &mut Outcome, limit: &str) {
+    outcome.ending = Ending::Limit { limit: limit.to_owned(), waiting_in: None };
+    outcome.effects = venn_domain::run::Effects::default();
 }
 
 async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
@@ -387,4 +401,35 @@ async fn refuse(
         app.metrics.refused(what_next);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use venn_domain::run::{Effects, Report, Usage};
+
+    use super::*;
+
+    fn ended(step: u32, again: bool) -> Ending {
+        let report = Report { again: again.then(|| "on".to_owned()), ..Report::default() };
+        let mut outcome = Outcome {
+            ending: Ending::Ok(report),
+            effects: Effects::default(),
+            usage: Usage::default(),
+            log: Vec::new(),
+            log_dropped: 0,
+            calls: Vec::new(),
+        };
+        bound_steps(step, &mut outcome);
+        outcome.ending
+    }
+
+    #[test]
+    fn a_chain_of_runs_has_an_end() {
+        let limit = Ending::Limit { limit: "delivery.steps".to_owned(), waiting_in: None };
+        assert_eq!(ended(99_999, true), limit);
+        assert_ne!(ended(99_998, true), limit);
+        assert_ne!(ended(99_999, false), limit, "the last one may end well");
+        let published = limits::TABLE.iter().find(|one| one.name == limits::STEPS);
+        assert_eq!(published.map(|one| one.value), Some(limits::DELIVERY_STEPS));
+    }
 }
