@@ -131,7 +131,7 @@ fn how_a_run_ended() {
         ),
         (
             limit("delivery.steps", None),
-            "plugin permanent publisher - -: the plugin reached the limit `delivery.steps`",
+            "plugin permanent publisher - no retry: the plugin reached the limit `delivery.steps`",
         ),
         (
             limit("run.wall", Some("http.send")),
