@@ -27,11 +27,11 @@ async fn migrating_says_what_it_would_do_and_does_it_without_a_server() {
 async fn a_served_database_is_not_migrated_and_not_served_twice() {
     let host = Host::start(&[]).await;
     let (code, text) = said(&host.data, &["migrate"]).await;
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("another `venn serve` uses"), "{text}");
+    assert_eq!(code, Some(6), "{text}");
+    assert!(text.contains("Another `venn serve` uses"), "{text}");
     let (code, text) = said(&host.data, &["serve", "--listen", "127.0.0.1:0"]).await;
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("another `venn serve` uses"), "{text}");
+    assert_eq!(code, Some(6), "{text}");
+    assert!(text.contains("Another `venn serve` uses"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +41,7 @@ async fn a_password_is_in_no_error_and_not_in_the_help() {
         // Port 1 answers nobody.
         (
             "postgres://venn:s3cret@127.0.0.1:1/venn",
-            "cannot connect to PostgreSQL database `venn` at 127.0.0.1:1",
+            "where: PostgreSQL database `venn` at 127.0.0.1:1",
         ),
         ("postgres://venn:s3cret@127.0.0.1", "The database is the URL names no database"),
         ("mysql://venn:s3cret@db/venn", "The database is not a URL of PostgreSQL"),

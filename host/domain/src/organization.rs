@@ -35,7 +35,7 @@ pub enum Role {
     Support,
 }
 
-/// What a token may do at most, whatever its user's role.
+/// What a token may do at most; `admin` includes all, `write` and `publish` `read`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
@@ -76,6 +76,13 @@ macro_rules! names {
 
 names!(Role { Admin = "admin", Developer = "developer", User = "user", Support = "support" });
 names!(Scope { Read = "read", Write = "write", Publish = "publish", Admin = "admin" });
+
+impl Scope {
+    /// Whether a token with this scope may what takes the other.
+    pub const fn includes(self, other: Self) -> bool {
+        self == Self::Admin || other == Self::Read || self == other
+    }
+}
 
 /// Who calls: one user, in one organization, with one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +184,11 @@ pub enum AccessDenied {
 }
 
 impl Principal {
+    /// Whether the token may what takes this scope.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.iter().any(|one| one.includes(scope))
+    }
+
     /// May this caller do that?
     pub fn may(&self, need: Need<'_>) -> Result<(), AccessDenied> {
         let own = need.organization == Some(&self.organization);
@@ -188,7 +200,7 @@ impl Principal {
             let needed: Vec<_> = need.roles.iter().map(|role| role.name()).collect();
             return Err(AccessDenied::Role { needed: needed.join(" or "), has: self.role });
         }
-        if !self.scopes.contains(&need.scope) {
+        if !self.has(need.scope) {
             return Err(AccessDenied::Scope { needed: need.scope });
         }
         Ok(())

@@ -66,15 +66,20 @@ const FIRST_TOKEN_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
 /// is written to `admin.token` in the data folder, for its owner's eyes only.
 /// Returns the token; none if the platform is there already.
 pub async fn first_token(store: &Store, data: &Path) -> anyhow::Result<Option<String>> {
+    let (new, path) = (data.join("admin.token.new"), data.join("admin.token"));
+    let keeping = || format!("cannot keep the first token in {}", path.display());
     if store.has_platform().await? {
+        // Killed in a first start, with its last step to do.
+        if new.exists() {
+            keep(&new, &path).with_context(keeping)?;
+        }
         return Ok(None);
     }
     let id = TokenId::make(store.ids());
     let (text, hash) = make_token(&id).context("cannot make the first token")?;
     // Before the organization: a crash in between costs a file that the next
     // start writes anew, not the only token.
-    let path = data.join("admin.token");
-    write_private(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    write_private(&new, &text).with_context(keeping)?;
     let platform = NewOrganization {
         slug: "platform".to_owned(),
         name: "Platform".to_owned(),
@@ -92,7 +97,26 @@ pub async fn first_token(store: &Store, data: &Path) -> anyhow::Result<Option<St
         },
         actor: "host".to_owned(),
     };
-    Ok(store.bootstrap_platform(platform).await?.map(|_| text))
+    if store.bootstrap_platform(platform).await?.is_none() {
+        return Ok(None);
+    }
+    keep(&new, &path).with_context(keeping)?;
+    Ok(Some(text))
+}
+
+/// Gives the first token's file its name, unless there is one of that name: what an
+/// operator has there is never overwritten.
+fn keep(new: &Path, path: &Path) -> std::io::Result<()> {
+    match std::fs::hard_link(new, path) {
+        // Killed between these two steps: it has its name already.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            if std::fs::read(new)? != std::fs::read(path)? {
+                return Err(error);
+            }
+        }
+        other => other?,
+    }
+    std::fs::remove_file(new)
 }
 
 /// Writes a file that only its owner reads, also where one was before.

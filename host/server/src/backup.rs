@@ -11,13 +11,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use venn_store::{Database, copy, schema};
 
-use crate::{folder, keys};
+use crate::{folder, installation, keys, refused::Refused};
 
 mod restore;
 #[cfg(test)]
@@ -67,18 +67,21 @@ pub struct Entry {
 pub async fn make(data: &Path, to: &Path, with_keys: bool) -> anyhow::Result<Manifest> {
     folder::private();
     if !data.join(DATABASE).is_file() {
-        bail!(
-            "there is no {DATABASE} in {}: if the rows are in PostgreSQL, `pg_dump` copies them and `cp` the folder, see the runbook",
-            data.display()
-        );
+        let what = format!("There is no {DATABASE} here.");
+        let next = "Name the server's data folder. If its rows are in PostgreSQL, `pg_dump` copies them and `cp -a` the folder: see the runbook.";
+        return Err(Refused::new(what, data.display(), next).into());
     }
     let found = schema::look(data, &Database::Embedded).await?;
     let schema = found.from.context("the database is empty")?;
+    let has_keys = with_keys && data.join(keys::FILE).is_file();
+    if has_keys {
+        // Keys that open nothing would be noticed when it is too late.
+        installation::check(data, &Database::Embedded).await?;
+    }
     empty(to)?;
     let _held = keys::hold(data)?;
     copy::copy_embedded(data, to).await.context("copying the database")?;
     copy_components(&data.join(BLOBS), &to.join(BLOBS))?;
-    let has_keys = with_keys && data.join(keys::FILE).is_file();
     if has_keys {
         copy_file(&data.join(keys::FILE), &to.join(keys::FILE))?;
     }
@@ -103,7 +106,9 @@ fn empty(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     if fs::read_dir(folder)?.next().is_some() {
-        bail!("{} is not empty: name a folder that is, or that is not there", folder.display());
+        let what = "The folder is not empty, and nothing was written.";
+        let next = "Name a folder that is empty, or that is not there.";
+        return Err(Refused::new(what, folder.display(), next).into());
     }
     Ok(())
 }

@@ -104,6 +104,7 @@ enum Command {
     Orgs(orgs::OrgsCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    AdminToken(keys::AdminTokenArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Migrate(backup::MigrateArgs),
@@ -178,6 +179,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),
         Command::Keys(command) => keys::run(session, &command),
+        Command::AdminToken(args) => keys::admin_token(session, &args),
         Command::Backup(args) => backup::backup(session, &args),
         Command::Restore(args) => backup::restore(session, &args),
         Command::Migrate(args) => backup::migrate(session, &args),

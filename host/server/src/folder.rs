@@ -7,6 +7,8 @@ use rustix::{
     process::umask,
 };
 
+use crate::refused::Refused;
+
 /// Whatever is written from here on is ours alone: a folder holds customers' rows,
 /// and other users of the machine have no business there.
 pub fn private() {
@@ -36,11 +38,9 @@ pub fn lock(data: &Path) -> anyhow::Result<File> {
     of_ours_alone(data)?;
     let file = File::create(data.join("serve.lock"))
         .with_context(|| format!("cannot write to the data folder {}", data.display()))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).with_context(|| {
-        format!(
-            "another `venn serve` uses the data folder {}: stop it, or name another folder with --data",
-            data.display()
-        )
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        let next = "Stop it, or name another folder with --data.";
+        Refused::new("Another `venn serve` uses this data folder.", data.display(), next)
     })?;
     Ok(file)
 }

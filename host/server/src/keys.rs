@@ -49,6 +49,10 @@ pub struct Keys {
     pub idempotency: [u8; 32],
     /// Seals signing keys and signatures.
     pub signing: [u8; 32],
+    /// Names these keys without telling them, hex; a rotation does not change it.
+    pub fingerprint: String,
+    /// Whether they are from `VENN_KEY`.
+    pub of_variable: bool,
     /// The shared lock, until the host ends.
     _lock: File,
 }
@@ -97,7 +101,7 @@ pub enum KeysError {
     },
     /// `VENN_KEY` is not a key.
     #[error(
-        "VENN_KEY is not a key: it must have 64 hexadecimal digits, for example from `openssl rand -hex 32`"
+        "VENN_KEY is not a key; it must have 64 hexadecimal digits, for example from `openssl rand -hex 32`"
     )]
     BadVariable,
     /// `VENN_KEY` cannot be rotated.
@@ -105,6 +109,12 @@ pub enum KeysError {
         "the keys come from VENN_KEY and cannot be rotated; use a key file (VENN_KEYS_FILE, or `keys.json` in the data folder)"
     )]
     NotRotatable,
+    /// There is no key file to rotate.
+    #[error("there is no key file at {path}; give the one that the server uses")]
+    Missing {
+        /// The file.
+        path: String,
+    },
     /// A server runs, or a rotation.
     #[error("the keys in {path} are in use; stop `venn serve` there and try again")]
     InUse {
@@ -156,9 +166,22 @@ impl Source {
     }
 }
 
-/// Loads the keys of a data folder, or makes them at the first start.
-pub fn load(folder: &Path) -> Result<Keys, KeysError> {
+/// Loads the keys of a data folder; none if there is no key file.
+pub fn load(folder: &Path) -> Result<Option<Keys>, KeysError> {
     load_from(folder, Source::of_environment(folder))
+}
+
+/// Loads the keys of a data folder, or makes them: before the first start.
+pub fn load_or_make(folder: &Path) -> Result<Keys, KeysError> {
+    load_or_make_from(folder, Source::of_environment(folder))
+}
+
+/// Where the keys of a data folder are, for people.
+pub fn place(folder: &Path) -> String {
+    match Source::of_environment(folder) {
+        Source::File(path) => path.display().to_string(),
+        Source::Variable(_) => "VENN_KEY".to_owned(),
+    }
 }
 
 /// Keeps the keys from being rotated as long as the file is held: for a backup, in
@@ -169,30 +192,50 @@ pub fn hold(folder: &Path) -> Result<File, KeysError> {
     Ok(lock)
 }
 
-fn load_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
-    let lock = hold(folder)?;
-    let (encryption, root) = match source {
+fn load_from(folder: &Path, source: Source) -> Result<Option<Keys>, KeysError> {
+    match source {
         Source::File(path) => {
-            let file = read_or_make(&path)?;
-            (file.encryption(&path)?, file.root(&path)?)
+            let lock = hold(folder)?;
+            let Some(file) = read(&path)? else { return Ok(None) };
+            keys_of_file(lock, &file, &path).map(Some)
         }
-        Source::Variable(text) => {
-            let root = unhex(text.trim()).ok_or(KeysError::BadVariable)?;
-            let key = Zeroizing::new(derive(&root, "venn key-encryption v1"));
-            // The id names the key without telling it: another variable is
-            // another id, and the error says that the key is not there.
-            let id = HEXLOWER.encode(derive(&key, "venn key id v1").get(..8).unwrap_or_default());
-            (secret::Keys::new(id.clone(), [(id, key)].into())?, root)
-        }
-    };
-    Ok(Keys {
+        Source::Variable(text) => keys_of_variable(hold(folder)?, &text).map(Some),
+    }
+}
+
+fn load_or_make_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
+    let lock = hold(folder)?;
+    match source {
+        Source::File(path) => keys_of_file(lock, &read_or_make(&path)?, &path),
+        Source::Variable(text) => keys_of_variable(lock, &text),
+    }
+}
+
+fn keys_of_file(lock: File, file: &KeyFile, path: &Path) -> Result<Keys, KeysError> {
+    Ok(keys(lock, file.encryption(path)?, &file.root(path)?, false))
+}
+
+fn keys_of_variable(lock: File, text: &str) -> Result<Keys, KeysError> {
+    let root = unhex(text.trim()).ok_or(KeysError::BadVariable)?;
+    let key = Zeroizing::new(derive(&root, "venn key-encryption v1"));
+    // The id names the key without telling it: another variable is
+    // another id, and the error says that the key is not there.
+    let id = HEXLOWER.encode(derive(&key, "venn key id v1").get(..8).unwrap_or_default());
+    let encryption = secret::Keys::new(id.clone(), [(id, key)].into())?;
+    Ok(keys(lock, encryption, &root, true))
+}
+
+fn keys(lock: File, encryption: secret::Keys, root: &[u8; 32], of_variable: bool) -> Keys {
+    Keys {
         encryption: Arc::new(encryption),
-        artifact: derive(&root, "venn artifact v1"),
-        cursor: derive(&root, "venn cursor v1"),
-        idempotency: derive(&root, "venn idempotency v1"),
-        signing: derive(&root, "venn signing v1"),
+        artifact: derive(root, "venn artifact v1"),
+        cursor: derive(root, "venn cursor v1"),
+        idempotency: derive(root, "venn idempotency v1"),
+        signing: derive(root, "venn signing v1"),
+        fingerprint: HEXLOWER.encode(&derive(root, "venn fingerprint v1")),
+        of_variable,
         _lock: lock,
-    })
+    }
 }
 
 impl KeyFile {

@@ -9,6 +9,8 @@
 //! - [`account_row`]: a row of a CRM, normalised: of lists and of live sources.
 //! - [`workers`]: imports, pairing, deliveries.
 //! - [`accesses`]: who read what, on its way into the audit.
+//! - [`installation`]: data folder, database and keys that belong together; [`refused`]
+//!   says what an operator has to do otherwise.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
 //! - [`ports`]: what a running guest reads, from the store.
 //! - [`telemetry`]: logs, traces, metrics.
@@ -30,10 +32,12 @@ pub mod conclude;
 pub mod error;
 pub mod folder;
 pub mod idempotency;
+pub mod installation;
 pub mod keys;
 pub mod openapi;
 pub mod page;
 pub mod ports;
+pub mod refused;
 pub mod refused_upload;
 pub mod releases;
 pub mod routes;

@@ -27,7 +27,7 @@ use crate::{
     accesses::Accesses,
     app::{App, Wake},
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, idempotency, keys, openapi, refused_upload,
+    folder, idempotency, installation, openapi, refused_upload,
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
@@ -79,7 +79,7 @@ impl Server {
         std::fs::create_dir_all(&data)
             .with_context(|| format!("cannot create the data folder {}", data.display()))?;
         let lock = folder::lock(&data)?;
-        let keys = keys::load(&data)?;
+        let keys = installation::keys(&data, &settings.database).await?;
         let clock = settings.clock;
         let store = Store::open(venn_store::Settings {
             folder: data.clone(),
@@ -99,11 +99,12 @@ impl Server {
         })
         .context("cannot make the sandbox")?;
         let uploads = data.join("uploads");
-        std::fs::create_dir_all(&uploads).context("cannot create the uploads folder")?;
         // One process owns the database: what was leased when the one before was
         // killed is nobody's now.
         store.release_leases(true).await.context("cannot take back old leases")?;
         let first_token = crate::auth::first_token(&store, &data).await?;
+        store.keep_fingerprint(&keys.fingerprint).await.context("cannot name the keys")?;
+        std::fs::create_dir_all(&uploads).context("cannot create the uploads folder")?;
         let app = App {
             store,
             sandbox: Arc::new(sandbox),

@@ -180,6 +180,20 @@ pub fn statement_of(proof: &Proof) -> Statement {
     }
 }
 
+/// The seal of a stored signature, if its key is the publisher's and it is of this
+/// release: where the seal before was lost with its key.
+pub fn seal_again(keys: &Keys, proof: &Proof) -> Result<Vec<u8>, Tampered> {
+    let s = proof.signature.as_ref().ok_or(Tampered::Unsigned)?;
+    if s.key_organization != proof.publisher {
+        return Err(Tampered::ForeignKey);
+    }
+    let statement = statement_of(proof).text();
+    if !verify(&s.public_key, &statement, &s.signature) {
+        return Err(Tampered::Statement);
+    }
+    Ok(seal_signature(keys, &statement, &s.key, &s.signature, s.signed_at))
+}
+
 /// Whether a stored release is what its publisher signed and we took.
 pub fn verify_proof(keys: &Keys, proof: &Proof) -> Result<(), Tampered> {
     let s: &Signature = proof.signature.as_ref().ok_or(Tampered::Unsigned)?;

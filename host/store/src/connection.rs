@@ -342,7 +342,7 @@ async fn create(
 }
 
 /// A change of a connection is one of authority.
-async fn note(
+pub(crate) async fn note(
     store: &Store,
     db: &mut AnyConnection,
     about: &Connection,

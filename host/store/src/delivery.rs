@@ -231,6 +231,8 @@ pub(crate) enum Waiting<'a> {
     Plugin(&'a PluginId),
     /// Those of installs that read one partnership: its rules were changed.
     Partnership(&'a PartnershipId),
+    /// All of them: the host's own keys were replaced.
+    Everyone,
 }
 
 /// Makes due what waited for a person to act, or for the next attempt, in the transaction in which the
@@ -250,6 +252,7 @@ pub(crate) async fn unpark(
             "install_id IN (SELECT install_id FROM install_partnership WHERE partnership_id = $1)",
             id.to_string(),
         ),
+        Waiting::Everyone => ("$1 = ''", String::new()),
     };
     let sql = format!(
         "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2

@@ -120,6 +120,11 @@ impl StoreError {
         }
     }
 
+    /// Whether a server that could not be connected to answered, and said no.
+    pub fn is_answered(&self) -> bool {
+        matches!(self, Self::Connect { source: sqlx::Error::Database(_), .. })
+    }
+
     /// Turns a violated unique constraint into [`StoreError::Taken`].
     pub(crate) fn taken(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |error| match error.as_database_error() {

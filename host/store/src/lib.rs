@@ -37,6 +37,7 @@ pub mod idempotency;
 pub mod import;
 pub mod incident;
 pub mod install;
+pub mod installation;
 pub mod organization;
 pub mod overlap;
 pub mod pairing;

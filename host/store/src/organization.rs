@@ -99,11 +99,7 @@ impl Store {
         let store = self.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let there: i64 =
-                    sqlx::query_scalar("SELECT COUNT(*) FROM organization WHERE is_platform = 1")
-                        .fetch_one(&mut *connection)
-                        .await?;
-                if there > 0 {
+                if has_platform(connection).await? {
                     return Ok(None);
                 }
                 create(&store, connection, &new).await.map(Some)
@@ -115,11 +111,21 @@ impl Store {
     /// Whether the platform's organization is there.
     pub async fn has_platform(&self) -> Result<bool, StoreError> {
         let mut connection = self.read().await?;
-        let there: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM organization WHERE is_platform = 1")
-                .fetch_one(&mut *connection)
-                .await?;
-        Ok(there > 0)
+        has_platform(&mut connection).await
+    }
+
+    /// The platform's admin of the longest standing: there always is one.
+    pub async fn platform_admin(&self) -> Result<(OrganizationId, UserId), StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT m.organization_id, m.user_id FROM member m
+             JOIN organization o ON o.id = m.organization_id
+             WHERE o.is_platform = 1 AND m.role = 'admin' ORDER BY m.created_at, m.user_id LIMIT 1",
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        let row = Row::new("member", &row);
+        Ok((row.parsed("organization_id")?, row.parsed("user_id")?))
     }
 
     /// The platform's organization: there is one from the first start on.
@@ -185,6 +191,13 @@ impl Store {
             .await?;
         row.map(|row| person(&Row::new("person", &row))).transpose()
     }
+}
+
+pub(crate) async fn has_platform(connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM organization WHERE is_platform = 1")
+        .fetch_one(connection)
+        .await?;
+    Ok(there > 0)
 }
 
 async fn create(

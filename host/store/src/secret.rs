@@ -48,6 +48,11 @@ impl Keys {
         &self.current
     }
 
+    /// Whether there is a key of this id.
+    pub fn has(&self, id: &str) -> bool {
+        self.all.contains_key(id)
+    }
+
     fn cipher(&self, id: &str) -> Result<XChaCha20Poly1305, StoreError> {
         let key = self.all.get(id).ok_or(StoreError::Secret(
             "the key that it was encrypted with is not in the key file; restore the key file that belongs to this data folder",

@@ -128,6 +128,13 @@ async fn find(
     row.as_ref().map(key).transpose()
 }
 
+/// All keys of all publishers.
+pub(crate) async fn all(connection: &mut AnyConnection) -> Result<Vec<SigningKey>, StoreError> {
+    let sql = format!("{SELECT} ORDER BY id");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?;
+    rows.iter().map(key).collect()
+}
+
 impl Store {
     /// One key, whoever owns it.
     pub async fn signing_key(&self, id: &SigningKeyId) -> Result<Option<SigningKey>, StoreError> {

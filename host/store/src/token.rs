@@ -114,13 +114,14 @@ impl Store {
         }))
     }
 
-    /// Keeps a token for a member; none if the user is not one.
+    /// Keeps a token for a member; none if the user is not one. The actor is a user,
+    /// or `host`.
     pub async fn create_token(
         &self,
         organization: &OrganizationId,
         user: &UserId,
         new: NewToken,
-        actor: &UserId,
+        actor: &str,
     ) -> Result<Option<Token>, StoreError> {
         let store = self.clone();
         let (organization, user, actor) = (organization.clone(), user.clone(), actor.to_string());

@@ -59,7 +59,7 @@ async fn the_first_start_makes_the_platform_and_a_private_token_and_the_second_n
     let store = Store::open(settings).await.unwrap();
     // Left by a start that crashed; readable by all.
     let path = folder.path().join("admin.token");
-    std::fs::write(&path, "old").unwrap();
+    std::fs::write(folder.path().join("admin.token.new"), "old").unwrap();
     let text = first_token(&store, folder.path()).await.unwrap().unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap().trim_end(), text);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -67,4 +67,13 @@ async fn the_first_start_makes_the_platform_and_a_private_token_and_the_second_n
     let login = store.token_for_login(&id).await.unwrap().unwrap();
     assert!(login.principal.may(Need::platform_admin()).is_ok());
     assert!(first_token(&store, folder.path()).await.unwrap().is_none());
+
+    // Killed before the file had its name: the next start gives it, once.
+    let new = folder.path().join("admin.token.new");
+    std::fs::rename(&path, &new).unwrap();
+    assert!(first_token(&store, folder.path()).await.unwrap().is_none());
+    assert_eq!(std::fs::read_to_string(&path).unwrap().trim_end(), text);
+    std::fs::write(&new, "other").unwrap();
+    first_token(&store, folder.path()).await.unwrap_err();
+    assert_eq!(std::fs::read_to_string(&path).unwrap().trim_end(), text);
 }

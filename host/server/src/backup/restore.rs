@@ -15,7 +15,10 @@ use tempfile::TempDir;
 use venn_store::copy;
 
 use super::{BLOBS, DATABASE, FORMAT, MANIFEST, Manifest, copy_file, empty, entry, is_digest};
-use crate::{folder, keys};
+use crate::{folder, keys, refused::Refused};
+
+/// What to do with a backup that cannot be trusted.
+const OTHER: &str = "Use another backup.";
 
 /// What a restore did.
 #[derive(Debug)]
@@ -49,9 +52,8 @@ pub async fn restore(from: &Path, data: &Path) -> anyhow::Result<Restored> {
     if let Some(lost) =
         named.iter().find(|name| !there.contains(format!("{BLOBS}/{name}").as_str()))
     {
-        bail!(
-            "the backup lacks the component {lost}, which its database names: use another backup"
-        );
+        let what = format!("The backup lacks the component {lost}, which its database names.");
+        return Err(Refused::new(what, from.display(), OTHER).into());
     }
     fs::File::open(beside.path())?.sync_all()?;
     // The empty folder makes room; then all of it appears at once.
@@ -112,22 +114,23 @@ impl<'a> Beside<'a> {
 
 fn read(from: &Path) -> anyhow::Result<Manifest> {
     let place = from.join(MANIFEST);
-    let text = fs::read(&place).with_context(|| {
-        format!(
-            "{} cannot be read: this is no backup, or one that was not finished",
-            place.display()
-        )
+    let text = fs::read(&place).map_err(|error| {
+        let what = format!("This is no backup, or one that was not finished: {error}.");
+        Refused::new(what, place.display(), OTHER)
     })?;
-    let form: serde_json::Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not a backup's manifest", place.display()))?;
+    let bad = |_| Refused::new("This is not a backup's manifest.", place.display(), OTHER);
+    let form: serde_json::Value = serde_json::from_slice(&text).map_err(bad)?;
     let format = form.get("format").and_then(serde_json::Value::as_u64);
     if format.is_some_and(|format| format > u64::from(FORMAT)) {
-        bail!("the backup was made by a newer Venn: restore it with that version");
+        let next = "Restore it with that version.";
+        return Err(
+            Refused::new("The backup was made by a newer Venn.", place.display(), next).into()
+        );
     }
-    let manifest: Manifest = serde_json::from_value(form)
-        .with_context(|| format!("{} is not a backup's manifest", place.display()))?;
+    let manifest: Manifest = serde_json::from_value(form).map_err(bad)?;
     if let Some(odd) = manifest.files.iter().find(|file| !is_known(&file.path)) {
-        bail!("{} names `{}`, which belongs into no backup", place.display(), odd.path);
+        let what = format!("It names `{}`, which belongs into no backup.", odd.path);
+        return Err(Refused::new(what, place.display(), OTHER).into());
     }
     Ok(manifest)
 }
@@ -145,14 +148,12 @@ fn verify(folder: &Path, manifest: &Manifest) -> anyhow::Result<()> {
         let found = entry(folder, &PathBuf::from(&expected.path))?;
         let name = expected.path.strip_prefix("blobs/");
         if found != *expected || name.is_some_and(|name| name != found.sha256) {
-            bail!(
-                "{} is not as it was when the backup was made: use another backup",
-                folder.join(&expected.path).display()
-            );
+            let what = "The file is not as it was when the backup was made.";
+            return Err(Refused::new(what, folder.join(&expected.path).display(), OTHER).into());
         }
     }
     if !manifest.files.iter().any(|file| file.path == DATABASE) {
-        bail!("the backup has no database: use another backup");
+        return Err(Refused::new("The backup has no database.", folder.display(), OTHER).into());
     }
     Ok(())
 }

@@ -55,13 +55,13 @@ struct Served {
 impl Served {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        drop(keys::load(folder.path()).unwrap());
+        drop(keys::load_or_make(folder.path()).unwrap());
         let store = open(folder.path()).await;
         store.put_component(b"a component".to_vec()).await.unwrap();
         let new = NewOrganization {
             slug: "acme".to_owned(),
             name: "Acme".to_owned(),
-            kinds: Kinds { customer: true, ..Kinds::default() },
+            kinds: Kinds { customer: true, platform: true, ..Kinds::default() },
             admin: NewPerson { email: "ann@acme.test".to_owned(), name: "Ann".to_owned() },
             token: NewToken {
                 id: TokenId::make(store.ids()),
@@ -127,7 +127,7 @@ async fn a_backup_in_the_middle_of_writes_holds_all_that_came_before_and_is_serv
     assert!(!there.is_empty() && all.starts_with(&there), "not a beginning of what was written");
     let digest = venn_store::blob::digest(b"a component");
     assert_eq!(store.component(&digest).await.unwrap().unwrap(), b"a component");
-    keys::load(&data).unwrap();
+    assert!(keys::load(&data).unwrap().is_some());
     store.create_population(&served.organization, "again", "Again", &served.user).await.unwrap();
 }
 
@@ -141,14 +141,16 @@ async fn what_is_not_whole_is_not_restored() {
         fs::write(backup.path().join(name), change).unwrap();
         assert_eq!(
             refused(backup.path()).await,
-            format!("FROM/{name} is not as it was when the backup was made: use another backup")
+            format!(
+                "The file is not as it was when the backup was made. (FROM/{name}) Use another backup."
+            )
         );
     }
     let backup = served.backup().await;
     fs::remove_file(backup.path().join(MANIFEST)).unwrap();
     assert_eq!(
         refused(backup.path()).await,
-        "FROM/backup.json cannot be read: this is no backup, or one that was not finished: No such file or directory (os error 2)"
+        "This is no backup, or one that was not finished: No such file or directory (os error 2). (FROM/backup.json) Use another backup."
     );
 }
 
@@ -162,13 +164,13 @@ async fn a_manifest_does_not_lead_out_of_its_folder_and_a_newer_one_is_not_guess
     fs::write(&place, serde_json::to_vec(&manifest).unwrap()).unwrap();
     assert_eq!(
         refused(backup.path()).await,
-        "FROM/backup.json names `../../etc/passwd`, which belongs into no backup"
+        "It names `../../etc/passwd`, which belongs into no backup. (FROM/backup.json) Use another backup."
     );
     manifest.format = FORMAT + 1;
     fs::write(&place, serde_json::to_vec(&manifest).unwrap()).unwrap();
     assert_eq!(
         refused(backup.path()).await,
-        "the backup was made by a newer Venn: restore it with that version"
+        "The backup was made by a newer Venn. (FROM/backup.json) Restore it with that version."
     );
 }
 
@@ -181,7 +183,7 @@ async fn a_folder_that_is_not_empty_is_neither_backed_up_to_nor_restored_to() {
         restore(backup.path(), served.folder.path()).await.unwrap_err(),
     ] {
         let text = error.to_string();
-        let rest = "is not empty: name a folder that is, or that is not there";
+        let rest = "Name a folder that is empty, or that is not there.";
         assert!(text.ends_with(rest), "{text}");
     }
 }

@@ -6,8 +6,12 @@ use anyhow::Context as _;
 use clap::Args;
 use venn_store::{Database, schema};
 
-use super::{output::failure::Failure, session::Session, storage::StorageArgs};
-use crate::{backup, folder};
+use super::{
+    output::failure::Failure,
+    session::Session,
+    storage::{StorageArgs, block_on},
+};
+use crate::{backup, folder, installation};
 
 /// Copies everything that a server keeps, also while it runs
 #[derive(Debug, Args)]
@@ -49,7 +53,7 @@ pub(crate) fn backup(session: &Session, args: &BackupArgs) -> Result<(), Failure
     if matches!(args.storage.database()?, Database::Postgres(_)) {
         return Err(Failure::usage(
             "The rows are in PostgreSQL, which has its own backup.",
-            "`pg_dump --format=custom --file=venn.dump \"$VENN_DATABASE\"`, then copy the data folder: in this order.",
+            "`pg_dump --format=custom --file=venn.dump`, then copy the data folder, in this order: the runbook has each command.",
         ));
     }
     let made = block_on(backup::make(data, &args.to, !args.without_keys))??;
@@ -96,6 +100,7 @@ pub(crate) fn migrate(session: &Session, args: &MigrateArgs) -> Result<(), Failu
     };
     folder::private();
     let found = block_on(async {
+        installation::look_at(data, &database).await?;
         let versions = if args.check {
             schema::look(data, &database).await
         } else {
@@ -118,12 +123,4 @@ pub(crate) fn migrate(session: &Session, args: &MigrateArgs) -> Result<(), Failu
         Some(from) if found.differ() => format!("Schema {from} {would} brought to {to}."),
         Some(_) => format!("The database has schema {to}: there is nothing to do."),
     })
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::unexpected(format!("The runtime cannot be started: {error}.")))?;
-    Ok(runtime.block_on(work))
 }

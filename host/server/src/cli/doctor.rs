@@ -24,7 +24,10 @@ use super::{
         value::{raw, text},
     },
     session::Session,
+    storage::{DatabaseArgs, block_on},
 };
+use crate::installation;
+use venn_store::Database;
 
 /// Looks for what keeps commands from working, and says what to type
 #[derive(Debug, Args)]
@@ -32,6 +35,8 @@ pub(crate) struct DoctorArgs {
     /// A server's data folder on this machine, to look at too
     #[arg(long, value_name = "DIR", env = "VENN_DATA")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 /// A token that ends sooner is worth a word.
@@ -76,7 +81,8 @@ impl Check {
 pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<(), Failure> {
     let mut checks = vec![kept_logins()];
     checks.extend(server(session));
-    checks.extend(args.data.as_deref().map(data_folder));
+    let database = args.database.database()?;
+    checks.extend(args.data.as_deref().map(|data| data_folder(data, &database)));
     checks.extend(tools());
     let broken = checks.iter().filter(|check| check.state == State::Broken).count();
     if session.out.json {
@@ -186,7 +192,7 @@ fn token(who: &str, expires_at: &str, now: Timestamp) -> Check {
     }
 }
 
-fn data_folder(data: &Path) -> Check {
+fn data_folder(data: &Path, database: &Database) -> Check {
     const NAME: &str = "data folder";
     let place = data.display();
     match data.metadata() {
@@ -200,10 +206,19 @@ fn data_folder(data: &Path) -> Check {
             format!("Other users of this machine may look into {place}."),
             format!("`chmod 700 {place}`"),
         ),
-        Ok(_) if !data.join("venn.db").exists() => {
-            Check::note(NAME, format!("{place} has no database yet."), "`venn serve` makes it.")
-        }
-        Ok(_) => Check::ok(NAME, format!("{place} is yours alone.")),
+        Ok(_) => match block_on(installation::check(data, database)) {
+            Ok(Ok(found)) if found.begun => Check::ok(
+                NAME,
+                format!("{place} is yours alone, and belongs to {}.", database.place(data)),
+            ),
+            Ok(Ok(_)) => Check::note(
+                NAME,
+                format!("{place} is empty, and so is {}.", database.place(data)),
+                "`venn serve` begins there.",
+            ),
+            Ok(Err(error)) => Check::broken(NAME, &error.into()),
+            Err(failure) => Check::broken(NAME, &failure),
+        },
     }
 }
 
@@ -271,9 +286,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
-        let check = data_folder(folder.path());
+        let check = data_folder(folder.path(), &Database::Embedded);
         assert_eq!(check.next_step, format!("`chmod 700 {}`", folder.path().display()));
-        assert_eq!(data_folder(&folder.path().join("none")).state, State::Broken);
+        assert_eq!(
+            data_folder(&folder.path().join("none"), &Database::Embedded).state,
+            State::Broken
+        );
     }
 
     #[test]

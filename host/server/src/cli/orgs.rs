@@ -88,7 +88,7 @@ pub(crate) struct TokensArgs {
     /// Makes a token of this name
     #[arg(long, value_name = "NAME", requires = "scope", conflicts_with = "revoke")]
     create: Option<String>,
-    /// read, write, publish or admin (repeatable)
+    /// read, write, publish or admin (repeatable); write and publish may read, admin may all
     #[arg(long, requires = "create")]
     scope: Vec<String>,
     /// Days until it expires, 1 to 365
@@ -210,7 +210,12 @@ fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
     });
     let reply = session.post(&["organizations"], &body)?;
     session.show(&reply, |it| {
-        format!("{} ({}) is there.\n{}", args.slug, text(it, "id"), once(it, &args.admin_email))
+        format!(
+            "{} ({}) is there.\n{}It ends in 90 days; before, its owner makes the next: `venn orgs tokens --create NAME --scope admin`.",
+            args.slug,
+            text(it, "id"),
+            once(it, &args.admin_email)
+        )
     })
 }
 
@@ -218,7 +223,7 @@ fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
 fn once(reply: &Value, whose: &str) -> String {
     let token = text(reply, "token");
     if token == "-" {
-        return "Its token is not shown again.".to_owned();
+        return "Its token is not shown again.\n".to_owned();
     }
     format!("The token of {whose}, shown only this once:\n  {token}\n")
 }

@@ -137,7 +137,7 @@ fn announce(
         let file = file.display();
         put!(
             text,
-            "This is the first start. The platform admin's token is in {file}:\n  venn login --server {url} --token-file {file}\n"
+            "This is the first start. The platform admin's token is in {file}:\n  venn login --server {url} --token-file {file} --profile platform\n"
         );
     }
     session.out.print(&text)
@@ -161,7 +161,7 @@ fn stop_on_signals() -> std::io::Result<CancellationToken> {
 }
 
 /// The machine's clock.
-struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -172,7 +172,7 @@ impl Clock for SystemClock {
 /// Ids from the machine's clock and random numbers, each greater than the one
 /// before: what was made first sorts first, also within a millisecond.
 #[derive(Default)]
-struct RandomIds(Mutex<(u64, u128)>);
+pub(crate) struct RandomIds(Mutex<(u64, u128)>);
 
 impl IdSource for RandomIds {
     fn next(&self) -> (u64, u128) {

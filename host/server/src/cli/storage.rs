@@ -18,13 +18,20 @@ pub(crate) struct StorageArgs {
     /// Folder of everything that is kept
     #[arg(long, value_name = "DIR", default_value = ".venn", env = "VENN_DATA")]
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// The database, if it is not in the data folder.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArgs {
     /// PostgreSQL database for the rows, instead of a file in the folder; in the
     /// variable its password is not on the command line
     #[arg(long, value_name = "URL", env = "VENN_DATABASE", hide_env_values = true)]
     database: Option<Secret>,
 }
 
-impl StorageArgs {
+impl DatabaseArgs {
     /// The database that was named.
     pub(crate) fn database(&self) -> Result<Database, Failure> {
         let Some(Secret(text)) = &self.database else { return Ok(Database::Embedded) };
@@ -35,6 +42,13 @@ impl StorageArgs {
             )
             .at("--database, VENN_DATABASE")
         })
+    }
+}
+
+impl StorageArgs {
+    /// The database that was named.
+    pub(crate) fn database(&self) -> Result<Database, Failure> {
+        self.database.database()
     }
 
     /// The data folder, which must be there.
@@ -65,4 +79,13 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("…")
     }
+}
+
+/// Runs a command's work to its end.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unexpected(format!("The runtime cannot be started: {error}.")))?;
+    Ok(runtime.block_on(work))
 }

@@ -15,7 +15,7 @@ use venn_store::{Database, Store};
 
 use zeroize::Zeroizing;
 
-use super::{KeysError, Source, failed, folder_of, open_lock, read_or_make, unfinished_prefix};
+use super::{KeysError, Source, failed, folder_of, open_lock, read, unfinished_prefix};
 use crate::folder;
 
 /// What a rotation did.
@@ -43,7 +43,8 @@ pub(super) async fn rotate_from(
     let lock = open_lock(folder)?;
     lock.try_lock().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
     remove_unfinished(&path)?;
-    let mut file = read_or_make(&path)?;
+    let missing = || KeysError::Missing { path: path.display().to_string() };
+    let mut file = read(&path)?.ok_or_else(missing)?;
     file.add_key()?;
     file.write(&path)?;
 

@@ -72,10 +72,10 @@ async fn organization(store: &Store) -> OrganizationId {
 #[test]
 fn the_first_start_makes_a_file_that_only_its_owner_can_read() {
     let folder = tempfile::tempdir().unwrap();
-    let first = load_from(folder.path(), file(folder.path())).unwrap();
+    let first = load_or_make_from(folder.path(), file(folder.path())).unwrap();
     let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
-    let again = load_from(folder.path(), file(folder.path())).unwrap();
+    let again = load_or_make_from(folder.path(), file(folder.path())).unwrap();
     assert_eq!(first.encryption.current(), again.encryption.current());
     assert_eq!(first.artifact, again.artifact);
     let different = [first.artifact, first.cursor, first.idempotency];
@@ -85,13 +85,13 @@ fn the_first_start_makes_a_file_that_only_its_owner_can_read() {
 #[test]
 fn a_file_that_others_can_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    drop(load_from(folder.path(), file(folder.path())).unwrap());
+    drop(load_or_make_from(folder.path(), file(folder.path())).unwrap());
     let path = folder.path().join(FILE);
     for mode in [0o640, 0o604, 0o620, 0o610] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         let place = path.display();
         assert_eq!(
-            refused(load_from(folder.path(), file(folder.path()))),
+            refused(load_or_make_from(folder.path(), file(folder.path()))),
             format!(
                 "{place} can be read by others (mode {mode:04o}); run `chmod 600 {place}` and, if others were on this machine, `venn keys rotate`"
             )
@@ -128,7 +128,7 @@ fn a_broken_file_is_refused_and_never_overwritten() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         let place = path.display();
         assert_eq!(
-            refused(load_from(folder.path(), file(folder.path()))),
+            refused(load_or_make_from(folder.path(), file(folder.path()))),
             format!("{place} is not a key file: {why}; {tail}")
         );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
@@ -139,9 +139,10 @@ fn a_broken_file_is_refused_and_never_overwritten() {
 fn a_key_from_the_environment_makes_the_same_keys_every_time() {
     let folder = tempfile::tempdir().unwrap();
     let variable = |text: String| Source::Variable(Zeroizing::new(text));
-    let one = load_from(folder.path(), variable("ab".repeat(32))).unwrap();
-    let same = load_from(folder.path(), variable(format!("{}\n", "AB".repeat(32)))).unwrap();
-    let other = load_from(folder.path(), variable("ac".repeat(32))).unwrap();
+    let one = load_or_make_from(folder.path(), variable("ab".repeat(32))).unwrap();
+    let same =
+        load_or_make_from(folder.path(), variable(format!("{}\n", "AB".repeat(32)))).unwrap();
+    let other = load_or_make_from(folder.path(), variable("ac".repeat(32))).unwrap();
     assert_eq!(one.encryption.current(), same.encryption.current());
     assert_eq!(one.cursor, same.cursor);
     assert_ne!(one.encryption.current(), other.encryption.current());
@@ -149,7 +150,8 @@ fn a_key_from_the_environment_makes_the_same_keys_every_time() {
     assert!(!folder.path().join(FILE).exists());
     for bad in [String::new(), "ab".repeat(31), "zz".repeat(32), "é".repeat(32)] {
         assert!(
-            refused(load_from(folder.path(), variable(bad))).starts_with("VENN_KEY is not a key")
+            refused(load_or_make_from(folder.path(), variable(bad)))
+                .starts_with("VENN_KEY is not a key")
         );
     }
 }
@@ -157,7 +159,7 @@ fn a_key_from_the_environment_makes_the_same_keys_every_time() {
 #[tokio::test]
 async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let before = load_from(folder.path(), file(folder.path())).unwrap();
+    let before = load_or_make_from(folder.path(), file(folder.path())).unwrap();
     let store = open(folder.path()).await;
     let place = SecretPlace {
         organization: organization(&store).await,
@@ -193,7 +195,7 @@ async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
 
     let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
     assert!(!text.contains(&old));
-    let after = load_from(folder.path(), file(folder.path())).unwrap();
+    let after = load_or_make_from(folder.path(), file(folder.path())).unwrap();
     assert_eq!(after.artifact, artifact);
     assert_ne!(after.encryption.current(), old);
     let opened = store.open_secret(&after.encryption, &place).await.unwrap();

@@ -103,7 +103,8 @@ async fn a_removed_members_token_opens_nothing_also_after_the_member_came_back()
     let bob =
         store.add_member(&org.id, person("bob@acme.example"), Role::User, &ann.id).await.unwrap();
     let wanted = new(&store, "unused", "unused").token;
-    let token = store.create_token(&org.id, &bob.user.id, wanted, &ann.id).await.unwrap().unwrap();
+    let token =
+        store.create_token(&org.id, &bob.user.id, wanted, ann.id.as_str()).await.unwrap().unwrap();
     assert_eq!(
         store.remove_member(&org.id, &bob.user.id, &ann.id).await.unwrap(),
         Removal::Removed

@@ -24,7 +24,8 @@ async fn a_token_has_the_role_and_the_kind_of_this_moment() {
     let store = TestStore::open().await;
     let org = store.organization("acme", "customer").await;
     let ann = store.member(&org, "admin").await;
-    let token = store.create_token(&org, &ann, new(&store, "laptop"), &ann).await.unwrap().unwrap();
+    let token =
+        store.create_token(&org, &ann, new(&store, "laptop"), ann.as_str()).await.unwrap().unwrap();
     let login = store.token_for_login(&token.id).await.unwrap().unwrap();
     assert_eq!(login.principal.role, Role::Admin);
     assert_eq!(login.principal.scopes, [Scope::Read, Scope::Publish]);
@@ -43,9 +44,14 @@ async fn a_token_is_made_for_members_only_and_revoked_by_its_own_organization_on
     let acme = store.organization("acme", "customer").await;
     let other = store.organization("other", "customer").await;
     let (ann, eve) = (store.member(&acme, "admin").await, store.member(&other, "admin").await);
-    assert!(store.create_token(&acme, &eve, new(&store, "x"), &ann).await.unwrap().is_none());
-    let token =
-        store.create_token(&acme, &ann, new(&store, "laptop"), &ann).await.unwrap().unwrap();
+    assert!(
+        store.create_token(&acme, &eve, new(&store, "x"), ann.as_str()).await.unwrap().is_none()
+    );
+    let token = store
+        .create_token(&acme, &ann, new(&store, "laptop"), ann.as_str())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!store.revoke_token(&other, &token.id, &eve).await.unwrap());
     assert!(store.token(&other, &token.id).await.unwrap().is_none());
     assert!(!store.token_for_login(&token.id).await.unwrap().unwrap().revoked);
@@ -62,7 +68,8 @@ async fn an_unknown_scope_in_the_store_opens_nothing_and_names_its_row() {
     let store = TestStore::open().await;
     let org = store.organization("acme", "customer").await;
     let ann = store.member(&org, "admin").await;
-    let token = store.create_token(&org, &ann, new(&store, "x"), &ann).await.unwrap().unwrap();
+    let token =
+        store.create_token(&org, &ann, new(&store, "x"), ann.as_str()).await.unwrap().unwrap();
     store.sql("UPDATE token SET scopes = 'read root'").await;
     let error = store.token_for_login(&token.id).await.err().unwrap();
     let expected = format!("bad row in token.scopes, row {}: unknown name", token.id);

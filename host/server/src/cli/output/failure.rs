@@ -9,7 +9,8 @@ use super::{
     Paint, put,
     value::{self, clean, list, text},
 };
-use crate::cli::exit::Exit;
+use crate::{cli::exit::Exit, keys::KeysError, refused::Refused};
+use venn_store::StoreError;
 
 /// Longest part of an answer that is not ours, shown as it is.
 const FOREIGN_CHARS: usize = 300;
@@ -177,8 +178,55 @@ impl std::error::Error for Failure {}
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::unexpected(format!("{error:#}"))
+        error.chain().find_map(known).unwrap_or_else(|| Self::unexpected(format!("{error:#}")))
     }
+}
+
+/// What a person can mend on the server's own machine.
+fn known(error: &(dyn std::error::Error + 'static)) -> Option<Failure> {
+    if let Some(Refused { what, place, next_step }) = error.downcast_ref::<Refused>() {
+        return Some(Failure::new(Exit::Refused, what, next_step).at(place));
+    }
+    if let Some(error) = error.downcast_ref::<KeysError>() {
+        return match error {
+            KeysError::Random(_) | KeysError::Store(_) | KeysError::File { .. } => None,
+            KeysError::BadVariable | KeysError::NotRotatable => Some(two(Exit::Usage, error)),
+            _ => Some(two(Exit::Refused, error)),
+        };
+    }
+    let error = error.downcast_ref::<StoreError>()?;
+    match error {
+        StoreError::Connect { place, source } => {
+            // The driver's text has its cause already.
+            let exit = if error.is_answered() { Exit::Refused } else { Exit::Unreachable };
+            let what = format!("The database cannot be connected to: {source}.");
+            let next = "Check that it runs, and that user, password, database and TLS settings in VENN_DATABASE are right.";
+            Some(Failure::new(exit, what, next).at(place))
+        }
+        StoreError::InUse
+        | StoreError::Newer { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Locale { .. } => Some(two(Exit::Refused, error)),
+        _ => None,
+    }
+}
+
+/// An error for operators: what is wrong, a semicolon, and the next step.
+fn two(exit: Exit, error: &dyn std::error::Error) -> Failure {
+    let text = error.to_string();
+    let (what, next) = text.split_once("; ").unwrap_or((&text, ""));
+    Failure::new(exit, sentence(what), sentence(next))
+}
+
+fn sentence(text: &str) -> String {
+    // A path that comes first stays as it is.
+    if text.split(' ').next().is_some_and(|word| word.contains(['/', '.'])) {
+        return format!("{text}.");
+    }
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    format!("{}{}.", first.to_uppercase(), letters.as_str())
 }
 
 #[cfg(test)]
