@@ -212,7 +212,7 @@ fn load_or_make_from(folder: &Path, source: Source) -> Result<Keys, KeysError> {
 }
 
 fn keys_of_file(lock: File, file: &KeyFile, path: &Path) -> Result<Keys, KeysError> {
-    Ok(keys(lock, file.encryption(path)?, &file.root(path)?, false))
+    Ok(keys(lock, file.encryption(path)?, &*file.root(path)?, false))
 }
 
 fn keys_of_variable(lock: File, text: &str) -> Result<Keys, KeysError> {

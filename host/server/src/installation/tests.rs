@@ -137,7 +137,7 @@ async fn releases(store: &Store, keys: &Keys) -> [ReleaseId; 2] {
     };
     assert!(matches!(store.register_signing_key(new).await.unwrap(), Change::Done(_)));
     let plugin =
-        store.create_plugin(&organization, OwnerKind::Platform, "tasks", &user).await.unwrap();
+        store.create_plugin(&organization, OwnerKind::FirstParty, "tasks", &user).await.unwrap();
     let mut made = Vec::new();
     for (version, signed) in [("1.0.0", "1.0.0"), ("1.0.1", "9.9.9")] {
         let manifest: Manifest = serde_json::from_value(json!({
