@@ -210,7 +210,7 @@ async fn a_platform_without_a_token_gets_one_on_its_own_machine() {
     let data = folder.path();
     let made = admin_token(data, &Database::Embedded, counted(0), counted(1_000), 7).await;
     let (text, expires_at) = made.unwrap();
-    assert_eq!(expires_at.to_string(), "2025-12-01T16:00:00Z");
+    assert_eq!(expires_at.to_string(), "2025-12-01T16:00:00.000000Z");
     assert!(text.starts_with("venn_"), "{text}");
     // Not beside a server.
     let _lock = folder::lock(data).unwrap();
