@@ -143,6 +143,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     for line in [
         "inbox",
         "inbox --incidents",
+        "inbox --resolved",
         "audit --action grant",
         "installs check eu",
         "installs pause eu",
@@ -162,6 +163,14 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     world.runs(id).await;
     let parked = acme.venn("deliveries list --state parked --json").await.json();
     let parked = parked["items"][0]["id"].as_str().unwrap();
+    let inbox = acme.venn("inbox").await.good();
+    assert!(inbox.contains("  to fix: crm\n"), "{inbox}");
+    let items = acme.venn("inbox --json").await.json();
+    let item = items["items"][0]["id"].as_str().unwrap();
+    let whole = acme.venn(&format!("inbox show {item}")).await.good();
+    assert!(whole.contains(&format!("`venn inbox done {item}`")), "{whole}");
+    acme.venn(&format!("inbox done {item}")).await.good();
+    assert_eq!(acme.venn("inbox").await.good(), "Nothing waits for you.\n");
     acme.venn(&format!("deliveries redeliver {parked}")).await.good();
     acme.venn_with("connections rotate hubspot", CRM_TOKEN).await.good();
     let same = acme.venn(&format!("installs upgrade eu --release {release}")).await.failed(6);

@@ -92,6 +92,11 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
         }
         _ => {}
     }
+    // For good, so it is not waited for anything else first. The end of a
+    // partnership is what `erase` tells of.
+    if admission.partnership_active == Some(false) && admission.kind != ERASE {
+        return settled("partnership.ended", "the partnership has ended", CustomerAdmin);
+    }
     if admission.plugin_suspended {
         let why = "the platform has suspended this integration";
         return waits("plugin.suspended", why, PlatformAdmin);
@@ -124,10 +129,6 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
     if !admission.wants_kind {
         let why = "the release does not ask for this kind of event";
         return settled("event.unwanted", why, Publisher);
-    }
-    // The end of a partnership is what `erase` tells of.
-    if admission.partnership_active == Some(false) && admission.kind != ERASE {
-        return settled("partnership.ended", "the partnership has ended", CustomerAdmin);
     }
     if admission.expires_at.is_some_and(|expires_at| expires_at <= admission.now) {
         return settled("delivery.expired", "it waited longer than it is of use", CustomerAdmin);

@@ -14,7 +14,10 @@ use std::{
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use venn_domain::{id::OrganizationId, time::Timestamp};
+use venn_domain::{
+    id::{OrganizationId, PartnershipId},
+    time::Timestamp,
+};
 use venn_store::{Store, StoreError, audit::NewAudit};
 
 use crate::{app::App, auth::Caller};
@@ -55,14 +58,15 @@ pub struct Read<'a> {
     pub rows: usize,
     /// Fields that were handed out, where they are not always all.
     pub fields: BTreeSet<String>,
-    /// Whose rows they are besides: that organization's audit has it too.
-    pub partner: Option<&'a OrganizationId>,
+    /// The partnership by which rows of a partner's are among them: the partner's
+    /// audit has it too, with the partnership as its subject.
+    pub partnership: Option<&'a PartnershipId>,
 }
 
 impl<'a> Read<'a> {
     /// A read of what is the organization's own, with all its fields.
     pub const fn own(action: &'static str, subject: &'a str, rows: usize) -> Self {
-        Self { action, subject, rows, fields: BTreeSet::new(), partner: None }
+        Self { action, subject, rows, fields: BTreeSet::new(), partnership: None }
     }
 }
 
@@ -96,14 +100,18 @@ impl Accesses {
             action: read.action,
             subject: read.subject.to_owned(),
         };
-        // A partner learns which organization read, not which of its people.
-        let theirs = read.partner.map(|partner| Sum {
-            organization: partner.clone(),
-            actor: organization.to_string(),
-            token: String::new(),
-            action: "partner.read",
-            subject: read.subject.to_owned(),
-        });
+        // A partner learns which organization read, not which of its people, nor
+        // which of our accounts they looked at.
+        let theirs = match read.partnership.filter(|_| read.rows > 0) {
+            Some(id) => store.partnership(organization, id).await?.map(|found| Sum {
+                organization: found.partner,
+                actor: organization.to_string(),
+                token: String::new(),
+                action: "partner.read",
+                subject: id.to_string(),
+            }),
+            None => None,
+        };
         let full = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             for sum in std::iter::once(sum).chain(theirs) {

@@ -4,7 +4,9 @@ use std::fmt::Display;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
+    extract::{
+        DefaultBodyLimit, FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection,
+    },
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -18,8 +20,9 @@ pub struct JsonBody<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, ApiError> {
         need_json(request.headers())?;
+        DefaultBodyLimit::max(body_bytes_max()).apply(&mut request);
         let bytes = Bytes::from_request(request, state).await.map_err(|e| body_error(&e))?;
         let read = serde_json::from_slice(&bytes).map_err(|error| bad_json(&error))?;
         // What a type lets through: keys twice in a free map, and text that no
@@ -27,6 +30,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         json::check(&bytes).map_err(|error| bad_json(&error))?;
         Ok(Self(read))
     }
+}
+
+/// The most bytes of a JSON body.
+pub fn body_bytes_max() -> usize {
+    usize::try_from(limits::API_BODY_BYTES).unwrap_or(usize::MAX)
 }
 
 fn need_json(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -136,11 +136,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The text on stderr; with `--json` the API's own document on stdout too.
+/// The text on stderr; with `--json` a problem document on stdout too.
 fn report(session: &Session, failure: &Failure) -> ExitCode {
-    if let (true, Some(document)) = (session.out.json, failure.document()) {
+    // An answer that is printed already, and says what differs, is the one document.
+    if session.out.json && !session.out.has_printed() {
         // What cannot be written cannot be reported better below.
-        let _ = session.out.print(document);
+        let _ = session.out.print(&failure.document());
     }
     session.out.note(failure.render(session.out.paint_err).trim_end());
     failure.exit.into()

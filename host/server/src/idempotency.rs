@@ -15,7 +15,7 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
-use venn_domain::{id::TokenId, limits};
+use venn_domain::id::TokenId;
 use venn_store::{
     Store,
     idempotency::{KeptAnswer, Reservation},
@@ -24,6 +24,7 @@ use venn_store::{
 use crate::{
     app::App,
     auth::Caller,
+    body::body_bytes_max,
     error::{ApiError, Code, Unconfirmed},
 };
 
@@ -54,8 +55,7 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
     let key = read_key(&key)?;
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
-    let most = usize::try_from(limits::API_BODY_BYTES).unwrap_or(usize::MAX);
-    let bytes = to_bytes(body, most).await.map_err(|_| {
+    let bytes = to_bytes(body, body_bytes_max()).await.map_err(|_| {
         ApiError::new(Code::TooLarge, "The body is larger than the limit.", "Send less at once.")
     })?;
     let hash = request_hash(&parts, &bytes);

@@ -9,7 +9,8 @@ use crate::{Store, StoreError, row::Row};
 pub struct Backlog {
     /// Unfinished deliveries by state; 0 where there are none.
     pub deliveries: BTreeMap<&'static str, u64>,
-    /// For how long the most overdue delivery has been due, microseconds; 0 if none is.
+    /// For how long the most overdue delivery that could be leased now has been due,
+    /// microseconds; 0 if none is.
     pub overdue_us: u64,
     /// Unfinished imports by state; 0 where there are none.
     pub imports: BTreeMap<&'static str, u64>,
@@ -28,18 +29,10 @@ impl Store {
     /// Looks at what waits. Only indexes are read; finished work is not counted.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         let now = self.now();
-        let oldest: Option<i64> = {
-            let mut connection = self.read().await?;
-            sqlx::query_scalar(
-                "SELECT MIN(not_before) FROM delivery WHERE state = 'ready' AND not_before <= $1",
-            )
-            .bind(now.0)
-            .fetch_one(&mut *connection)
-            .await?
-        };
+        let oldest = self.due_since().await?;
         Ok(Backlog {
             deliveries: self.by_state("delivery", &DELIVERY_STATES).await?,
-            overdue_us: oldest.map_or(0, |oldest| now.0.saturating_sub(oldest).unsigned_abs()),
+            overdue_us: oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0).unsigned_abs()),
             imports: self.by_state("import", &IMPORT_STATES).await?,
             pairing_domains: self.pairing_backlog().await?,
         })

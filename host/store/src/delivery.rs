@@ -71,15 +71,23 @@ pub struct Delivery {
     pub finished_at: Option<Timestamp>,
 }
 
-const LEASE_CANDIDATES: &str = "
-    SELECT d.id, d.install_id FROM delivery d
-    WHERE d.state = 'ready' AND d.not_before <= $1
-      AND NOT EXISTS (SELECT 1 FROM delivery o
-                      WHERE o.install_id = d.install_id AND o.state = 'leased')
-      AND NOT EXISTS (SELECT 1 FROM delivery o
-                      WHERE o.install_id = d.install_id AND o.subject = d.subject AND o.id < d.id
-                        AND o.state IN ('ready', 'leased', 'parked'))
-    ORDER BY d.not_before, d.id LIMIT $2";
+/// Deliveries `d` that could be leased at the moment `$1`.
+macro_rules! leasable {
+    () => {
+        "FROM delivery d
+         WHERE d.state = 'ready' AND d.not_before <= $1
+           AND NOT EXISTS (SELECT 1 FROM delivery o
+                           WHERE o.install_id = d.install_id AND o.state = 'leased')
+           AND NOT EXISTS (SELECT 1 FROM delivery o
+                           WHERE o.install_id = d.install_id AND o.subject = d.subject AND o.id < d.id
+                             AND o.state IN ('ready', 'leased', 'parked'))"
+    };
+}
+
+const LEASE_CANDIDATES: &str =
+    concat!("SELECT d.id, d.install_id ", leasable!(), " ORDER BY d.not_before, d.id LIMIT $2");
+
+const OLDEST_LEASABLE: &str = concat!("SELECT MIN(d.not_before) ", leasable!());
 
 const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
     d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
@@ -112,6 +120,16 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Since when the one has been due that could be leased for the longest time:
+    /// what waits behind a parked one of its subject does not count.
+    pub(crate) async fn due_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.now();
+        let mut connection = self.read().await?;
+        let since: Option<i64> =
+            sqlx::query_scalar(OLDEST_LEASABLE).bind(now.0).fetch_one(&mut *connection).await?;
+        Ok(since.map(Timestamp))
     }
 
     /// When the next delivery is due, if any waits.
@@ -233,6 +251,8 @@ pub(crate) enum Waiting<'a> {
     Partnership(&'a PartnershipId),
     /// All of them: the host's own keys were replaced.
     Everyone,
+    /// Those that are about one partnership, whoever reads it now: it ended.
+    Subject(&'a PartnershipId),
 }
 
 /// Makes due what waited for a person to act, or for the next attempt, in the transaction in which the
@@ -253,6 +273,7 @@ pub(crate) async fn unpark(
             id.to_string(),
         ),
         Waiting::Everyone => ("$1 = ''", String::new()),
+        Waiting::Subject(id) => ("subject = $1", id.to_string()),
     };
     let sql = format!(
         "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2

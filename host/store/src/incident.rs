@@ -1,10 +1,11 @@
 //! Incidents: equal failures of one install, grouped by fingerprint before
-//! anything is routed; and routes, the one step to the owner of each.
+//! anything is routed. One is open until the work that failed ends well, its
+//! owner says that it is done, or the install is removed.
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AnyConnection;
 use venn_domain::{
-    id::{IncidentId, OrganizationId, PluginId, RouteId, RunId},
+    id::{IncidentId, InstallId, OrganizationId, PluginId, RunId},
     time::Timestamp,
     verdict::Verdict,
 };
@@ -13,7 +14,6 @@ use crate::{
     Page, Store, StoreError,
     delivery::Leased,
     row::{Row, json},
-    run::NewRoute,
 };
 
 /// Equal failures of one install.
@@ -21,9 +21,10 @@ use crate::{
 pub struct Incident {
     /// Its id.
     pub id: IncidentId,
-    /// What makes failures equal.
+    /// What makes failures equal; empty where the install is another organization's.
     pub fingerprint: String,
-    /// The install.
+    /// The install; empty where it is another organization's, who has but an
+    /// inbox item of it.
     pub install: String,
     /// The plugin's name.
     pub plugin: String,
@@ -35,37 +36,16 @@ pub struct Incident {
     pub state: String,
     /// How many runs failed so.
     pub runs: u64,
-    /// The first of them.
+    /// The first of them; empty where the install is another organization's.
     pub first_run: String,
-    /// The newest of them.
+    /// The newest of them; empty where the install is another organization's.
     pub last_run: String,
     /// When the first one failed.
     pub opened_at: Timestamp,
     /// When the newest one failed.
     pub last_at: Timestamp,
-}
-
-/// One item of an inbox.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Route {
-    /// Its id.
-    pub id: RouteId,
-    /// `faq`, `approve-link`, `status-note`, `publisher-inbox`, `platform-inbox` or `triage`.
-    pub kind: String,
-    /// The incident.
-    pub incident: IncidentId,
-    /// The run that opened it.
-    pub run: RunId,
-    /// For the owner, or for somebody who is told.
-    pub is_owner: bool,
-    /// One line.
-    pub title: String,
-    /// For people.
-    pub text: String,
-    /// FAQ entry or redacted bundle.
-    pub detail: serde_json::Value,
-    /// When it was sent.
-    pub created_at: Timestamp,
+    /// When it was resolved; null while it is open.
+    pub resolved_at: Option<Timestamp>,
 }
 
 /// A failed run, as grouping sees it.
@@ -120,29 +100,40 @@ fn name<T: Serialize>(value: &T) -> String {
     json(value).trim_matches('"').to_owned()
 }
 
-/// Puts one step into an inbox.
-pub(crate) async fn add_route(
+/// Closes the open incidents of an install whose newest failure was of this kind
+/// and about this subject: that work is done now. The next equal failure opens
+/// another one, and is announced.
+pub(crate) async fn resolve(
     connection: &mut AnyConnection,
-    id: &RouteId,
-    incident: &IncidentId,
-    run: &RunId,
-    route: &NewRoute,
+    done: &Leased,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO route (id, incident_id, run_id, kind, organization_id, is_owner, title, text,
-                            detail_json, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "UPDATE incident SET state = 'resolved', resolved_at = $4
+         WHERE install_id = $1 AND state = 'open'
+           AND EXISTS (SELECT 1 FROM run r WHERE r.id = incident.last_run_id
+                         AND r.event_kind = $2 AND r.subject = $3)",
     )
-    .bind(id.to_string())
-    .bind(incident.to_string())
-    .bind(run.to_string())
-    .bind(route.kind)
-    .bind(route.organization.to_string())
-    .bind(i64::from(route.is_owner))
-    .bind(route.title.clone())
-    .bind(route.text.clone())
-    .bind(json(&route.detail))
+    .bind(done.install.to_string())
+    .bind(done.event.kind.clone())
+    .bind(done.event.subject.clone())
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Closes every open incident of an install that is no more.
+pub(crate) async fn resolve_all(
+    connection: &mut AnyConnection,
+    install: &InstallId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE incident SET state = 'resolved', resolved_at = $2
+         WHERE install_id = $1 AND state = 'open'",
+    )
+    .bind(install.to_string())
     .bind(now.0)
     .execute(connection)
     .await?;
@@ -150,29 +141,8 @@ pub(crate) async fn add_route(
 }
 
 impl Store {
-    /// An organization's inbox, newest first.
-    pub async fn inbox(
-        &self,
-        organization: &OrganizationId,
-        before: Option<&RouteId>,
-        limit: u32,
-    ) -> Result<Page<Route>, StoreError> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT id, incident_id, run_id, kind, is_owner, title, text, detail_json, created_at FROM route
-             WHERE organization_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-        )
-        .bind(organization.to_string())
-        .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&mut *connection)
-        .await?;
-        let items =
-            rows.iter().map(|row| route(&Row::new("route", row))).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |route| route.id.to_string()))
-    }
-
-    /// A customer's incidents, newest first.
+    /// The incidents of an organization's installs, and those that it has an inbox
+    /// item of, newest first.
     pub async fn incidents(
         &self,
         organization: &OrganizationId,
@@ -181,10 +151,16 @@ impl Store {
     ) -> Result<Page<Incident>, StoreError> {
         let mut connection = self.read().await?;
         let rows = sqlx::query(
-            "SELECT i.id, i.fingerprint, i.install_id, p.name AS plugin, i.class, i.kind, i.state, i.runs,
-                    i.first_run_id, i.last_run_id, i.opened_at, i.last_at
+            "SELECT i.id, CASE WHEN i.organization_id = $1 THEN i.fingerprint ELSE '' END AS fingerprint,
+                    CASE WHEN i.organization_id = $1 THEN i.install_id ELSE '' END AS install_id,
+                    p.name AS plugin, i.class, i.kind, i.state, i.runs,
+                    CASE WHEN i.organization_id = $1 THEN i.first_run_id ELSE '' END AS first_run_id,
+                    CASE WHEN i.organization_id = $1 THEN i.last_run_id ELSE '' END AS last_run_id,
+                    i.opened_at, i.last_at, i.resolved_at
              FROM incident i JOIN plugin p ON p.id = i.plugin_id
-             WHERE i.organization_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3",
+             WHERE (i.organization_id = $1
+                    OR EXISTS (SELECT 1 FROM route r WHERE r.incident_id = i.id AND r.organization_id = $1))
+               AND i.id < $2 ORDER BY i.id DESC LIMIT $3",
         )
         .bind(organization.to_string())
         .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
@@ -197,20 +173,6 @@ impl Store {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(items, limit, |incident| incident.id.to_string()))
     }
-}
-
-fn route(row: &Row<'_>) -> Result<Route, StoreError> {
-    Ok(Route {
-        id: row.parsed("id")?,
-        kind: row.text("kind")?,
-        incident: row.parsed("incident_id")?,
-        run: row.parsed("run_id")?,
-        is_owner: row.truth("is_owner")?,
-        title: row.text("title")?,
-        text: row.text("text")?,
-        detail: row.json_always("detail_json")?,
-        created_at: row.time("created_at")?,
-    })
 }
 
 fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
@@ -227,5 +189,6 @@ fn incident(row: &Row<'_>) -> Result<Incident, StoreError> {
         last_run: row.text("last_run_id")?,
         opened_at: row.time("opened_at")?,
         last_at: row.time("last_at")?,
+        resolved_at: row.time_or_none("resolved_at")?,
     })
 }

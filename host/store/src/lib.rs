@@ -35,6 +35,7 @@ pub mod delivery;
 pub mod event;
 pub mod idempotency;
 pub mod import;
+pub mod inbox;
 pub mod incident;
 pub mod install;
 pub mod installation;

@@ -10,7 +10,7 @@ use crate::support::{Actor, Answer, World, guest};
 
 /// Every kind of thing is really there, so that "not found" means "not yours".
 pub struct Town {
-    world: World,
+    pub world: World,
     /// A customer and publisher with nothing to do with the others.
     pub stranger: Actor,
     ids: BTreeMap<&'static str, String>,
@@ -21,8 +21,16 @@ impl Town {
         let world = World::with_overlaps(2).await;
         let stranger = world.host.organization("hooli", true, true).await;
         let release = world.listed(&World::manifest("script"), guest("script")).await;
-        let install = world.enabled("script", &world.grant_of_source(), &json!({})).await;
+        // When asked it wants what it was not granted: Acme's inbox says so.
+        let config = json!({ "steps": { "schedule": [
+            { "call": "overlaps.find", "fields": ["their-amount"] },
+            { "call": "fault", "code": "no-access", "cause": "grant-missing", "message": "No." },
+        ] } });
+        let install = world.enabled("script", &world.grant_of_source(), &config).await;
         let run = world.runs(&install).await.remove(0);
+        let asked = world.acme.own(&format!("installs/{install}/run"));
+        world.acme.post(&asked, &json!({})).await.good();
+        world.runs(&install).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let acme = &world.acme;
         // Not the one that calls: it may be revoked.
@@ -40,6 +48,7 @@ impl Town {
             ("name", "script".to_owned()),
             ("release", text(&release["id"])),
             ("delivery", text(&run["delivery"])),
+            ("item", text(&acme.all("inbox").await[0]["id"])),
             ("run", text(&run["id"])),
             ("install", install),
             // The partner's account in that overlap.

@@ -195,6 +195,8 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/runs/{run}/transcript", Member),
     post("/organizations/{org}/runs/{run}/replay", Member, ""),
     get("/organizations/{org}/inbox", Member),
+    get("/organizations/{org}/inbox/{item}", Member),
+    post("/organizations/{org}/inbox/{item}/done", User, ""),
     get("/organizations/{org}/incidents", Member),
     get("/organizations/{org}/audit", Member),
     get("/organizations/{org}/audit/export", Member),

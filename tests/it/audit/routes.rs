@@ -1,11 +1,14 @@
 //! Every route, with the action that it leaves in an audit, or why it leaves none.
 //!
 //! To add a route: a line in [`AUDITED`].
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::access::{
-    people::Town,
-    table::{ROWS, Row},
+use crate::{
+    access::{
+        people::Town,
+        table::{ROWS, Row},
+    },
+    support::World,
 };
 
 /// What a route leaves.
@@ -206,6 +209,8 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}/runs/{run}/transcript", Entry("transcript.read")),
     ("POST", "/organizations/{org}/runs/{run}/replay", Entry("run.replayed")),
     ("GET", "/organizations/{org}/inbox", METADATA),
+    ("GET", "/organizations/{org}/inbox/{item}", METADATA),
+    ("POST", "/organizations/{org}/inbox/{item}/done", Entry("incident.resolved")),
     ("GET", "/organizations/{org}/incidents", METADATA),
     ("GET", "/organizations/{org}/audit", SELF),
     ("GET", "/organizations/{org}/audit/export", Entry("audit.exported")),
@@ -276,4 +281,50 @@ async fn what_a_call_that_was_refused_wanted_is_not_in_the_audit() {
         town.call(&town.stranger, row, &town.fill(row.path, &town.owner(row).org)).await;
     }
     assert_eq!(town.audits().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_that_names_a_partners_account_is_in_the_partners_audit() {
+    let town = Town::start().await;
+    let World { acme, globex, .. } = &town.world;
+    // One of them is left over on a domain that both sides have, and is shown too.
+    let more = "Id,Name,Website,Type\nG9,Zeta Boats,https://boats.company-1.com/,Customer\n";
+    globex.import("merge", more.to_owned()).await;
+    town.world.share(globex, "all", &["name"], "egress").await;
+    town.world.paired().await;
+    let theirs: Vec<String> = globex
+        .all("accounts")
+        .await
+        .iter()
+        .map(|account| account["id"].as_str().unwrap().to_owned())
+        .collect();
+    let us = acme.get("/v1/organizations/acme").await.good()["id"].clone();
+    let told = async || {
+        let mut entries = globex.all("audit?action=partner.read").await;
+        entries.retain(|entry| entry["actor"] == us);
+        entries
+    };
+    let mut telling = Vec::new();
+    for row in in_order().into_iter().filter(|row| std::ptr::eq(town.owner(row), acme)) {
+        let path = town.fill(row.path, "acme");
+        let asked = path.clone() + &town.fill(row.body, "acme");
+        let before = told().await.len();
+        let answer = town.call(acme, row, &path).await;
+        let names = |id: &&String| answer.text.contains(id.as_str()) && !asked.contains(id.as_str());
+        if theirs.iter().any(|id| names(&id)) {
+            telling.push(row.path);
+            let after = told().await;
+            let grown = after.len() > before;
+            assert!(grown, "{} {}: {}", row.method, row.path, answer.text);
+            let newest = &after[0];
+            assert_eq!(newest["subject"], town.world.partnership.as_str(), "{}", row.path);
+            assert!(newest["detail"]["rows"].as_u64().unwrap() > 0, "{newest}");
+            assert_eq!(newest["detail"]["fields"], json!(["name"]), "{}", row.path);
+        }
+    }
+    // All that are known to tell did, so the walk has seen them.
+    let known = ["/overlaps", "/overlaps/{overlap}", "/unpaired", "why-not?partnership={partnership}"];
+    for end in known {
+        assert!(telling.iter().any(|path| path.ends_with(end)), "{end}: {telling:?}");
+    }
 }

@@ -264,3 +264,25 @@ async fn a_token_ends_to_the_second_by_the_servers_clock_and_a_clock_that_went_b
     let later = Actor::new(&acme.url, "acme", made["token"].as_str().unwrap());
     later.get("/v1/me").await.good();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_json_body_has_its_documented_limit_to_the_byte() {
+    let host = Host::start(&[]).await;
+    let acme = host.organization("acme", true, false).await;
+    let most = usize::try_from(venn_domain::limits::API_BODY_BYTES).unwrap();
+    let path = acme.own("populations");
+    let body = |key: &str, bytes: usize| {
+        let text = format!(r#"{{"key":"{key}","title":"K"}}"#);
+        " ".repeat(bytes - text.len()) + &text
+    };
+    raw(&acme, Method::POST, &path, &body("fits", most)).await.good();
+    let refused = raw(&acme, Method::POST, &path, &body("over", most + 1)).await;
+    let refused = refused.refused(413, "too-large");
+    assert_eq!(refused["detail"], "The body is larger than 1048576 bytes.");
+    let twice = acme.request(Method::POST, &path).header("idempotency-key", "k");
+    let twice = twice.header("content-type", "application/json").body(body("over", most + 1));
+    acme.send(twice).await.refused(413, "too-large");
+    let keys = acme.all("populations").await;
+    assert!(keys.iter().any(|one| one["key"] == "fits"));
+    assert!(!keys.iter().any(|one| one["key"] == "over"));
+}

@@ -5,14 +5,15 @@ use axum::{
     extract::{Path, State},
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{AccountId, InstallId},
     organization::Need,
     time::Timestamp,
 };
 use venn_store::{
-    incident::{Incident, Route},
+    inbox::Route,
+    incident::Incident,
     timeline::TimelineRecord,
 };
 
@@ -21,20 +22,67 @@ use crate::{
     api::organization::resolve,
     app::App,
     auth::Caller,
-    error::ApiError,
+    body::one_of,
+    error::{ApiError, Code},
     page::{PageOf, PageView},
 };
+
+/// What the listing of an inbox is narrowed to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InboxQuery {
+    /// `open` for what is to do, `resolved` for what was.
+    #[schemars(extend("enum" = STATES))]
+    state: Option<String>,
+}
+
+/// Where an item can stand.
+const STATES: [&str; 2] = ["open", "resolved"];
 
 /// `GET /v1/organizations/{org}/inbox`
 pub async fn inbox(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-    page: PageOf,
+    page: PageOf<InboxQuery>,
 ) -> Result<Json<PageView<Route>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let found = app.store.inbox(&org.id, page.after()?.as_ref(), page.limit).await?;
+    let state = page.filter.state.as_deref();
+    one_of("state", state, &STATES)?;
+    let found = app.store.inbox(&org.id, state, page.after()?.as_ref(), page.limit).await?;
     Ok(Json(page.view(found, |route| route)))
+}
+
+/// `GET /v1/organizations/{org}/inbox/{item}`: the same bytes as in the listing.
+pub async fn item(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, item)): Path<(String, String)>,
+) -> Result<Json<Route>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let found = app.store.inbox_item(&org.id, &item.parse()?).await?;
+    found.map(Json).ok_or_else(ApiError::not_found)
+}
+
+/// `POST /v1/organizations/{org}/inbox/{item}/done`: the owner's word that
+/// nothing is left to do; the next equal failure is announced anew.
+pub async fn done(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, item)): Path<(String, String)>,
+) -> Result<Json<Route>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::user).await?;
+    let id = item.parse()?;
+    let found = app.store.inbox_item(&org.id, &id).await?.ok_or_else(ApiError::not_found)?;
+    if !found.is_owner {
+        return Err(ApiError::new(
+            Code::WrongState,
+            "You are told of this item; it is somebody else's to do.",
+            "Nothing needs to be done: it is resolved when its owner has acted.",
+        ));
+    }
+    let resolved = app.store.resolve_by_owner(&org.id, &id, caller.user()).await?;
+    resolved.map(Json).ok_or_else(ApiError::not_found)
 }
 
 /// `GET /v1/organizations/{org}/incidents`

@@ -18,12 +18,14 @@ use venn_domain::{
 use venn_store::{
     install::{ConnectionMap, Install, InstallState, change::InstallChange},
     organization::Organization,
+    partnership::PartnershipState,
 };
 
 use crate::{
     answer::{Accepted, NoContent},
     api::{
         install::{InstallView, changed, find, validate::Draft, view, wrong_state},
+        partnership,
         organization::resolve,
     },
     app::App,
@@ -189,8 +191,12 @@ pub async fn start_backfill(
     if install.state != InstallState::Active {
         return Err(wrong_state(install.state.name()));
     }
-    let from_zero = true;
     let (id, key) = (&body.partnership, &app.keys.cursor);
+    let partnership = app.store.partnership(&install.organization, id).await?;
+    if let Some(found) = partnership.filter(|found| found.state != PartnershipState::Active) {
+        return Err(partnership::wrong_state(found.state, "brought to the plugin"));
+    }
+    let from_zero = true;
     let cursor = app.store.change_cursor_start(&install.id, id, from_zero, key).await?;
     let cursor = cursor.ok_or_else(|| {
         let next = "Grant it first, or choose a granted one.";

@@ -193,9 +193,7 @@ async fn note(
     rows: usize,
     fields: BTreeSet<String>,
 ) -> Result<(), ApiError> {
-    let found = app.store.partnership(us, id).await?;
-    let partner = found.as_ref().map(|found| &found.partner).filter(|_| rows > 0);
-    let read = Read { action, subject: id.as_str(), rows, fields, partner };
+    let read = Read { action, subject: id.as_str(), rows, fields, partnership: Some(id) };
     Ok(app.accesses.note(&app.store, caller, us, read).await?)
 }
 

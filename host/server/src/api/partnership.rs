@@ -160,7 +160,10 @@ pub async fn end(
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let actor = caller.user().to_string();
     let moved = app.store.end_partnership(&actor, &org.id, &id.parse()?).await?;
-    Ok(Json(done(moved, "ended")?))
+    let ended = done(moved, "ended")?;
+    // What waited for it is settled.
+    app.wake.deliveries.notify_one();
+    Ok(Json(ended))
 }
 
 fn done(moved: Moved, what: &str) -> Result<PartnershipView, ApiError> {

@@ -8,7 +8,7 @@
 //!
 //! Where the partner does not share names, a comparison of names says that it
 //! did not match, without the figure: a figure would let a name be guessed.
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use axum::{
     Json,
@@ -77,17 +77,33 @@ pub async fn get(
 ) -> Result<Json<WhyNotView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let account: AccountId = account.parse()?;
-    let partnership = query.partnership;
     app.store.account(&org.id, &account).await?.ok_or_else(ApiError::not_found)?;
-    let Some(known) = app.store.why_not(&org.id, &partnership, &account).await? else {
-        return Err(no_answer(&app, &org.id, &partnership).await);
+    let Some(known) = app.store.why_not(&org.id, &query.partnership, &account).await? else {
+        return Err(no_answer(&app, &org.id, &query.partnership).await);
     };
     let (answer, details) = answer(&known);
-    let told = details.iter().filter(|detail| detail.their_account.is_some()).count();
-    let read = Read::own("why-not.read", account.as_str(), told);
+    let (rows, fields) = told(&known, &details);
+    let (subject, partnership) = (account.as_str(), Some(&query.partnership));
+    let read = Read { action: "why-not.read", subject, rows, fields, partnership };
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
+    let partnership = query.partnership;
     let text = details.iter().map(|detail| detail.text.as_str()).collect::<Vec<_>>().join("\n");
     Ok(Json(WhyNotView { account, partnership, answer, text, details }))
+}
+
+/// How many of the partner's accounts the answer names, and which fields of them
+/// it tells: the reasons are made of names, where these are shared.
+fn told(known: &WhyNot, details: &[DetailView]) -> (usize, BTreeSet<String>) {
+    let named: BTreeSet<&str> =
+        details.iter().filter_map(|detail| detail.their_account.as_deref()).collect();
+    let paired = known.paired.iter().any(|paired| !paired.name.is_empty());
+    let compared = known.theirs.iter().any(|shared| {
+        shared.name_shared
+            && !shared.account.name.is_empty()
+            && named.contains(shared.account.id.as_str())
+    });
+    let fields = (!named.is_empty() && (paired || compared)).then(|| "name".to_owned());
+    (named.len(), fields.into_iter().collect())
 }
 
 /// What is said where nothing that can be seen pairs with the account.

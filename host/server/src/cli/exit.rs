@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::output::put;
 
 macro_rules! exits {
-    ($($name:ident = $code:literal, $words:literal;)*) => {
+    ($($name:ident = $code:literal $slug:literal, $words:literal;)*) => {
         /// How the command ended, for scripts.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Exit { $(#[doc = $words] $name),* }
@@ -21,6 +21,12 @@ macro_rules! exits {
                 match self { $(Self::$name => $code),* }
             }
 
+            /// Its name: the `code` of the problem document that `--json` prints
+            /// where the API has none.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$name => $slug),* }
+            }
+
             /// What it means.
             pub(crate) const fn words(self) -> &'static str {
                 match self { $(Self::$name => $words),* }
@@ -30,16 +36,16 @@ macro_rules! exits {
 }
 
 exits! {
-    Ok = 0, "it worked";
-    Unexpected = 1, "something unexpected failed";
-    Usage = 2, "the command was typed in a way that makes no sense";
-    NotLoggedIn = 3, "there is no token, or it is not valid any more";
-    NotFound = 4, "there is no such thing, or it is not yours to see";
-    NotAllowed = 5, "the role or the token's scopes do not allow it";
-    Refused = 6, "refused as invalid, or not possible in the present state";
-    Unreachable = 7, "the server cannot be reached";
-    Differs = 8, "the run, check or replay failed, or differs";
-    Cancelled = 9, "cancelled by the person";
+    Ok = 0 "ok", "it worked";
+    Unexpected = 1 "unexpected", "something unexpected failed";
+    Usage = 2 "usage", "the command was typed in a way that makes no sense";
+    NotLoggedIn = 3 "not-logged-in", "there is no token, or it is not valid any more";
+    NotFound = 4 "not-found", "there is no such thing, or it is not yours to see";
+    NotAllowed = 5 "not-allowed", "the role or the token's scopes do not allow it";
+    Refused = 6 "refused", "refused as invalid, or not possible in the present state";
+    Unreachable = 7 "unreachable", "the server cannot be reached";
+    Differs = 8 "differs", "the run, check or replay failed, or differs";
+    Cancelled = 9 "cancelled", "cancelled by the person";
 }
 
 impl Exit {

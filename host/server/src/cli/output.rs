@@ -6,7 +6,10 @@
 //!
 //! Colour only on a terminal and without `NO_COLOR`. No text of somebody else
 //! reaches the terminal with its control characters: see [`value::clean`].
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
@@ -77,6 +80,7 @@ pub(crate) struct Output {
     /// Columns of the terminal; none where there is none.
     pub(crate) width: Option<usize>,
     progress: bool,
+    printed: Cell<bool>,
 }
 
 #[expect(
@@ -95,11 +99,13 @@ impl Output {
             paint_err: Paint(colour && io::stderr().is_terminal()),
             width: width.filter(|_| io::stdout().is_terminal()),
             progress: !no_progress && io::stderr().is_terminal(),
+            printed: Cell::new(false),
         }
     }
 
     /// Writes to stdout. A reader that has gone (`| head`) is no error.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
+        self.printed.set(true);
         let mut out = io::stdout().lock();
         let line_end = if text.ends_with('\n') { "" } else { "\n" };
         match write!(out, "{text}{line_end}").and_then(|()| out.flush()) {
@@ -108,6 +114,11 @@ impl Output {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether something is on stdout already: with `--json` it is the one document.
+    pub(crate) fn has_printed(&self) -> bool {
+        self.printed.get()
     }
 
     /// A note for the person, on stderr. If even that fails there is nobody to tell.

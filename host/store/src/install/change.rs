@@ -21,6 +21,7 @@ use crate::{
     authority,
     delivery::{self, Waiting},
     event::{NewEvent, append},
+    incident,
     plugin::Change,
     row::{self, Row},
     source,
@@ -287,6 +288,7 @@ async fn uninstall(
     let now = Value::Number(store.now().0);
     set(connection, install, "state = 'uninstalled', uninstalled_at", now).await?;
     source::forget(connection, &install.organization, &install.id).await?;
+    incident::resolve_all(connection, &install.id, store.now()).await?;
     for sql in [
         "DELETE FROM state WHERE install_id = $1",
         "DELETE FROM install_partnership WHERE install_id = $1",

@@ -8,7 +8,11 @@ use sqlx::AnyConnection;
 use venn_domain::id::{OrganizationId, PartnershipId};
 
 use super::{Partnership, PartnershipState, audit_both, find};
-use crate::{Store, StoreError, authority, pairing};
+use crate::{
+    Store, StoreError, authority,
+    delivery::{self, Waiting},
+    pairing,
+};
 
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +113,9 @@ impl Store {
                 .execute(&mut *connection)
                 .await?;
                 pairing::forget_work(connection, &id).await?;
+                // What waited for somebody to act is refused now, and what waited
+                // behind it with it. Ring `wake.deliveries` afterwards.
+                delivery::unpark(connection, store.now(), Waiting::Subject(&id)).await?;
                 step(&store, connection, &actor, "partnership.ended", &us, &found).await
             })
         })

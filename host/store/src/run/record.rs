@@ -15,7 +15,7 @@ use crate::{
     crash,
     delivery::Leased,
     import::ImportRow,
-    incident, install,
+    inbox, incident, install,
     row::{Row, json, without_nul},
     source::{self, AccountFigures},
     state, timeline,
@@ -168,8 +168,12 @@ async fn write(
     };
     timeline::append(connection, &writer, &effects.timeline).await?;
     audit_denials(store, connection, &record).await?;
-    if let Some(verdict) = &record.verdict {
-        open_incident(store, connection, &record, verdict).await?;
+    match &record.verdict {
+        Some(verdict) => open_incident(store, connection, &record, verdict).await?,
+        None if record.next == Next::Done => {
+            incident::resolve(connection, &record.leased, now).await?;
+        }
+        None => {}
     }
     move_delivery(connection, &record, now).await?;
     crash::point("record.before-commit");
@@ -329,7 +333,7 @@ async fn open_incident(
     }
     for route in &record.routes {
         let id = RouteId::make(store.ids());
-        incident::add_route(connection, &id, &incident, &record.id, route, failure.now).await?;
+        inbox::add_route(connection, &id, &incident, &record.id, route, failure.now).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! without its query.
 use std::{fmt, io, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Paint, put,
@@ -130,9 +130,30 @@ impl Failure {
         Self { exit: Exit::of_problem(status, code), told: Box::new(told) }
     }
 
-    /// The API's problem document as it came, for `--json`.
-    pub(crate) fn document(&self) -> Option<&str> {
-        self.told.document.as_deref()
+    /// The problem document for `--json`: the API's as it came, else one of the
+    /// same shape, without a status.
+    pub(crate) fn document(&self) -> String {
+        self.told.document.clone().unwrap_or_else(|| self.own_document().to_string())
+    }
+
+    fn own_document(&self) -> Value {
+        let told = &self.told;
+        let place = told.place.as_deref().unwrap_or_default();
+        let problem = |text: &String| {
+            let (at, rest) = text.split_once(": ").unwrap_or((place, text));
+            let (reason, next_step) = rest.split_once(" → ").unwrap_or((rest, ""));
+            json!({ "place": at, "reason": reason, "next_step": next_step })
+        };
+        json!({
+            "type": format!("urn:venn:exit:{}", self.exit.name()),
+            "title": self.exit.words(),
+            "status": null,
+            "code": self.exit.name(),
+            "detail": told.what,
+            "owner": "caller",
+            "next_step": told.next_step,
+            "problems": told.problems.iter().map(problem).collect::<Vec<_>>(),
+        })
     }
 
     /// The whole text for stderr.
@@ -253,7 +274,7 @@ mod tests {
              \x20 next: Correct them and publish again.\n\
              \x20 code: bad-manifest\n"
         );
-        assert_eq!(failure.document(), Some(body));
+        assert_eq!(failure.document(), body);
     }
 
     #[test]
@@ -284,7 +305,24 @@ mod tests {
              \x20 where: GET http://a/v1/me\n\
              \x20 next: Check that --server is the address of a Venn server, without a path.\n"
         );
-        assert_eq!((failure.exit, failure.document()), (Exit::Unexpected, None));
+        assert_eq!(failure.exit, Exit::Unexpected);
+    }
+
+    #[test]
+    fn what_the_command_line_found_itself_has_the_shape_of_the_apis_problem() {
+        let failure = Failure::new(Exit::NotLoggedIn, "There is no login.", "`venn login`.")
+            .with_problems(["a: b → c".to_owned(), "d".to_owned()])
+            .at("here");
+        let document: Value = serde_json::from_str(&failure.document()).unwrap_or_default();
+        let expected = json!({
+            "type": "urn:venn:exit:not-logged-in",
+            "title": "there is no token, or it is not valid any more",
+            "status": null, "code": "not-logged-in", "detail": "There is no login.",
+            "owner": "caller", "next_step": "`venn login`.",
+            "problems": [{ "place": "a", "reason": "b", "next_step": "c" },
+                         { "place": "here", "reason": "d", "next_step": "" }],
+        });
+        assert_eq!(document, expected);
     }
 
     #[test]
