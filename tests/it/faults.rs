@@ -174,8 +174,7 @@ async fn the_owner_says_that_it_is_done_and_nobody_else() {
         other.post(&other.own(&done), &json!({})).await.refused(404, "not-found");
         other.get(&other.own(&format!("inbox/{id}"))).await.refused(404, "not-found");
     }
-    let resolved =
-        world.publisher.post(&world.publisher.own(&done), &json!({})).await.good();
+    let resolved = world.publisher.post(&world.publisher.own(&done), &json!({})).await.good();
     assert_eq!(resolved["state"], "resolved");
     assert_eq!(
         world.publisher.get(&world.publisher.own(&format!("inbox/{id}"))).await.good(),

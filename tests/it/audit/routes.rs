@@ -310,7 +310,8 @@ async fn every_answer_that_names_a_partners_account_is_in_the_partners_audit() {
         let asked = path.clone() + &town.fill(row.body, "acme");
         let before = told().await.len();
         let answer = town.call(acme, row, &path).await;
-        let names = |id: &&String| answer.text.contains(id.as_str()) && !asked.contains(id.as_str());
+        let names =
+            |id: &&String| answer.text.contains(id.as_str()) && !asked.contains(id.as_str());
         if theirs.iter().any(|id| names(&id)) {
             telling.push(row.path);
             let after = told().await;
@@ -323,7 +324,8 @@ async fn every_answer_that_names_a_partners_account_is_in_the_partners_audit() {
         }
     }
     // All that are known to tell did, so the walk has seen them.
-    let known = ["/overlaps", "/overlaps/{overlap}", "/unpaired", "why-not?partnership={partnership}"];
+    let known =
+        ["/overlaps", "/overlaps/{overlap}", "/unpaired", "why-not?partnership={partnership}"];
     for end in known {
         assert!(telling.iter().any(|path| path.ends_with(end)), "{end}: {telling:?}");
     }

@@ -11,11 +11,7 @@ use venn_domain::{
     organization::Need,
     time::Timestamp,
 };
-use venn_store::{
-    inbox::Route,
-    incident::Incident,
-    timeline::TimelineRecord,
-};
+use venn_store::{inbox::Route, incident::Incident, timeline::TimelineRecord};
 
 use crate::{
     accesses::Read,

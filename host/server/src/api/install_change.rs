@@ -25,8 +25,8 @@ use crate::{
     answer::{Accepted, NoContent},
     api::{
         install::{InstallView, changed, find, validate::Draft, view, wrong_state},
-        partnership,
         organization::resolve,
+        partnership,
     },
     app::App,
     auth::Caller,

@@ -56,7 +56,7 @@ struct ListArgs {
     /// Only this registrable domain
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
-    /// Only names with this in them
+    /// Only names that begin with this
     #[arg(long, value_name = "TEXT")]
     q: Option<String>,
     #[command(flatten)]
@@ -83,6 +83,8 @@ const ACCOUNT: &[Field] = &[
     Field::text("Amount", "amount"),
     Field::text("Created on", "created_on"),
     Field::text("Further fields", "extra"),
+    Field::text("Source", "source"),
+    Field::moment("Known to be so", "synced_at"),
     Field::moment("Updated", "updated_at"),
 ];
 
@@ -138,10 +140,11 @@ fn list(session: &Session, org: &str, args: &ListArgs) -> Result<(), Failure> {
         .with("population", args.population.as_ref())
         .with("domain", args.domain.as_ref())
         .with("q", args.q.as_ref());
-    session.listing(
-        &call,
-        &args.page,
-        ACCOUNTS,
-        "No accounts. `venn import FILE --mode replace` brings a list in.",
-    )
+    let narrowed = args.population.is_some() || args.domain.is_some() || args.q.is_some();
+    let empty = if narrowed {
+        "No such accounts."
+    } else {
+        "No accounts. `venn import FILE --mode replace` brings a list in."
+    };
+    session.listing(&call, &args.page, ACCOUNTS, empty)
 }

@@ -53,7 +53,7 @@ pub(crate) enum ConnectionsCommand {
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
     },
-    /// Removes one; installs that use it stop
+    /// Removes one that no install uses
     Remove {
         /// The connection's id or name
         connection: String,
@@ -113,8 +113,7 @@ pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(),
         }
         ConnectionsCommand::Remove { connection } => {
             let id = input::connection(session, connection)?;
-            let question =
-                format!("Remove {connection} ({id})? Installs that use it stop working.");
+            let question = format!("Remove {connection} ({id})? Its secret is forgotten.");
             ask::confirm(session, &question, "It was not removed.")?;
             let reply = session.delete(&["organizations", org, "connections", &id])?;
             session.show(&reply, |_| format!("{connection} is removed."))

@@ -72,8 +72,7 @@ pub(crate) fn run(session: &Session, args: &InboxArgs) -> Result<(), Failure> {
             session.show(&reply, |item| whole(item, session.out.paint))
         }
         Some(InboxCommand::Done { item }) => {
-            let reply =
-                session.post(&["organizations", org, "inbox", item, "done"], &json!({}))?;
+            let reply = session.post(&["organizations", org, "inbox", item, "done"], &json!({}))?;
             session.show(&reply, |item| {
                 format!(
                     "“{}” is done. If it fails so again, it is announced anew.",
@@ -101,8 +100,7 @@ fn render(inbox: &Value, paint: Paint) -> String {
     if items.is_empty() {
         return "Nothing waits for you.".to_owned();
     }
-    let mut out =
-        items.iter().map(|item| entry(item, paint)).collect::<Vec<_>>().join("\n");
+    let mut out = items.iter().map(|item| entry(item, paint)).collect::<Vec<_>>().join("\n");
     if !raw(inbox, "next").is_empty() {
         put!(out, "\nThere is more: add --all, or --cursor {}\n", text(inbox, "next"));
     }
@@ -118,11 +116,8 @@ fn entry(item: &Value, paint: Paint) -> String {
     };
     let title = paint.bold(&text(item, "title"));
     let sent = moment(item, "created_at");
-    let mut out = format!(
-        "{title}\n  {sent}  {}  {stands}\n  {}\n",
-        text(item, "kind"),
-        text(item, "text")
-    );
+    let mut out =
+        format!("{title}\n  {sent}  {}  {stands}\n  {}\n", text(item, "kind"), text(item, "text"));
     for (name, path) in [("what to do", "detail.faq.answer"), ("to fix", "detail.faq.field")] {
         if !raw(item, path).is_empty() {
             put!(out, "  {name}: {}\n", text(item, path));

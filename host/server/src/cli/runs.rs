@@ -44,7 +44,8 @@ struct ListArgs {
     /// Only of this install, by id or name
     #[arg(long, value_name = "INSTALL")]
     install: Option<String>,
-    /// Only those that ended so: ok, fault, trap, limit, host-failed
+    /// Only those that ended so: ok, fault, trap, limit, host-failed,
+    /// refused
     #[arg(long, value_name = "ENDING")]
     ending: Option<String>,
     #[command(flatten)]
@@ -216,7 +217,7 @@ fn render_replay(replay: &Value, paint: Paint) -> String {
             .red(&format!("The replay took another way at host call {}.", text(replay, "at_call"))),
         _ => paint.red("The replay made the same calls, but ended otherwise."),
     };
-    if !raw(replay, "text").is_empty() {
+    if raw(replay, "result") != "same" && !raw(replay, "text").is_empty() {
         put!(out, "\n{}", clean(raw(replay, "text")));
     }
     out

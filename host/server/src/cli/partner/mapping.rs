@@ -148,7 +148,7 @@ pub(super) fn why_not(
     let call = Call::new(Method::GET, &segments).with("partnership", Some(id));
     let reply = session.call(&call, &Send::Nothing)?;
     session.show(&reply, |answer| {
-        let mut out = format!("{} ({})\n", text(answer, "text"), text(answer, "answer"));
+        let mut out = format!("{}\n", text(answer, "answer"));
         for detail in list(answer, "details") {
             put!(out, "  - {}\n", text(detail, "text"));
         }
