@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: us and the limit, interleaved in one run, as ratios.
+use std::{path::PathBuf, process::Command};
+
 use clap::Args;
 
-use crate::cargo;
+use crate::{cargo, flame};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -10,11 +12,21 @@ pub(crate) struct Options {
     /// One JSON object a line and nothing else.
     #[arg(long)]
     json: bool,
+    /// Also write a flame graph of `durable` to this file, of our side only.
+    #[arg(long, value_name = "FILE.svg")]
+    flame: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let wants =
         |name: &str| options.benches.is_empty() || options.benches.iter().any(|b| b == name);
+    if options.flame.is_some() {
+        anyhow::ensure!(
+            wants("durable"),
+            "--flame draws `durable`: `cargo xtask bench durable --flame FILE.svg`"
+        );
+        flame::tools()?;
+    }
     for name in &options.benches {
         anyhow::ensure!(
             ["run", "mapping", "durable", "api"].contains(&name.as_str()),
@@ -59,37 +71,45 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         cargo::run(json(&mut command, options))?;
     }
     if wants("durable") {
-        whole("bench_durable")?;
+        let mut bench = whole("bench_durable")?;
+        if venn_cluster::tools().is_none() {
+            eprintln!(
+                "==> durable on SQLite only: there is no PostgreSQL here (`apt-get install postgresql`)"
+            );
+            bench.args(["--database", "sqlite"]);
+        }
+        cargo::run(&mut bench)?;
+        if let Some(file) = &options.flame {
+            flame::draw(&mut whole("bench_durable")?, file)?;
+        }
     }
     if wants("api") {
         // It knows no `--version` that succeeds.
-        let found = std::process::Command::new("wrk").arg("-v").output().is_ok();
+        let found = Command::new("wrk").arg("-v").output().is_ok();
         anyhow::ensure!(found, "the load comes from wrk: `apt-get install wrk`");
-        whole("bench_api")?;
+        cargo::run(&mut whole("bench_api")?)?;
     }
     Ok(())
 }
 
-/// A bench of the whole server; it prints JSON lines only.
-fn whole(name: &str) -> anyhow::Result<()> {
+/// A bench of the whole server, built; it prints JSON lines only.
+fn whole(name: &str) -> anyhow::Result<Command> {
     let programs = cargo::build_host(cargo::Profile::Release)?;
     cargo::build_guests(&programs)?;
     let examples = ["-p", "venn-sandbox", "-p", "venn-tests", "--example", "bench_run"];
     let mut build = cargo::cargo(&["build", "--locked", "--release"]);
     cargo::run(build.args(examples).args(["--example", name]))?;
     let folder = cargo::target().join("release/examples");
-    let mut bench = std::process::Command::new(folder.join(name));
+    let mut bench = Command::new(folder.join(name));
     bench
         .env("VENN_BIN", &programs.venn)
         .env("VENN_GUESTS", cargo::guests())
-        .env("VENN_BENCH_RUN", folder.join("bench_run"));
-    cargo::run(&mut bench)
+        .env("VENN_BENCH_RUN", folder.join("bench_run"))
+        .env_remove(venn_cluster::VARIABLE);
+    Ok(bench)
 }
 
-fn json<'c>(
-    command: &'c mut std::process::Command,
-    options: &Options,
-) -> &'c mut std::process::Command {
+fn json<'c>(command: &'c mut Command, options: &Options) -> &'c mut Command {
     if options.json {
         command.arg("--json");
     }

@@ -15,6 +15,7 @@ mod bench;
 mod c_guest;
 mod cargo;
 mod demo;
+mod flame;
 mod guest_language;
 mod languages;
 mod openapi;

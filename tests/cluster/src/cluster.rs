@@ -12,15 +12,19 @@ use tempfile::TempDir;
 /// The owner of the cluster and of every database in it.
 const OWNER: &str = "venn";
 
-/// Nothing here must survive the machine; many servers of nine connections each.
-const SETTINGS: &str = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off \
+/// For tests: nothing must survive the machine; many servers of nine connections each.
+const FORGETFUL: &str = "-c listen_addresses='' -c fsync=off -c synchronous_commit=off \
     -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB";
+
+/// For measuring: what was committed is on the disk, as PostgreSQL has it by default.
+const DURABLE: &str = "-c listen_addresses=''";
 
 /// A running PostgreSQL that goes away with this value.
 pub struct Cluster {
     folder: TempDir,
     tools: PathBuf,
     user: Option<(u32, u32)>,
+    settings: &'static str,
 }
 
 /// The folder of PostgreSQL's server programs: on the path, or the newest of
@@ -40,12 +44,21 @@ pub fn tools() -> Option<PathBuf> {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Makes a cluster for tests and starts it.
     pub fn start() -> anyhow::Result<Self> {
+        Self::with(FORGETFUL)
+    }
+
+    /// The same with every commit on the disk, as in use.
+    pub fn durable() -> anyhow::Result<Self> {
+        Self::with(DURABLE)
+    }
+
+    fn with(settings: &'static str) -> anyhow::Result<Self> {
         let tools = tools().context("there is no PostgreSQL server: `initdb` is not found")?;
         // A socket's path may have 107 bytes: the folder's must be short.
         let folder = tempfile::Builder::new().prefix("venn-pg-").tempdir_in("/tmp")?;
-        let cluster = Self { user: user_for(folder.path())?, folder, tools };
+        let cluster = Self { user: user_for(folder.path())?, folder, tools, settings };
         let data = cluster.data();
         let mut make = cluster.tool("initdb");
         make.args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-U", OWNER]);
@@ -68,7 +81,7 @@ impl Cluster {
     pub fn resume(&self) -> anyhow::Result<()> {
         let place = self.folder.path();
         let log = place.join("log");
-        let settings = format!("{SETTINGS} -c unix_socket_directories={}", place.display());
+        let settings = format!("{} -c unix_socket_directories={}", self.settings, place.display());
         let mut start = self.control();
         run(start.args(["start", "-w", "-o"]).arg(settings).arg("-l").arg(&log)).with_context(
             || format!("PostgreSQL says: {}", fs::read_to_string(&log).unwrap_or_default()),

@@ -48,6 +48,11 @@ impl Data {
         scratch.map_or(Database::Embedded, |scratch| scratch.url().parse().unwrap())
     }
 
+    /// The PostgreSQL database's URL, where it is one.
+    pub fn postgres(&self) -> Option<String> {
+        self.scratch.as_ref().map(Scratch::url)
+    }
+
     /// Runs a statement behind the server's back.
     pub async fn tamper(&self, statement: &str) {
         if let Some(scratch) = &self.scratch {

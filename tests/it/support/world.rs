@@ -64,7 +64,12 @@ impl World {
     /// The same with `shared` companies in both lists, and rules that let
     /// plugins with egress read names and owners of Globex's customers.
     pub async fn with_overlaps(shared: usize) -> Self {
-        let world = Self::start().await;
+        Self::with_overlaps_on(Data::empty(), shared).await
+    }
+
+    /// The same on this database.
+    pub async fn with_overlaps_on(data: Data, shared: usize) -> Self {
+        let world = Self::start_on(data).await;
         world.acme.import("replace", rows(0..shared, "A")).await;
         world.globex.import("replace", rows(0..shared, "G")).await;
         world.share(&world.globex, "overlaps", &["name", "owner"], "egress").await;
