@@ -101,7 +101,7 @@ impl Server {
         let uploads = data.join("uploads");
         // One process owns the database: what was leased when the one before was
         // killed is nobody's now.
-        store.release_leases(true).await.context("cannot take back old leases")?;
+        store.release_leases().await.context("cannot take back old leases")?;
         let first_token = crate::auth::first_token(&store, &data).await?;
         store.keep_fingerprint(&keys.fingerprint).await.context("cannot name the keys")?;
         std::fs::create_dir_all(&uploads).context("cannot create the uploads folder")?;

@@ -4,6 +4,8 @@
 //!
 //! An append changes the chain's head row first: whoever appends to the same
 //! chain on another server waits there until this transaction ends.
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AnyConnection;
@@ -14,7 +16,7 @@ use venn_domain::{
 };
 
 use crate::{
-    Page, Store, StoreError,
+    Page, Store, StoreError, many,
     row::{Row, json},
 };
 
@@ -98,56 +100,75 @@ pub(crate) async fn append(
     connection: &mut AnyConnection,
     entry: &NewAudit,
 ) -> Result<(), StoreError> {
-    let organization = entry.organization.to_string();
-    let before = take_place(connection, &organization).await?;
-    let now = store.now();
-    let mut link = Link {
-        seq: before.seq + 1,
-        previous_hash: before.hash,
-        id: AuditId::make(store.ids()).to_string(),
-        at: now.to_string(),
-        actor: entry.actor.clone(),
-        action: entry.action.to_owned(),
-        subject: entry.subject.clone(),
-        detail_json: json(&entry.detail),
-        hash: String::new(),
-        organization,
-    };
-    link.hash = link.computed();
-    sqlx::query(
-        "INSERT INTO audit (id, organization_id, at, actor, action, subject, detail_json, seq,
-             previous_hash, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(link.id)
-    .bind(link.organization.clone())
-    .bind(now.0)
-    .bind(link.actor)
-    .bind(link.action)
-    .bind(link.subject)
-    .bind(link.detail_json)
-    .bind(link.seq.cast_signed())
-    .bind(link.previous_hash)
-    .bind(link.hash.clone())
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("UPDATE audit_head SET hash = $1 WHERE organization_id = $2")
-        .bind(link.hash)
-        .bind(link.organization)
-        .execute(connection)
+    append_all(store, connection, std::slice::from_ref(entry)).await
+}
+
+/// Appends entries in their order, each to its organization's chain.
+pub(crate) async fn append_all(
+    store: &Store,
+    connection: &mut AnyConnection,
+    entries: &[NewAudit],
+) -> Result<(), StoreError> {
+    let mut chains: BTreeMap<&str, Vec<&NewAudit>> = BTreeMap::new();
+    for entry in entries {
+        chains.entry(entry.organization.as_str()).or_default().push(entry);
+    }
+    for (organization, entries) in chains {
+        let mut head = take_places(connection, organization, entries.len()).await?;
+        let now = store.now();
+        let mut links = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let mut link = Link {
+                seq: head.seq + 1,
+                previous_hash: head.hash,
+                id: AuditId::make(store.ids()).to_string(),
+                at: now.to_string(),
+                actor: entry.actor.clone(),
+                action: entry.action.to_owned(),
+                subject: entry.subject.clone(),
+                detail_json: json(&entry.detail),
+                hash: String::new(),
+                organization: organization.to_owned(),
+            };
+            link.hash = link.computed();
+            head = Head { seq: link.seq, hash: link.hash.clone() };
+            links.push(link);
+        }
+        let into = "audit (id, organization_id, at, actor, action, subject, detail_json, seq, previous_hash, hash)";
+        many::insert(connection, into, &links, |query, link| {
+            query
+                .bind(link.id.clone())
+                .bind(link.organization.clone())
+                .bind(now.0)
+                .bind(link.actor.clone())
+                .bind(link.action.clone())
+                .bind(link.subject.clone())
+                .bind(link.detail_json.clone())
+                .bind(link.seq.cast_signed())
+                .bind(link.previous_hash.clone())
+                .bind(link.hash.clone())
+        })
         .await?;
+        sqlx::query("UPDATE audit_head SET hash = $1 WHERE organization_id = $2")
+            .bind(head.hash)
+            .bind(organization.to_owned())
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 
-/// Takes the next place of a chain; what stood there before it.
-async fn take_place(
+/// Takes the next places of a chain; what stands there before them.
+async fn take_places(
     connection: &mut AnyConnection,
     organization: &str,
+    count: usize,
 ) -> Result<Head, StoreError> {
     const NEXT: &str =
-        "UPDATE audit_head SET seq = seq + 1 WHERE organization_id = $1 RETURNING seq, hash";
-    let mut row =
-        sqlx::query(NEXT).bind(organization.to_owned()).fetch_optional(&mut *connection).await?;
+        "UPDATE audit_head SET seq = seq + $2 WHERE organization_id = $1 RETURNING seq, hash";
+    let places = count as u64;
+    let next = || sqlx::query(NEXT).bind(organization.to_owned()).bind(places.cast_signed());
+    let mut row = next().fetch_optional(&mut *connection).await?;
     if row.is_none() {
         sqlx::query(
             "INSERT INTO audit_head (organization_id, seq, hash) VALUES ($1, 0, $2)
@@ -157,11 +178,11 @@ async fn take_place(
         .bind(GENESIS)
         .execute(&mut *connection)
         .await?;
-        row = Some(sqlx::query(NEXT).bind(organization.to_owned()).fetch_one(connection).await?);
+        row = Some(next().fetch_one(connection).await?);
     }
     let row = row.ok_or(StoreError::NotCommitted)?;
     let row = Row::new("audit_head", &row);
-    Ok(Head { seq: row.count("seq")?.saturating_sub(1), hash: row.text("hash")? })
+    Ok(Head { seq: row.count("seq")?.saturating_sub(places), hash: row.text("hash")? })
 }
 
 impl Store {
@@ -169,12 +190,7 @@ impl Store {
     pub async fn audit(&self, entries: Vec<NewAudit>) -> Result<(), StoreError> {
         let store = self.clone();
         self.write(move |connection| {
-            Box::pin(async move {
-                for entry in &entries {
-                    append(&store, connection, entry).await?;
-                }
-                Ok(())
-            })
+            Box::pin(async move { append_all(&store, connection, &entries).await })
         })
         .await
     }

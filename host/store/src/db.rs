@@ -10,7 +10,7 @@ use venn_domain::{
 
 use crate::{
     Database, StoreError, authority::AuthorityNumber, dialect, link::Link, observe::Observer,
-    writer::Writer,
+    run::Together, writer::Writer,
 };
 
 /// Readers at once; both databases read while the writer writes.
@@ -44,6 +44,7 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     observer: Arc<dyn Observer>,
     authority: Arc<AuthorityNumber>,
+    together: Together,
 }
 
 impl Store {
@@ -72,6 +73,7 @@ impl Store {
             ids: settings.ids,
             observer: settings.observer,
             authority,
+            together: Together::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -93,6 +95,11 @@ impl Store {
 
     pub(crate) fn authority(&self) -> &AuthorityNumber {
         &self.inner.authority
+    }
+
+    /// Records of runs that wait for the writer.
+    pub(crate) fn together(&self) -> &Together {
+        &self.inner.together
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {

@@ -4,8 +4,6 @@
 //! Order is per (install, subject): an older unfinished delivery of the same
 //! subject blocks the newer ones, and nothing else. An install runs one
 //! delivery at a time.
-use std::collections::HashSet;
-
 use sqlx::AnyConnection;
 use venn_domain::{
     event::Event,
@@ -18,6 +16,8 @@ use crate::{
     audit::{self, NewAudit},
     row::Row,
 };
+
+mod lease;
 
 /// A delivery that this process may run now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,52 +71,19 @@ pub struct Delivery {
     pub finished_at: Option<Timestamp>,
 }
 
-/// Deliveries `d` that could be leased at the moment `$1`.
-macro_rules! leasable {
-    () => {
-        "FROM delivery d
-         WHERE d.state = 'ready' AND d.not_before <= $1
-           AND NOT EXISTS (SELECT 1 FROM delivery o
-                           WHERE o.install_id = d.install_id AND o.state = 'leased')
-           AND NOT EXISTS (SELECT 1 FROM delivery o
-                           WHERE o.install_id = d.install_id AND o.subject = d.subject AND o.id < d.id
-                             AND o.state IN ('ready', 'leased', 'parked'))"
-    };
-}
-
-const LEASE_CANDIDATES: &str =
-    concat!("SELECT d.id, d.install_id ", leasable!(), " ORDER BY d.not_before, d.id LIMIT $2");
-
-const OLDEST_LEASABLE: &str = concat!("SELECT MIN(d.not_before) ", leasable!());
-
 const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
     d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
     d.progress_total, d.created_at, d.finished_at, e.kind, e.payload, e.occurred_at, e.trace";
 
-/// Candidates looked at per delivery wanted: several of one install may be ready.
-const CANDIDATES_PER_LEASE: u32 = 4;
-
 impl Store {
-    /// Leases up to `most` deliveries, one per install, until `until`.
+    /// Gives back leases that ran out, and leases up to `most` deliveries, one per
+    /// install, until `until`: one write.
     pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
         let now = self.now();
-        self.write(move |connection| Box::pin(lease(connection, now, most, until))).await
-    }
-
-    /// Gives back leases that ran out; returns how many. With `all`, every
-    /// lease: for a start of the only process on this database.
-    pub async fn release_leases(&self, all: bool) -> Result<u64, StoreError> {
-        let before = if all { i64::MAX } else { self.now().0 };
         self.write(move |connection| {
             Box::pin(async move {
-                let done = sqlx::query(
-                    "UPDATE delivery SET state = 'ready', lease_until = NULL
-                     WHERE state = 'leased' AND lease_until < $1",
-                )
-                .bind(before)
-                .execute(connection)
-                .await?;
-                Ok(done.rows_affected())
+                give_back(connection, now.0).await?;
+                lease::lease(connection, now, most, until).await
             })
         })
         .await
@@ -127,9 +94,12 @@ impl Store {
     pub(crate) async fn due_since(&self) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
         let mut connection = self.read().await?;
-        let since: Option<i64> =
-            sqlx::query_scalar(OLDEST_LEASABLE).bind(now.0).fetch_one(&mut *connection).await?;
-        Ok(since.map(Timestamp))
+        lease::due_since(&mut connection, now).await
+    }
+
+    /// Gives back every lease: for a start of the only process on this database.
+    pub async fn release_leases(&self) -> Result<u64, StoreError> {
+        self.write(|connection| Box::pin(give_back(connection, i64::MAX))).await
     }
 
     /// When the next delivery is due, if any waits.
@@ -283,58 +253,16 @@ pub(crate) async fn unpark(
     Ok(())
 }
 
-async fn lease(
-    connection: &mut AnyConnection,
-    now: Timestamp,
-    most: u32,
-    until: Timestamp,
-) -> Result<Vec<Leased>, StoreError> {
-    let rows = sqlx::query(LEASE_CANDIDATES)
-        .bind(now.0)
-        .bind(i64::from(most * CANDIDATES_PER_LEASE))
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut installs = HashSet::new();
-    let mut leased = Vec::new();
-    for row in &rows {
-        let row = Row::new("delivery", row);
-        if leased.len() == most as usize || !installs.insert(row.text("install_id")?) {
-            continue;
-        }
-        leased.push(take(connection, row.text("id")?, until).await?);
-    }
-    Ok(leased)
-}
-
-async fn take(
-    connection: &mut AnyConnection,
-    id: String,
-    until: Timestamp,
-) -> Result<Leased, StoreError> {
-    sqlx::query(
-        "UPDATE delivery SET state = 'leased', fence = fence + 1, attempt = attempt + 1, lease_until = $2
-         WHERE id = $1",
+/// Gives back the leases that end before; returns how many.
+async fn give_back(connection: &mut AnyConnection, before: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "UPDATE delivery SET state = 'ready', lease_until = NULL
+         WHERE state = 'leased' AND lease_until < $1",
     )
-    .bind(id.clone())
-    .bind(until.0)
-    .execute(&mut *connection)
+    .bind(before)
+    .execute(connection)
     .await?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = $1"
-    );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(connection).await?;
-    let row = Row::new("delivery", &row);
-    Ok(Leased {
-        id: row.parsed("id")?,
-        install: row.parsed("install_id")?,
-        organization: row.parsed("organization_id")?,
-        event: event(&row)?,
-        step: small(row.count("step")?),
-        attempt: small(row.count("attempt")?),
-        fence: row.count("fence")?,
-        created_at: row.time("created_at")?,
-        trace: row.text("trace")?,
-    })
+    Ok(done.rows_affected())
 }
 
 fn small(number: u64) -> u32 {

@@ -32,8 +32,8 @@ pub mod change;
 pub mod control;
 pub mod facts;
 pub mod run_now;
-pub use control::InstallFacts;
 pub(crate) use control::control_on;
+pub use control::{InstallControl, InstallFacts};
 pub use venn_domain::admission::InstallState;
 #[cfg(test)]
 pub(crate) mod tests;

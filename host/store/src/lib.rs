@@ -16,6 +16,7 @@ mod db;
 mod dialect;
 mod error;
 mod link;
+mod many;
 mod observe;
 mod row;
 #[cfg(test)]

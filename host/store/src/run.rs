@@ -8,4 +8,5 @@ mod read;
 mod record;
 
 pub use read::{Run, RunFilter};
+pub(crate) use record::Together;
 pub use record::{NewRoute, Next, Recorded, RunRecord};

@@ -27,7 +27,7 @@ use venn_sandbox::{Idempotency, Job, RunInfo, RunLimits, Tape};
 use venn_store::{
     crash,
     delivery::Leased,
-    install::InstallFacts,
+    install::{InstallControl, InstallFacts},
     run::{Next, Recorded, RunRecord},
 };
 
@@ -50,8 +50,8 @@ const RUNS_AT_ONCE: usize = 64;
 /// Loading beyond this leaves too little of the lease for the longest run.
 const SLOW_LOAD_MS: i64 = 20_000;
 
-/// Deliveries taken per look.
-const LEASES_PER_LOOK: u32 = 32;
+/// Deliveries taken per look: as many as can run.
+const LEASES_PER_LOOK: u32 = 64;
 
 /// The delivery worker.
 pub async fn run(app: App, stop: CancellationToken) {
@@ -65,25 +65,33 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// Leases what is due and there is room for; true if it found any.
 async fn turn(app: &App, slots: &Arc<Semaphore>, running: &TaskTracker) -> anyhow::Result<bool> {
-    app.store.release_leases(false).await?;
     let first = slots.clone().acquire_owned().await?;
     let room = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
     let until = app.store.now().plus_ms(limits::LEASE_MS.cast_signed());
     let leased = app.store.lease(room.min(LEASES_PER_LOOK), until).await?;
     let found = !leased.is_empty();
+    // There is room for all of them: they start now, and on what is read now.
+    let installs: Vec<_> = leased.iter().map(|leased| &leased.install).collect();
+    let mut controls = app.store.controls(&installs).await?;
     let mut permit = Some(first);
     for leased in leased {
         crash::point("deliver.leased");
+        let read = controls.remove(&leased.install);
         let slot = match permit.take() {
             Some(slot) => slot,
             None => slots.clone().acquire_owned().await?,
         };
-        running.spawn(deliver_and_ring(app.clone(), leased, slot));
+        running.spawn(deliver_and_ring(app.clone(), leased, read, slot));
     }
     Ok(found)
 }
 
-async fn deliver_and_ring(app: App, leased: Leased, slot: OwnedSemaphorePermit) {
+async fn deliver_and_ring(
+    app: App,
+    leased: Leased,
+    read: Option<InstallControl>,
+    slot: OwnedSemaphorePermit,
+) {
     let span = tracing::info_span!(
         "run.deliver", delivery = %leased.id, install = %leased.install, kind = %leased.event.kind,
         step = leased.step, attempt = leased.attempt, otel.kind = "consumer", trace_id = Empty, run = Empty,
@@ -94,7 +102,7 @@ async fn deliver_and_ring(app: App, leased: Leased, slot: OwnedSemaphorePermit) 
     }
     async {
         // On an error of ours the lease stays and runs out: the run is repeated then.
-        if let Err(error) = deliver(&app, leased, trace_id).await {
+        if let Err(error) = deliver(&app, leased, read, trace_id).await {
             tracing::error!(error = ?error, "run.deliver failed; it is repeated when its lease runs out");
         }
     }
@@ -120,9 +128,13 @@ fn join_trace(span: &Span, leased: &Leased) -> String {
     id
 }
 
-async fn deliver(app: &App, leased: Leased, trace_id: String) -> anyhow::Result<()> {
+async fn deliver(
+    app: &App,
+    leased: Leased,
+    read: Option<InstallControl>,
+    trace_id: String,
+) -> anyhow::Result<()> {
     let started_at = app.store.now();
-    let read = app.store.control(&leased.install).await?;
     let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
     let admitted = tracing::debug_span!("run.admit")
         .in_scope(|| admission::admit(&admission_of(&control, &facts, &leased, started_at)));

@@ -15,6 +15,7 @@ use venn_domain::{
 use crate::{
     Store, StoreError,
     import::ImportRow,
+    many::places,
     pairing::cause,
     row::{Row, json},
 };
@@ -119,13 +120,8 @@ impl<'a> Stage<'a> {
     }
 
     fn insert_sql(&self, rows: usize) -> String {
-        let values: Vec<String> = (0..rows)
-            .map(|row| {
-                let places: Vec<String> = (0..ROW_VALUES)
-                    .map(|value| format!("${}", 2 + row * ROW_VALUES + value))
-                    .collect();
-                format!("($1, {})", places.join(", "))
-            })
+        let values: Vec<_> = (0..rows)
+            .map(|row| format!("($1, {})", places(2 + row * ROW_VALUES, ROW_VALUES)))
             .collect();
         format!(
             "INSERT INTO {} ({}, external_id, account_id, name, website, host, domain,

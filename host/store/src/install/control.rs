@@ -3,23 +3,27 @@
 //!
 //! The authority number is read first: if anything changes in between, the
 //! number is the older one, and the next host call reads all of it again.
+//!
+//! Runs that start together are read together. Nothing of it is kept for later
+//! ones: the next run sees every change, also one behind our back.
+use std::collections::HashMap;
+
 use sqlx::{AnyConnection, Connection as _};
 use venn_domain::{
-    authority::{Control, PartnershipControl},
-    id::{InstallId, OrganizationId, PartnershipId},
-    manifest::{ConnectionRequest, Manifest},
-    sharing::{Level, Purpose, SharingRule},
-    signing::Trust,
-    time::Timestamp,
+    authority::Control, id::InstallId, manifest::Manifest, signing::Trust, time::Timestamp,
 };
 
 use super::{ConnectionMap, InstallState};
 use crate::{
     Store, StoreError,
-    connection::kind_name,
+    many::{padded, places},
     release::{Proof, signature},
     row::Row,
 };
+
+mod snapshot;
+
+use snapshot::Snapshot;
 
 /// What a run needs of an install besides its authority.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +55,7 @@ enum For {
     Check,
 }
 
-fn select() -> String {
+fn select(installs: usize) -> String {
     format!(
         "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
                 i.config_json, i.connections_json, i.enabled_at, p.name AS plugin_name,
@@ -59,18 +63,27 @@ fn select() -> String {
                 p.approval_json, r.version, r.digest, r.manifest_json, r.state AS release_state,
                 {}
          FROM install i JOIN plugin p ON p.id = i.plugin_id
-         JOIN release r ON r.id = i.release_id {} WHERE i.id = $1",
+         JOIN release r ON r.id = i.release_id {} WHERE i.id IN ({})",
         signature::COLUMNS,
-        signature::JOIN
+        signature::JOIN,
+        places(1, installs)
     )
 }
 
+/// An install's authority, and what else a run of it needs.
+pub type InstallControl = (Control, InstallFacts);
+
 impl Store {
-    /// What an install may do now, and what a run of it needs.
-    pub async fn control(
+    /// The same as [`Store::control`] of several installs, whose runs start now.
+    pub async fn controls(
         &self,
-        install: &InstallId,
-    ) -> Result<Option<(Control, InstallFacts)>, StoreError> {
+        installs: &[&InstallId],
+    ) -> Result<HashMap<InstallId, InstallControl>, StoreError> {
+        self.controls_for(installs, For::Run).await
+    }
+
+    /// What an install may do now, and what a run of it needs.
+    pub async fn control(&self, install: &InstallId) -> Result<Option<InstallControl>, StoreError> {
         self.control_for(install, For::Run).await
     }
 
@@ -78,7 +91,7 @@ impl Store {
     pub async fn control_for_check(
         &self,
         install: &InstallId,
-    ) -> Result<Option<(Control, InstallFacts)>, StoreError> {
+    ) -> Result<Option<InstallControl>, StoreError> {
         self.control_for(install, For::Check).await
     }
 
@@ -86,10 +99,18 @@ impl Store {
         &self,
         install: &InstallId,
         what_for: For,
-    ) -> Result<Option<(Control, InstallFacts)>, StoreError> {
+    ) -> Result<Option<InstallControl>, StoreError> {
+        Ok(self.controls_for(&[install], what_for).await?.remove(install))
+    }
+
+    async fn controls_for(
+        &self,
+        installs: &[&InstallId],
+        what_for: For,
+    ) -> Result<HashMap<InstallId, InstallControl>, StoreError> {
         let mut connection = self.read().await?;
         let mut tx = connection.begin().await?;
-        let found = read(&mut tx, install, what_for).await?;
+        let found = read(&mut tx, installs, what_for).await?;
         tx.rollback().await?;
         Ok(found)
     }
@@ -100,24 +121,44 @@ pub(crate) async fn control_on(
     connection: &mut AnyConnection,
     install: &InstallId,
     for_check: bool,
-) -> Result<Option<(Control, InstallFacts)>, StoreError> {
-    read(connection, install, if for_check { For::Check } else { For::Run }).await
+) -> Result<Option<InstallControl>, StoreError> {
+    let what_for = if for_check { For::Check } else { For::Run };
+    Ok(read(connection, &[install], what_for).await?.remove(install))
 }
 
 async fn read(
     connection: &mut AnyConnection,
-    install: &InstallId,
+    installs: &[&InstallId],
     what_for: For,
-) -> Result<Option<(Control, InstallFacts)>, StoreError> {
+) -> Result<HashMap<InstallId, InstallControl>, StoreError> {
+    let mut found = HashMap::new();
+    let ids = padded(installs.iter().map(ToString::to_string));
+    if ids.is_empty() {
+        return Ok(found);
+    }
     let number: i64 = sqlx::query_scalar("SELECT number FROM authority WHERE one = 1")
         .fetch_one(&mut *connection)
         .await?;
-    let row = sqlx::query(sqlx::AssertSqlSafe(select()))
-        .bind(install.to_string())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let row = Row::new("install", &row);
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(select(ids.len())));
+    for id in ids {
+        query = query.bind(id);
+    }
+    let rows = query.fetch_all(&mut *connection).await?;
+    let mut snapshot = Snapshot::new(connection);
+    for row in &rows {
+        let row = Row::new("install", row);
+        let (control, facts) = one(&mut snapshot, &row, number.unsigned_abs(), what_for).await?;
+        found.insert(control.install.clone(), (control, facts));
+    }
+    Ok(found)
+}
+
+async fn one(
+    snapshot: &mut Snapshot<'_>,
+    row: &Row<'_>,
+    number: u64,
+    what_for: For,
+) -> Result<InstallControl, StoreError> {
     let manifest: Manifest = row.json_always("manifest_json")?;
     let state = row.named("state", InstallState::parse)?;
     let proof = Proof {
@@ -126,10 +167,10 @@ async fn read(
         version: row.text("version")?,
         digest: row.text("digest")?,
         manifest: row.text("manifest_json")?,
-        signature: signature::signature(&row)?,
+        signature: signature::signature(row)?,
     };
     let mut control = Control {
-        number: number.unsigned_abs(),
+        number,
         organization: row.parsed("organization_id")?,
         install: row.parsed("id")?,
         plugin: row.parsed("plugin_id")?,
@@ -137,15 +178,15 @@ async fn read(
         manifest,
         approval: row.json("approval_json")?,
         grant: row.json_always("grant_json")?,
-        stopped: stopped(&row, &proof, state, what_for)?,
+        stopped: stopped(row, &proof, state, what_for)?,
         partnerships: Vec::new(),
         connections: Vec::new(),
     };
-    control.partnerships =
-        partnerships(connection, &control.organization, &control.grant.partnerships).await?;
+    let granted = &control.grant.partnerships;
+    control.partnerships = snapshot.partnerships(&control.organization, granted).await?;
     let chosen: ConnectionMap = row.json_always("connections_json")?;
     let asked = &control.manifest.connections;
-    let connections = in_place(connection, &control.organization, asked, &chosen).await?;
+    let connections = snapshot.in_place(&control.organization, asked, &chosen).await?;
     control.connections = connections.keys().cloned().collect();
     let facts = InstallFacts {
         name: row.text("name")?,
@@ -157,7 +198,7 @@ async fn read(
         plugin_suspended: row.text("plugin_state")? == "suspended",
         release_live: row.text("release_state")? == "approved",
     };
-    Ok(Some((control, facts)))
+    Ok((control, facts))
 }
 
 /// Why nothing of this install may run, if so; the text is shown to people.
@@ -195,89 +236,4 @@ fn stopped(
         (InstallState::Uninstalled, _) => "the install was removed",
     };
     Ok(Some(why.to_owned()))
-}
-
-/// The granted partnerships of the customer with the partner's rules toward it.
-async fn partnerships(
-    connection: &mut AnyConnection,
-    organization: &OrganizationId,
-    granted: &[PartnershipId],
-) -> Result<Vec<PartnershipControl>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT p.id, p.state, o.name FROM partnership p
-         JOIN organization o ON o.id = CASE WHEN p.left_id = $1 THEN p.right_id ELSE p.left_id END
-         WHERE p.left_id = $1 OR p.right_id = $1 ORDER BY p.id",
-    )
-    .bind(organization.to_string())
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut partnerships = Vec::new();
-    for row in &rows {
-        let row = Row::new("partnership", row);
-        let id: PartnershipId = row.parsed("id")?;
-        if granted.contains(&id) {
-            partnerships.push(PartnershipControl {
-                rules: rules(connection, organization, &id).await?,
-                id,
-                partner: row.text("name")?,
-                active: row.text("state")? == "active",
-            });
-        }
-    }
-    Ok(partnerships)
-}
-
-/// The partner's rules: those of the partnership that are not our own.
-async fn rules(
-    connection: &mut AnyConnection,
-    organization: &OrganizationId,
-    partnership: &PartnershipId,
-) -> Result<Vec<SharingRule>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT partnership_id, population, level, fields_json, purpose FROM sharing_rule
-         WHERE partnership_id = $1 AND owner_id <> $2 ORDER BY population",
-    )
-    .bind(partnership.to_string())
-    .bind(organization.to_string())
-    .fetch_all(connection)
-    .await?;
-    let rule = |row| {
-        let row = Row::new("sharing_rule", row);
-        Ok(SharingRule {
-            population: row.text("population")?,
-            level: row.named("level", Level::parse)?,
-            fields: row.json("fields_json")?,
-            purpose: row.named("purpose", Purpose::parse)?,
-        })
-    };
-    rows.iter().map(rule).collect()
-}
-
-/// The chosen connections that exist, are the customer's, and are of the kind
-/// and for the host that the release asks for: a credential never follows a
-/// release to another host.
-async fn in_place(
-    connection: &mut AnyConnection,
-    organization: &OrganizationId,
-    asked: &[ConnectionRequest],
-    chosen: &ConnectionMap,
-) -> Result<ConnectionMap, StoreError> {
-    let mut in_place = ConnectionMap::new();
-    for request in asked {
-        let Some(id) = chosen.get(&request.name) else { continue };
-        let found: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM connection
-             WHERE id = $1 AND organization_id = $2 AND host = $3 AND kind = $4",
-        )
-        .bind(id.to_string())
-        .bind(organization.to_string())
-        .bind(request.host.clone())
-        .bind(kind_name(request.kind))
-        .fetch_one(&mut *connection)
-        .await?;
-        if found == 1 {
-            in_place.insert(request.name.clone(), id.clone());
-        }
-    }
-    Ok(in_place)
 }

@@ -128,7 +128,12 @@ impl World {
     }
 
     pub(crate) async fn active(&self) -> Install {
-        let draft = self.draft().await;
+        self.active_as("portal").await
+    }
+
+    /// The same under another name.
+    pub(crate) async fn active_as(&self, name: &str) -> Install {
+        let draft = done(self.test.create_install(self.new_install(name)).await.unwrap());
         self.checked(&draft).await;
         done(self.change(&draft, InstallChange::Enable).await)
     }

@@ -1,9 +1,12 @@
-//! Writing a run's record: all of it, or nothing.
+//! Writing runs' records: of each run all, or nothing. Runs that end at about the
+//! same time are written together, with few statements for all of them.
+use std::collections::HashMap;
+
 use sqlx::AnyConnection;
 use venn_domain::{
     authority::Authority,
     id::{IncidentId, OrganizationId, PluginId, ReleaseId, RouteId, RunId},
-    run::{Effects, Ending, Outcome, PartnerReads},
+    run::{Effects, Outcome, PartnerReads},
     sharing::Purpose,
     time::Timestamp,
     verdict::Verdict,
@@ -16,12 +19,20 @@ use crate::{
     delivery::Leased,
     import::ImportRow,
     inbox, incident, install,
-    row::{Row, json, without_nul},
+    many,
+    row::Row,
     source::{self, AccountFigures},
     state, timeline,
 };
 
+mod moves;
 mod reads;
+mod rows;
+mod together;
+
+pub(crate) use together::Together;
+
+use rows::Written;
 
 /// Everything that a finished run leaves behind.
 #[derive(Debug, Clone)]
@@ -120,44 +131,79 @@ pub enum Recorded {
     Fenced,
 }
 
-impl Store {
-    /// Writes a run's record in one transaction.
-    pub async fn record_run(&self, record: RunRecord) -> Result<Recorded, StoreError> {
-        let store = self.clone();
-        let written = self
-            .write(move |connection| {
-                Box::pin(async move { write(&store, connection, record).await })
-            })
-            .await?;
-        crash::point("record.committed");
-        Ok(written)
-    }
-}
-
+/// Writes the records in the caller's transaction; what became of each.
 async fn write(
     store: &Store,
     connection: &mut AnyConnection,
-    mut record: RunRecord,
-) -> Result<Recorded, StoreError> {
+    records: &[RunRecord],
+) -> Result<Vec<Recorded>, StoreError> {
     // Also where the lease was lost: what was read was read.
-    reads::append(store, connection, &record).await?;
-    if !holds_lease(connection, &record.leased).await? {
-        return Ok(Recorded::Fenced);
-    }
+    let mut entries = reads::entries(connection, records).await?;
+    let leases = leases(connection, records).await?;
+    let is_held =
+        |record: &&RunRecord| leases.get(record.leased.id.as_str()) == Some(&record.leased.fence);
+    let held: Vec<_> = records.iter().filter(is_held).collect();
+    let syncing =
+        source::under_way(connection, held.iter().map(|held| &held.leased.install)).await?;
     let now = store.now();
-    let (effects, effects_dropped) = effects_to_keep(connection, &mut record).await?;
-    let sync = source::Sync {
-        organization: &record.leased.organization,
-        install: &record.leased.install,
-        delivery: &record.leased.id,
-        run_started_at: record.started_at,
-        is_over: record.next == Next::Done,
+    let mut written = Vec::with_capacity(held.len());
+    for record in &held {
+        let ends_sync = record.next == Next::Done && syncing.contains(record.leased.id.as_str());
+        written.push(effects(store, connection, record, ends_sync, now).await?);
+        entries.extend(denials(record));
+    }
+    rows::insert_runs(connection, &written, now).await?;
+    rows::insert_logs(connection, &held).await?;
+    rows::insert_tapes(connection, &held).await?;
+    audit::append_all(store, connection, &entries).await?;
+    incidents(store, connection, &held, now).await?;
+    moves::move_deliveries(connection, &held, now).await?;
+    crash::point("record.before-commit");
+    let mut dropped = written.iter().map(|written| written.effects_dropped);
+    let became = |record| match is_held(&record).then(|| dropped.next()).flatten() {
+        Some(effects_dropped) => Recorded::Written { effects_dropped },
+        None => Recorded::Fenced,
     };
-    let rows = std::mem::take(&mut record.account_rows);
-    let accounts =
-        source::record(store, connection, &sync, effects.accounts.as_deref(), rows).await?;
-    insert_run(connection, &record, effects_dropped, &accounts, now).await?;
-    insert_log_and_tape(connection, &record).await?;
+    Ok(records.iter().map(became).collect())
+}
+
+/// The fences of those deliveries that are leased now.
+async fn leases(
+    connection: &mut AnyConnection,
+    records: &[RunRecord],
+) -> Result<HashMap<String, u64>, StoreError> {
+    let leased = "SELECT id, fence FROM delivery WHERE state = 'leased' AND id IN";
+    let ids = records.iter().map(|record| record.leased.id.to_string());
+    let rows = many::select_in(connection, leased, ids).await?;
+    let fence = |row| {
+        let row = Row::new("delivery", row);
+        Ok((row.text("id")?, row.count("fence")?))
+    };
+    rows.iter().map(fence).collect()
+}
+
+/// Writes what is still allowed of a run's effects.
+async fn effects<'r>(
+    store: &Store,
+    connection: &mut AnyConnection,
+    record: &'r RunRecord,
+    ends_sync: bool,
+    now: Timestamp,
+) -> Result<Written<'r>, StoreError> {
+    let (effects, effects_dropped) = still_allowed(connection, record).await?;
+    let mut accounts = AccountFigures::default();
+    if effects.accounts.is_some() || ends_sync {
+        let sync = source::Sync {
+            organization: &record.leased.organization,
+            install: &record.leased.install,
+            delivery: &record.leased.id,
+            run_started_at: record.started_at,
+            is_over: record.next == Next::Done,
+        };
+        let rows = record.account_rows.clone();
+        let writes = effects.accounts.as_deref();
+        accounts = source::record(store, connection, &sync, writes, rows).await?;
+    }
     state::write(connection, &record.leased.install, &effects.state, now).await?;
     let writer = timeline::Writer {
         organization: &record.leased.organization,
@@ -167,35 +213,16 @@ async fn write(
         now,
     };
     timeline::append(connection, &writer, &effects.timeline).await?;
-    audit_denials(store, connection, &record).await?;
-    match &record.verdict {
-        Some(verdict) => open_incident(store, connection, &record, verdict).await?,
-        None if record.next == Next::Done => {
-            incident::resolve(connection, &record.leased, now).await?;
-        }
-        None => {}
-    }
-    move_delivery(connection, &record, now).await?;
-    crash::point("record.before-commit");
-    Ok(Recorded::Written { effects_dropped })
+    Ok(Written { record, effects_dropped, accounts })
 }
 
-async fn holds_lease(connection: &mut AnyConnection, leased: &Leased) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT id, state, fence FROM delivery WHERE id = $1")
-        .bind(leased.id.to_string())
-        .fetch_one(connection)
-        .await?;
-    let row = Row::new("delivery", &row);
-    Ok(row.text("state")? == "leased" && row.count("fence")? == leased.fence)
-}
-
-/// The effects that are still allowed, within the state's published limits.
-async fn effects_to_keep(
+/// The effects that are still allowed, and how many are not.
+async fn still_allowed(
     connection: &mut AnyConnection,
-    record: &mut RunRecord,
+    record: &RunRecord,
 ) -> Result<(Effects, u64), StoreError> {
-    let Some(outcome) = &mut record.outcome else { return Ok((Effects::default(), 0)) };
-    let effects = std::mem::take(&mut outcome.effects);
+    let effects = record.outcome.as_ref().map(|outcome| outcome.effects.clone());
+    let effects = effects.unwrap_or_default();
     if effects.is_empty() {
         return Ok((effects, 0));
     }
@@ -212,103 +239,37 @@ async fn effects_to_keep(
     }
 }
 
-async fn insert_run(
-    connection: &mut AnyConnection,
-    record: &RunRecord,
-    effects_dropped: u64,
-    accounts: &AccountFigures,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let outcome = record.outcome.as_ref();
-    let ending = outcome.map(|outcome| &outcome.ending);
-    let summary = match ending {
-        Some(Ending::Ok(report)) => report.summary.clone(),
-        Some(Ending::Fault(claim)) => claim.message.clone(),
-        Some(Ending::Trap { message, .. } | Ending::HostFailed { message }) => message.clone(),
-        Some(Ending::Limit { limit, .. }) => format!("stopped by the limit {limit}"),
-        None => record.refused.clone().unwrap_or_default(),
-    };
-    sqlx::query(
-        "INSERT INTO run (id, delivery_id, install_id, organization_id, plugin_id, release_id, step, attempt,
-                          event_kind, subject, authority_no, ending, ending_json, summary, calls_json,
-                          usage_json, verdict_json, log_dropped, effects_dropped, started_at, ended_at, trace_id,
-                          accounts_added, accounts_changed, accounts_unchanged, accounts_removed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $24, $25, $26)",
-    )
-    .bind(record.id.to_string())
-    .bind(record.leased.id.to_string())
-    .bind(record.leased.install.to_string())
-    .bind(record.leased.organization.to_string())
-    .bind(record.plugin.to_string())
-    .bind(record.release.to_string())
-    .bind(i64::from(record.leased.step))
-    .bind(i64::from(record.leased.attempt))
-    .bind(record.leased.event.kind.clone())
-    .bind(record.leased.event.subject.clone())
-    .bind(record.authority_no.cast_signed())
-    .bind(ending.map_or("refused", Ending::name))
-    .bind(ending.map(json).unwrap_or_default())
-    .bind(without_nul(&summary))
-    .bind(outcome.map(|outcome| json(&outcome.calls)).unwrap_or_default())
-    .bind(outcome.map(|outcome| json(&outcome.usage)).unwrap_or_default())
-    .bind(record.verdict.as_ref().map(json).unwrap_or_default())
-    .bind(outcome.map_or(0, |outcome| outcome.log_dropped.cast_signed()))
-    .bind(effects_dropped.cast_signed())
-    .bind(record.started_at.0)
-    .bind(now.0)
-    .bind(record.trace_id.clone())
-    .bind(accounts.added.cast_signed())
-    .bind(accounts.changed.cast_signed())
-    .bind(accounts.unchanged.cast_signed())
-    .bind(accounts.removed.cast_signed())
-    .execute(connection)
-    .await?;
-    Ok(())
+/// What it asked for and may not, for the customer's audit.
+fn denials(record: &RunRecord) -> impl Iterator<Item = NewAudit> {
+    let denials = record.outcome.iter().flat_map(Outcome::denials);
+    denials.map(|denial| NewAudit {
+        organization: record.leased.organization.clone(),
+        actor: record.leased.install.to_string(),
+        action: "run.denied",
+        subject: record.id.to_string(),
+        detail: serde_json::json!({
+            "plugin": record.plugin, "release": record.release, "denial": denial,
+        }),
+    })
 }
 
-async fn insert_log_and_tape(
-    connection: &mut AnyConnection,
-    record: &RunRecord,
-) -> Result<(), StoreError> {
-    let Some(outcome) = &record.outcome else { return Ok(()) };
-    for (line_no, line) in (0_i64..).zip(&outcome.log) {
-        sqlx::query(
-            "INSERT INTO run_log (run_id, line_no, at, level, message) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(record.id.to_string())
-        .bind(line_no)
-        .bind(line.at.0)
-        .bind(line.level.clone())
-        .bind(line.message.clone())
-        .execute(&mut *connection)
-        .await?;
-    }
-    sqlx::query("INSERT INTO tape (run_id, bytes) VALUES ($1, $2)")
-        .bind(record.id.to_string())
-        .bind(record.tape.clone())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn audit_denials(
+/// Opens those of what failed, and ends those of what is done.
+async fn incidents(
     store: &Store,
     connection: &mut AnyConnection,
-    record: &RunRecord,
+    records: &[&RunRecord],
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(outcome) = &record.outcome else { return Ok(()) };
-    for denial in outcome.denials() {
-        let entry = NewAudit {
-            organization: record.leased.organization.clone(),
-            actor: record.leased.install.to_string(),
-            action: "run.denied",
-            subject: record.id.to_string(),
-            detail: serde_json::json!({
-                "plugin": record.plugin, "release": record.release, "denial": denial,
-            }),
-        };
-        audit::append(store, connection, &entry).await?;
+    let open = incident::open(connection, records.iter().map(|record| &record.leased.install));
+    let open = open.await?;
+    for record in records {
+        match &record.verdict {
+            Some(verdict) => open_incident(store, connection, record, verdict).await?,
+            None if record.next == Next::Done && open.contains(record.leased.install.as_str()) => {
+                incident::resolve(connection, &record.leased, now).await?;
+            }
+            None => {}
+        }
     }
     Ok(())
 }
@@ -335,51 +296,5 @@ async fn open_incident(
         let id = RouteId::make(store.ids());
         inbox::add_route(connection, &id, &incident, &record.id, route, failure.now).await?;
     }
-    Ok(())
-}
-
-async fn move_delivery(
-    connection: &mut AnyConnection,
-    record: &RunRecord,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let id = record.leased.id.to_string();
-    let query = match &record.next {
-        Next::Done => sqlx::query(
-            "UPDATE delivery SET state = 'done', state_reason = '', lease_until = NULL, finished_at = $2,
-                                 progress_done = progress_total WHERE id = $1",
-        )
-        .bind(id)
-        .bind(now.0),
-        Next::Again { continuation, done, total } => sqlx::query(
-            "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2, step = step + 1,
-                                 attempt = 0, continuation = $3, progress_done = $4, progress_total = $5
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(now.0)
-        .bind(without_nul(continuation))
-        .bind(done.cast_signed())
-        .bind(total.cast_signed()),
-        Next::Retry { at } => sqlx::query(
-            "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2 WHERE id = $1",
-        )
-        .bind(id)
-        .bind(at.0),
-        Next::Parked { reason } => sqlx::query(
-            "UPDATE delivery SET state = 'parked', state_reason = $2, lease_until = NULL, attempt = 0
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(reason.clone()),
-        Next::Dead { reason } => sqlx::query(
-            "UPDATE delivery SET state = 'dead', state_reason = $2, lease_until = NULL, finished_at = $3
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(reason.clone())
-        .bind(now.0),
-    };
-    query.execute(connection).await?;
     Ok(())
 }

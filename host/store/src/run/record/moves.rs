@@ -1,0 +1,78 @@
+//! What becomes of deliveries after their runs.
+use sqlx::AnyConnection;
+use venn_domain::time::Timestamp;
+
+use super::{Next, RunRecord};
+use crate::{
+    StoreError,
+    many::{padded, places},
+    row::without_nul,
+};
+
+/// Those that are done in one statement, the others one by one.
+pub(super) async fn move_deliveries(
+    connection: &mut AnyConnection,
+    records: &[&RunRecord],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let done = records.iter().filter(|record| record.next == Next::Done);
+    let done = padded(done.map(|record| record.leased.id.to_string()));
+    if !done.is_empty() {
+        let sql = format!(
+            "UPDATE delivery SET state = 'done', state_reason = '', lease_until = NULL,
+                 finished_at = $1, progress_done = progress_total
+             WHERE id IN ({})",
+            places(2, done.len())
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0);
+        for id in done {
+            query = query.bind(id);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    for record in records {
+        move_on(connection, record, now).await?;
+    }
+    Ok(())
+}
+
+async fn move_on(
+    connection: &mut AnyConnection,
+    record: &RunRecord,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id = record.leased.id.to_string();
+    let query = match &record.next {
+        Next::Done => return Ok(()),
+        Next::Again { continuation, done, total } => sqlx::query(
+            "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2, step = step + 1,
+                                 attempt = 0, continuation = $3, progress_done = $4, progress_total = $5
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(now.0)
+        .bind(without_nul(continuation))
+        .bind(done.cast_signed())
+        .bind(total.cast_signed()),
+        Next::Retry { at } => sqlx::query(
+            "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(at.0),
+        Next::Parked { reason } => sqlx::query(
+            "UPDATE delivery SET state = 'parked', state_reason = $2, lease_until = NULL, attempt = 0
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(reason.clone()),
+        Next::Dead { reason } => sqlx::query(
+            "UPDATE delivery SET state = 'dead', state_reason = $2, lease_until = NULL, finished_at = $3
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(reason.clone())
+        .bind(now.0),
+    };
+    query.execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Records that are written in one write, each as if it were alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+use futures::future::join_all;
+use venn_domain::{
+    id::{ReleaseId, RunId},
+    limits,
+    run::{Effects, Ending, LogLine, Outcome, PartnerRead, PartnerReads, Report, Usage},
+    sharing::Purpose,
+};
+
+use super::*;
+use crate::{delivery::Leased, install::tests::World, run::Next};
+
+/// A world in which this many runs have just ended.
+async fn ended(runs: usize) -> (World, Vec<RunRecord>) {
+    let world = World::new().await;
+    for number in 0..runs {
+        world.active_as(&format!("install-{number}")).await;
+    }
+    let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+    let leased = world.test.lease(100, until).await.unwrap();
+    assert_eq!(leased.len(), runs);
+    let records = leased.into_iter().map(|leased| record(&world, leased)).collect();
+    (world, records)
+}
+
+/// One that read a row of the partner's and said two words.
+fn record(world: &World, leased: Leased) -> RunRecord {
+    let line = |message: &str| LogLine {
+        at: world.test.now(),
+        level: "info".to_owned(),
+        message: message.to_owned(),
+    };
+    let mut reads = PartnerReads::new();
+    let read = PartnerRead { rows: 1, ..PartnerRead::default() };
+    reads.insert(world.partnership.clone(), read);
+    RunRecord {
+        id: RunId::make(world.test.ids()),
+        plugin: world.release.plugin.clone(),
+        release: world.release.id.clone(),
+        authority_no: world.test.authority_no(),
+        purpose: Purpose::View,
+        outcome: Some(Outcome {
+            ending: Ending::Ok(Report { summary: leased.id.to_string(), ..Report::default() }),
+            effects: Effects::default(),
+            usage: Usage::default(),
+            log: vec![line("one"), line("two")],
+            log_dropped: 0,
+            calls: Vec::new(),
+        }),
+        leased,
+        refused: None,
+        verdict: None,
+        routes: Vec::new(),
+        reads,
+        tape: vec![1, 2, 3],
+        trace_id: String::new(),
+        account_rows: Vec::new(),
+        started_at: world.test.now(),
+        next: Next::Done,
+    }
+}
+
+async fn all(world: &World, records: &[RunRecord]) -> Vec<Result<Recorded, StoreError>> {
+    join_all(records.iter().map(|record| world.test.record_run(record.clone()))).await
+}
+
+const WRITTEN: Recorded = Recorded::Written { effects_dropped: 0 };
+
+/// How many runs, tapes, log lines and finished deliveries there are.
+async fn counts(world: &World) -> [i64; 4] {
+    let count = |sql: &'static str| world.test.number(sql);
+    [
+        count("SELECT COUNT(*) FROM run JOIN delivery d ON d.id = delivery_id AND d.id = summary")
+            .await,
+        count("SELECT COUNT(*) FROM tape").await,
+        count("SELECT COUNT(*) FROM run_log").await,
+        count("SELECT COUNT(*) FROM delivery WHERE state = 'done' AND lease_until IS NULL").await,
+    ]
+}
+
+#[tokio::test]
+async fn each_leaves_its_own_rows_and_both_audits_stay_whole() {
+    let (world, records) = ended(21).await;
+    let recorded = all(&world, &records).await;
+    assert!(recorded.iter().all(|recorded| matches!(recorded, Ok(WRITTEN))), "{recorded:?}");
+    assert_eq!(counts(&world).await, [21, 21, 42, 21]);
+    for organization in [&world.customer, &world.partner] {
+        let verified = world.test.verify_audit(organization, None).await.unwrap();
+        assert_eq!(verified.broken, None);
+        let reads = format!(
+            "SELECT COUNT(*) FROM audit WHERE action = 'partner.read' AND organization_id = '{organization}'"
+        );
+        assert_eq!(world.test.number(&reads).await, 21);
+    }
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_writes_nothing_and_the_others_do() {
+    let (world, mut records) = ended(3).await;
+    records[1].leased.fence += 1;
+    let recorded = all(&world, &records).await;
+    let recorded: Vec<_> = recorded.into_iter().map(Result::unwrap).collect();
+    assert_eq!(recorded, [WRITTEN, Recorded::Fenced, WRITTEN]);
+    assert_eq!(counts(&world).await, [2, 2, 4, 2]);
+    // A second time nobody has it.
+    let again = all(&world, &records).await;
+    assert!(again.iter().all(|again| matches!(again, Ok(Recorded::Fenced))), "{again:?}");
+    assert_eq!(counts(&world).await, [2, 2, 4, 2]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_takes_no_other_with_it() {
+    let (world, mut records) = ended(3).await;
+    records[1].release = ReleaseId::make(world.test.ids());
+    let recorded = all(&world, &records).await;
+    assert!(matches!(recorded[..], [Ok(WRITTEN), Err(_), Ok(WRITTEN)]), "{recorded:?}");
+    assert_eq!(counts(&world).await, [2, 2, 4, 2]);
+    let verified = world.test.verify_audit(&world.partner, None).await.unwrap();
+    assert_eq!(verified.broken, None);
+}
+
+#[tokio::test]
+async fn what_waits_when_the_store_closes_is_told_so() {
+    let (world, records) = ended(2).await;
+    world.test.close().await;
+    let recorded = all(&world, &records).await;
+    let is_closed = |one: &Result<_, _>| matches!(one, Err(StoreError::Closed));
+    assert!(recorded.iter().all(is_closed), "{recorded:?}");
+}
