@@ -25,7 +25,7 @@ pub(crate) fn tools() -> anyhow::Result<()> {
 pub(crate) fn draw(bench: &mut Command, file: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (control, data) = (folder.path().join("control"), folder.path().join("perf.data"));
-    let (stacks, folded) = (folder.path().join("stacks"), folder.path().join("folded"));
+    let (stacks, merged) = (folder.path().join("stacks"), folder.path().join("merged"));
     cargo::run(Command::new("mkfifo").arg(&control))?;
     let mut perf = Command::new("perf");
     perf.args(["record", "--quiet", "--delay=-1", "-F", LOOKS_A_SECOND, "--call-graph", STACK]);
@@ -37,10 +37,10 @@ pub(crate) fn draw(bench: &mut Command, file: &Path) -> anyhow::Result<()> {
     let mut script = Command::new("perf");
     cargo::run(script.args(["script", "-i"]).arg(&data).stdout(File::create(&stacks)?))?;
     let mut collapse = Command::new("inferno-collapse-perf");
-    cargo::run(collapse.stdin(File::open(&stacks)?).stdout(File::create(&folded)?))?;
+    cargo::run(collapse.stdin(File::open(&stacks)?).stdout(File::create(&merged)?))?;
     let mut flames = Command::new("inferno-flamegraph");
     flames.args(["--title", "cargo xtask bench durable: our side, SQLite"]);
-    cargo::run(flames.stdin(File::open(&folded)?).stdout(File::create(file)?))?;
+    cargo::run(flames.stdin(File::open(&merged)?).stdout(File::create(file)?))?;
     eprintln!("==> {}", file.display());
     Ok(())
 }
