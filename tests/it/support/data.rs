@@ -44,8 +44,7 @@ impl Data {
 
     /// Where the rows are.
     pub fn database(&self) -> Database {
-        let scratch = self.scratch.as_ref();
-        scratch.map_or(Database::Embedded, |scratch| scratch.url().parse().unwrap())
+        self.postgres().map_or(Database::Embedded, |url| url.parse().unwrap())
     }
 
     /// The PostgreSQL database's URL, where it is one.
@@ -70,8 +69,8 @@ impl Data {
         let mut command = Command::new(venn());
         command.args(arguments).arg("--data").arg(self.path());
         command.env_remove("VENN_DATABASE").stdin(Stdio::null()).kill_on_drop(true);
-        if let Some(scratch) = &self.scratch {
-            command.env("VENN_DATABASE", scratch.url());
+        if let Some(url) = self.postgres() {
+            command.env("VENN_DATABASE", url);
         }
         command
     }
