@@ -225,8 +225,12 @@ pub(crate) enum Waiting<'a> {
     Subject(&'a PartnershipId),
 }
 
+/// The reason of a leased one whose circumstances changed.
+const CHANGED: &str = "what it may wait for has changed since";
+
 /// Makes due what waited for a person to act, or for the next attempt, in the transaction in which the
-/// person did. What waits for something else besides is parked again at once.
+/// person did. What waits for something else besides is parked again at once. What is leased was judged
+/// by what was before: its reason says so until it is given back, and it does not wait then.
 pub(crate) async fn unpark(
     connection: &mut AnyConnection,
     now: Timestamp,
@@ -246,8 +250,9 @@ pub(crate) async fn unpark(
         Waiting::Subject(id) => ("subject = $1", id.to_string()),
     };
     let sql = format!(
-        "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2
-         WHERE (state = 'parked' OR (state = 'ready' AND not_before > $2)) AND {which}"
+        "UPDATE delivery SET state = CASE state WHEN 'leased' THEN 'leased' ELSE 'ready' END,
+             state_reason = CASE state WHEN 'leased' THEN '{CHANGED}' ELSE '' END, not_before = $2
+         WHERE (state IN ('parked', 'leased') OR (state = 'ready' AND not_before > $2)) AND {which}"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(now.0).execute(connection).await?;
     Ok(())

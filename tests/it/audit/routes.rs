@@ -228,6 +228,8 @@ fn leaves(row: &Row) -> &'static Leaves {
 fn in_order() -> Vec<&'static Row> {
     let rank = |row: &&Row| match row.method {
         "GET" => 0,
+        // Before the work that failed ends well.
+        _ if row.path.ends_with("/done") => 0,
         // What an install uses is not deleted before it.
         "DELETE" if row.path.ends_with("{connection}") => 3,
         "DELETE" => 2,

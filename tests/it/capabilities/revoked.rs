@@ -117,13 +117,15 @@ async fn a_partnership_that_ends_counts_in_the_middle_of_a_run() {
         did.results[3],
         denied("overlaps:read", &what, "the partnership has ended", "customer-admin")
     );
-    // What comes for it later is refused before anything runs.
+    // It cannot be brought to the plugin again.
     let calls = world.sim.calls().len();
-    script.start().await;
-    let run = script.done().await.run;
+    let path =
+        world.acme.own(&format!("installs/{}/backfill", did.run["install"].as_str().unwrap()));
+    let body = json!({ "partnership": world.partnership });
+    let refused = world.acme.post(&path, &body).await.refused(409, "wrong-state");
     assert_eq!(
-        (&run["ending"], &run["summary"]),
-        (&json!("refused"), &json!("the partnership has ended"))
+        refused["detail"],
+        "The partnership is ended, so it cannot be brought to the plugin."
     );
     assert_eq!(world.sim.calls().len(), calls);
 }

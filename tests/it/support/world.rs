@@ -195,17 +195,27 @@ impl World {
         self.acme.all(&format!("partnerships/{}/overlaps", self.partnership)).await
     }
 
-    /// Waits until every delivery of the install rests (done, parked, dead, or
-    /// waiting for a retry), and returns its runs, newest first.
+    /// Waits until every delivery of the install rests (done, parked, dead, waiting for
+    /// a retry, or behind one of its subject that does), and returns its runs, newest first.
     pub async fn runs(&self, install: &str) -> Vec<Value> {
         let path = self.acme.own(&format!("deliveries?install={install}&limit=200"));
         let now = self.host.app.clock.now().to_string();
-        let rests = |delivery: &Value| match delivery["state"].as_str().unwrap() {
-            "leased" => false,
-            "ready" => delivery["not_before"].as_str().unwrap() > now.as_str(),
-            _ => true,
+        let is_over = |one: &Value| matches!(one["state"].as_str().unwrap(), "done" | "dead");
+        let rest = |page: &Value| {
+            let items = page["items"].as_array().unwrap();
+            let is_behind = |at: usize| {
+                let same = |older: &&Value| older["event_subject"] == items[at]["event_subject"];
+                items[at + 1..].iter().filter(same).any(|older| !is_over(older))
+            };
+            (0..items.len()).all(|at| match items[at]["state"].as_str().unwrap() {
+                "leased" => false,
+                "ready" => {
+                    items[at]["not_before"].as_str().unwrap() > now.as_str() || is_behind(at)
+                }
+                _ => true,
+            })
         };
-        self.acme.until(&path, |page| page["items"].as_array().unwrap().iter().all(rests)).await;
+        self.acme.until(&path, rest).await;
         self.acme.all(&format!("runs?install={install}")).await
     }
 

@@ -90,8 +90,8 @@ async fn take(
     }
     let ids = padded(leased.iter().map(|leased| leased.id.to_string()));
     let sql = format!(
-        "UPDATE delivery SET state = 'leased', fence = fence + 1, attempt = attempt + 1,
-             lease_until = $1
+        "UPDATE delivery SET state = 'leased', state_reason = '', fence = fence + 1,
+             attempt = attempt + 1, lease_until = $1
          WHERE id IN ({})",
         places(2, ids.len())
     );

@@ -36,6 +36,8 @@ pub(super) async fn move_deliveries(
     Ok(())
 }
 
+/// A leased one has a reason only if what it may come to wait for has changed since
+/// it was leased ([`crate::delivery::unpark`]): then it does not wait.
 async fn move_on(
     connection: &mut AnyConnection,
     record: &RunRecord,
@@ -46,7 +48,7 @@ async fn move_on(
         Next::Done => return Ok(()),
         Next::Again { continuation, done, total } => sqlx::query(
             "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2, step = step + 1,
-                                 attempt = 0, continuation = $3, progress_done = $4, progress_total = $5
+                                 state_reason = '', attempt = 0, continuation = $3, progress_done = $4, progress_total = $5
              WHERE id = $1",
         )
         .bind(id)
@@ -55,12 +57,17 @@ async fn move_on(
         .bind(done.cast_signed())
         .bind(total.cast_signed()),
         Next::Retry { at } => sqlx::query(
-            "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2 WHERE id = $1",
+            "UPDATE delivery SET state = 'ready', state_reason = '', lease_until = NULL,
+                                 not_before = CASE state_reason WHEN '' THEN $2 ELSE $3 END
+             WHERE id = $1",
         )
         .bind(id)
-        .bind(at.0),
+        .bind(at.0)
+        .bind(now.0),
         Next::Parked { reason } => sqlx::query(
-            "UPDATE delivery SET state = 'parked', state_reason = $2, lease_until = NULL, attempt = 0
+            "UPDATE delivery SET state = CASE state_reason WHEN '' THEN 'parked' ELSE 'ready' END,
+                                 state_reason = CASE state_reason WHEN '' THEN $2 ELSE '' END,
+                                 lease_until = NULL, attempt = 0
              WHERE id = $1",
         )
         .bind(id)

@@ -14,7 +14,11 @@ use venn_domain::{
 };
 
 use super::*;
-use crate::{delivery::Leased, install::tests::World, run::Next};
+use crate::{
+    delivery::{Leased, Waiting, unpark},
+    install::tests::World,
+    run::Next,
+};
 
 /// A world in which this many runs have just ended.
 async fn ended(runs: usize) -> (World, Vec<RunRecord>) {
@@ -132,4 +136,29 @@ async fn what_waits_when_the_store_closes_is_told_so() {
     let recorded = all(&world, &records).await;
     let is_closed = |one: &Result<_, _>| matches!(one, Err(StoreError::Closed));
     assert!(recorded.iter().all(is_closed), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn what_changed_while_it_ran_is_not_waited_for() {
+    let (world, mut records) = ended(3).await;
+    let (now, later) = (world.test.now(), world.test.now().plus_ms(60_000));
+    let parked = || Next::Parked { reason: "a person".to_owned() };
+    records[0].next = parked();
+    records[1].next = parked();
+    records[2].next = Next::Retry { at: later };
+    let changed = records[1..].iter().map(|record| record.leased.install.clone());
+    for install in changed.collect::<Vec<_>>() {
+        let unparked = world.test.write(move |connection| {
+            Box::pin(async move { unpark(connection, now, Waiting::Install(&install)).await })
+        });
+        unparked.await.unwrap();
+    }
+    all(&world, &records).await;
+    let mut states = Vec::new();
+    for record in &records {
+        let state = "SELECT state || ', ' || state_reason || ', ' || not_before FROM delivery";
+        states.push(world.test.text(&format!("{state} WHERE id = '{}'", record.leased.id)).await);
+    }
+    let ready = format!("ready, , {}", now.0);
+    assert_eq!(states, [format!("parked, a person, {}", now.0), ready.clone(), ready]);
 }
