@@ -23,7 +23,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use venn_domain::{
     id::{
         AccountId, ConnectionId, DeliveryId, ImportId, InstallId, OverlapId, PartnershipId,
-        PluginId, ReleaseId, RunId, SigningKeyId, TokenId, UserId,
+        PluginId, ReleaseId, RouteId, RunId, SigningKeyId, TokenId, UserId,
     },
     limits,
 };
@@ -175,6 +175,7 @@ fn path_parameter(name: &str) -> Value {
         "delivery" => id("The delivery's id.", DeliveryId::json_schema(generator)),
         "import" => id("The import's id.", ImportId::json_schema(generator)),
         "install" => id("The install's id.", InstallId::json_schema(generator)),
+        "item" => id("The inbox item's id.", RouteId::json_schema(generator)),
         "overlap" => id("The overlap's id.", OverlapId::json_schema(generator)),
         "partnership" => id("The partnership's id.", PartnershipId::json_schema(generator)),
         "release" => id("The release's id.", ReleaseId::json_schema(generator)),
