@@ -4,10 +4,12 @@
 //! - [`people`]: those who are turned away, and what they learn by it
 //! - [`bodies`]: requests that are not what a call takes
 //! - [`namesakes`]: the same address in two organizations
+//! - [`recovery`]: an organization does not lose its last way in, and gets a new one
 //! - [`repeats`]: requests that are sent twice
 mod bodies;
 mod namesakes;
 pub mod people;
+mod recovery;
 mod repeats;
 pub mod table;
 

@@ -122,6 +122,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     );
     assert!(acme.venn("marketplace list --q tasks").await.good().contains("crm-tasks"));
     let listing = acme.venn("marketplace show crm-tasks").await.good();
+    assert!(listing.contains("; the signature is sound\n  key sgk_"), "{listing}");
     assert!(listing.contains("Data goes to:") && listing.contains("api.hubapi.com"), "{listing}");
 
     let install = acme.venn("installs show eu --json").await.json();
@@ -184,11 +185,24 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     let releases = publisher.venn("plugins releases crm-tasks --json").await.json();
     let newer = releases["items"][0]["id"].as_str().unwrap();
     acme.venn(&format!("installs upgrade eu --release {newer}")).await.good();
+    let withdraw = "plugins withdraw crm-tasks@0.1.1 --reason twice --yes";
+    assert_eq!(publisher.venn(withdraw).await.good(), "crm-tasks 0.1.1 is withdrawn.\n");
+    let inbox = acme.venn("inbox").await.good();
+    assert!(
+        inbox.contains(&format!("  next: `venn installs upgrade {id} --release {release}`\n")),
+        "{inbox}"
+    );
+    let waiting = acme.venn("inbox --json").await.json();
+    let item = waiting["items"][0]["id"].as_str().unwrap();
+    assert!(inbox.starts_with(&acme.venn(&format!("inbox show {item}")).await.good()), "{inbox}");
+    let done = acme.venn(&format!("inbox done {item}")).await.failed(6);
+    assert!(done.contains("This item ends by itself"), "{done}");
     acme.venn("installs uninstall eu --yes").await.good();
     acme.venn("connections remove hubspot --yes").await.good();
 
     assert!(platform.venn("review list --state approved").await.good().contains("crm-tasks"));
     platform.venn("review show crm-tasks@0.1.0").await.good();
+    platform.venn("review withdraw crm-tasks@0.1.0 --reason leaks --yes").await.good();
     platform.venn("review suspend crm-tasks --reason looks-odd --yes").await.good();
     platform.venn("review resume crm-tasks").await.good();
     reach::check("a_plugin_is_published_reviewed_enabled_and_watched", &desk).await;
@@ -212,6 +226,12 @@ async fn people_and_tokens_come_and_go() {
     acme.venn(&format!("orgs tokens --revoke {token} --yes")).await.good();
     acme.venn(&format!("orgs members --remove {user} --yes")).await.good();
     assert!(!acme.venn("orgs members").await.good().contains(user));
+    let again = "orgs recover hooli --reason lost --email a@hooli.example --yes";
+    let again = platform.venn(again).await.good();
+    assert!(
+        again.starts_with("The token of a@hooli.example, shown only this once:\n  venn_"),
+        "{again}"
+    );
     reach::check("people_and_tokens_come_and_go", &desk).await;
 }
 

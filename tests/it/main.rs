@@ -33,4 +33,5 @@ mod sandbox;
 mod sources;
 mod storage;
 mod tidy;
+mod waiting;
 mod watched;

@@ -5,6 +5,7 @@
 //! - [`manifests`]: what a manifest must not say; versions and names
 //! - [`review`]: the platform's ceiling and its go or no-go; the marketplace
 //! - [`signatures`]: whose word a release has, at publish and at load
+//! - [`withdrawals`]: one release is taken back
 //! - [`loads`]: what is kept in memory of what was published
 //! - [`installs`]: configuration, grant and connections against all of that
 mod components;
@@ -13,6 +14,7 @@ mod loads;
 mod manifests;
 mod review;
 mod signatures;
+mod withdrawals;
 
 use serde_json::Value;
 

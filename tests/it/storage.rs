@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 use venn_cluster::Cluster;
 
-use crate::support::{CrmTasks, Data, Host, World, world::rows};
+use crate::{
+    crash::{AFTER, BEFORE, Scene, finished},
+    support::{
+        CrmTasks, Data, Host, World,
+        world::{CRM_TOKEN, rows},
+    },
+};
 
 async fn said(data: &Data, arguments: &[&str]) -> (Option<i32>, String) {
     let output = data.venn(arguments).output().await.unwrap();
@@ -32,6 +38,72 @@ async fn a_served_database_is_not_migrated_and_not_served_twice() {
     let (code, text) = said(&host.data, &["serve", "--listen", "127.0.0.1:0"]).await;
     assert_eq!(code, Some(6), "{text}");
     assert!(text.contains("Another `venn serve` uses"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_lost_keys_nothing_touches_the_database_and_replaced_ones_lead_back_to_a_run() {
+    let scene = Scene::new().await;
+    scene.enable().await;
+    std::fs::remove_file(scene.data.path().join("keys.json")).unwrap();
+    for arguments in [&["migrate"][..], &["migrate", "--check"], &["serve", "--listen=127.0.0.1:0"]]
+    {
+        let (code, text) = said(&scene.data, arguments).await;
+        assert_eq!(code, Some(6), "{arguments:?} {text}");
+        assert!(text.contains("There are no keys, and "), "{arguments:?} {text}");
+    }
+    assert!(!scene.data.path().join("keys.json").exists());
+    let (code, text) = said(&scene.data, &["keys", "replace-lost", "--yes"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("verified anew: 2\n"), "{text}");
+    assert!(text.contains("need their credential again: 1\n  hubspot of org_"), "{text}");
+    let (_, text) = said(&scene.data, &["migrate"]).await;
+    assert!(text.ends_with(": there is nothing to do.\n"), "{text}");
+
+    let (_process, acme, globex) = scene.start_as(|_| {}).await;
+    let connection = acme.all("connections").await.remove(0);
+    assert_eq!(connection["state"], "reconnect-required");
+    let path = acme.own(&format!("connections/{}/secret", connection["id"].as_str().unwrap()));
+    acme.put(&path, &json!({ "secret": CRM_TOKEN })).await.good();
+    globex.import("replace", rows(0..AFTER, "G")).await;
+    let place = acme.own(&format!("partnerships/{}", scene.prepared.partnership));
+    acme.until(&place, |answer| answer["pending_domains"] == 0).await;
+    finished(&acme).await;
+    let tasks = scene.sim.objects("tasks").unwrap();
+    assert_eq!(tasks.as_array().unwrap().len(), AFTER - BEFORE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_and_a_postgresql_database_of_two_installations_are_no_pair() {
+    let one = Host::start(&[]).await.stop().await;
+    // An embedded database is in its folder: this is for the second run.
+    let Some(url) = one.postgres() else { return };
+    let other = Data::empty();
+    let tried = async |data: &Data, url: &str, command: &[&str]| {
+        let output = data.venn(command).env("VENN_DATABASE", url).output().await.unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let commands = [&["migrate"][..], &["serve", "--listen=127.0.0.1:0"], &["admin-token"]];
+    for command in commands {
+        let (code, text) = tried(&one, &other.postgres().unwrap(), command).await;
+        assert_eq!(code, Some(6), "{command:?} {text}");
+        assert!(text.contains("A server has used this data folder"), "{command:?} {text}");
+        let (code, text) = tried(&other, &url, command).await;
+        assert_eq!(code, Some(6), "{command:?} {text}");
+        assert!(text.contains("There are no keys, and PostgreSQL database "), "{command:?} {text}");
+    }
+    // With the keys of a third one neither.
+    let third = Host::start(&[]).await.stop().await;
+    for command in commands {
+        let (code, text) = tried(&third, &url, command).await;
+        assert_eq!(code, Some(6), "{command:?} {text}");
+        assert!(
+            text.contains("These are not the keys that PostgreSQL database "),
+            "{command:?} {text}"
+        );
+    }
+    let (code, text) = tried(&one, &url, &["migrate"]).await;
+    assert_eq!(code, Some(0), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -192,3 +192,6 @@ pub async fn run(app: App, stop: CancellationToken) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

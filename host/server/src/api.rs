@@ -28,4 +28,5 @@ pub mod sharing_rule;
 pub mod signing_key;
 pub mod source;
 pub mod token;
+pub mod waiting;
 pub mod why_not;

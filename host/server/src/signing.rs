@@ -196,15 +196,24 @@ pub fn seal_again(keys: &Keys, proof: &Proof) -> Result<Vec<u8>, Tampered> {
 
 /// Whether a stored release is what its publisher signed and we took.
 pub fn verify_proof(keys: &Keys, proof: &Proof) -> Result<(), Tampered> {
-    let s: &Signature = proof.signature.as_ref().ok_or(Tampered::Unsigned)?;
-    if s.key_organization != proof.publisher {
+    verify_signed(keys, &statement_of(proof), proof.signature.as_ref())
+}
+
+/// Whether this signature is the publisher's, of this statement, and as we took it.
+pub fn verify_signed(
+    keys: &Keys,
+    statement: &Statement,
+    signature: Option<&Signature>,
+) -> Result<(), Tampered> {
+    let s = signature.ok_or(Tampered::Unsigned)?;
+    if s.key_organization != statement.organization {
         return Err(Tampered::ForeignKey);
     }
     let key = seal_key(keys, &s.key, &s.key_organization, &s.public_key, s.distrusted_from);
     if !bool::from(key.ct_eq(&s.key_seal)) {
         return Err(Tampered::Key);
     }
-    let statement = statement_of(proof).text();
+    let statement = statement.text();
     if !verify(&s.public_key, &statement, &s.signature) {
         return Err(Tampered::Statement);
     }

@@ -54,6 +54,7 @@ pub mod source;
 pub mod state;
 pub mod timeline;
 pub mod token;
+pub mod waiting;
 
 pub use database::{BadDatabase, Database, PostgresUrl};
 pub use db::{Settings, Store};

@@ -72,6 +72,7 @@ pub struct NewOrganization {
     pub actor: String,
 }
 
+pub(crate) use member::lock;
 pub use member::{Member, Removal};
 
 mod member;

@@ -345,12 +345,14 @@ impl ReviewChange {
             .bind(store.now().0),
             Self::Suspend(_) if suspended => return Ok(Some("suspended already")),
             Self::Suspend(reason) => sqlx::query(
-                "UPDATE plugin SET state = 'suspended', suspended_reason = $1 WHERE id = $2",
+                "UPDATE plugin SET state = 'suspended', suspended_reason = $1, suspended_at = $2
+                 WHERE id = $3",
             )
-            .bind(reason.clone()),
+            .bind(reason.clone())
+            .bind(store.now().0),
             Self::Resume if !suspended => return Ok(Some("not suspended")),
             Self::Resume => sqlx::query(
-                "UPDATE plugin SET suspended_reason = '', state =
+                "UPDATE plugin SET suspended_reason = '', suspended_at = NULL, state =
                      CASE WHEN EXISTS (SELECT 1 FROM release
                                        WHERE plugin_id = plugin.id AND state = 'approved')
                           THEN 'listed' ELSE 'draft' END

@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub mod signature;
+mod withdraw;
 
 pub use signature::{NewSignature, Proof, Signature};
 

@@ -15,9 +15,11 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
-    organization::{Person, person},
+    organization::{Person, lock, person},
     row::Row,
 };
+
+pub mod admins;
 
 /// A token to be kept.
 #[derive(Clone)]
@@ -73,6 +75,17 @@ pub struct LoginToken {
     pub revoked: bool,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+/// What came of revoking a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is revoked, now or since before.
+    Done,
+    /// There is none in this organization.
+    NotFound,
+    /// Nobody could manage the organization any more; nothing changed.
+    LastAdminToken,
 }
 
 impl Store {
@@ -199,18 +212,23 @@ impl Store {
         row.map(|row| token(&Row::new("token", &row))).transpose()
     }
 
-    /// Revokes a token; false if there is none in this organization. Revoking it
-    /// again changes nothing.
+    /// Revokes a token of this organization, unless it is the last one of its admins
+    /// that may manage it. Revoking it again changes nothing.
     pub async fn revoke_token(
         &self,
         organization: &OrganizationId,
         id: &TokenId,
         actor: &UserId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Revoked, StoreError> {
         let store = self.clone();
         let (organization, id, actor) = (organization.clone(), id.clone(), actor.to_string());
         self.write(move |connection| {
             Box::pin(async move {
+                lock(connection, &organization).await?;
+                let admins = admins::living(&store, connection, &organization).await?;
+                if admins.is_only(|token| token.id == id) {
+                    return Ok(Revoked::LastAdminToken);
+                }
                 let revoked = sqlx::query(
                     "UPDATE token SET revoked_at = COALESCE(revoked_at, $1)
                      WHERE organization_id = $2 AND id = $3",
@@ -221,7 +239,7 @@ impl Store {
                 .execute(&mut *connection)
                 .await?;
                 if revoked.rows_affected() == 0 {
-                    return Ok(false);
+                    return Ok(Revoked::NotFound);
                 }
                 let entry = NewAudit {
                     organization,
@@ -231,7 +249,7 @@ impl Store {
                     detail: serde_json::json!({}),
                 };
                 audit::append(&store, connection, &entry).await?;
-                Ok(true)
+                Ok(Revoked::Done)
             })
         })
         .await

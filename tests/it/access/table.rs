@@ -91,6 +91,7 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/tokens", Owner),
     post("/organizations/{org}/tokens", Owner, r#"{"name":"x","scopes":["read"]}"#),
     delete("/organizations/{org}/tokens/{token}", Owner),
+    post("/organizations/{org}/recovery-token", PlatformAdmin, r#"{"reason":"x"}"#),
     get("/organizations/{org}/api-usage", Admin),
     get("/organizations/{org}/populations", Member),
     post("/organizations/{org}/populations", User, r#"{"key":"x","title":"X"}"#),
@@ -134,6 +135,11 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/plugins/{plugin}/releases", Member),
     post("/organizations/{org}/plugins/{plugin}/releases", Developer, "form"),
     get("/organizations/{org}/plugins/{plugin}/releases/{release}", Member),
+    post(
+        "/organizations/{org}/plugins/{plugin}/releases/{release}/withdraw",
+        Developer,
+        r#"{"reason":"x"}"#,
+    ),
     get("/organizations/{org}/signing-keys", Member),
     post(
         "/organizations/{org}/signing-keys",
@@ -149,6 +155,7 @@ pub const ROWS: &[Row] = &[
     get("/review/releases", Platform),
     get("/review/releases/{release}", Platform),
     post("/review/releases/{release}/decision", PlatformAdmin, r#"{"go":false,"reason":"x"}"#),
+    post("/review/releases/{release}/withdraw", PlatformAdmin, r#"{"reason":"x"}"#),
     put(
         "/review/plugins/{plugin}/approval",
         PlatformAdmin,
@@ -197,6 +204,7 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/inbox", Member),
     get("/organizations/{org}/inbox/{item}", Member),
     post("/organizations/{org}/inbox/{item}/done", User, ""),
+    get("/organizations/{org}/waiting", Member),
     get("/organizations/{org}/incidents", Member),
     get("/organizations/{org}/audit", Member),
     get("/organizations/{org}/audit/export", Member),

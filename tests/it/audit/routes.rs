@@ -53,6 +53,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}/tokens", NO_DATA),
     ("POST", "/organizations/{org}/tokens", Entry("token.created")),
     ("DELETE", "/organizations/{org}/tokens/{token}", Entry("token.revoked")),
+    ("POST", "/organizations/{org}/recovery-token", Entry("token.recovered")),
     ("GET", "/organizations/{org}/api-usage", NO_DATA),
     ("GET", "/organizations/{org}/populations", NO_DATA),
     ("POST", "/organizations/{org}/populations", Entry("population.created")),
@@ -120,6 +121,11 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
         EntryIn("release.uploaded", "publish::signatures"),
     ),
     ("GET", "/organizations/{org}/plugins/{plugin}/releases/{release}", CODE),
+    (
+        "POST",
+        "/organizations/{org}/plugins/{plugin}/releases/{release}/withdraw",
+        Entry("release.withdrawn"),
+    ),
     ("GET", "/organizations/{org}/signing-keys", CODE),
     (
         "POST",
@@ -138,6 +144,11 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
         "POST",
         "/review/releases/{release}/decision",
         EntryIn("release.approved", "support::World::listed"),
+    ),
+    (
+        "POST",
+        "/review/releases/{release}/withdraw",
+        EntryIn("release.withdrawn", "publish::withdrawals"),
     ),
     ("PUT", "/review/plugins/{plugin}/approval", Entry("approval.changed")),
     ("POST", "/review/plugins/{plugin}/suspend", Entry("plugin.suspended")),
@@ -211,6 +222,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}/inbox", METADATA),
     ("GET", "/organizations/{org}/inbox/{item}", METADATA),
     ("POST", "/organizations/{org}/inbox/{item}/done", Entry("incident.resolved")),
+    ("GET", "/organizations/{org}/waiting", METADATA),
     ("GET", "/organizations/{org}/incidents", METADATA),
     ("GET", "/organizations/{org}/audit", SELF),
     ("GET", "/organizations/{org}/audit/export", Entry("audit.exported")),
@@ -233,7 +245,7 @@ fn in_order() -> Vec<&'static Row> {
         // What an install uses is not deleted before it.
         "DELETE" if row.path.ends_with("{connection}") => 3,
         "DELETE" => 2,
-        _ if row.path.ends_with("/end") || row.path.ends_with("/revoke") => 2,
+        _ if ["/end", "/revoke", "/withdraw"].iter().any(|end| row.path.ends_with(end)) => 2,
         _ => 1,
     };
     let mut rows: Vec<_> = ROWS.iter().collect();

@@ -141,7 +141,17 @@ async fn customers_find_what_is_approved_and_read_what_it_may_do() {
     assert_eq!(find().await.as_array().unwrap().len(), 1);
     let listed = acme.get("/v1/marketplace/plugins/script").await.good();
     let mut shown = listed.clone();
-    assert_eq!(shown.as_object_mut().unwrap().shift_remove("release").unwrap(), release["id"]);
+    let shown_object = shown.as_object_mut().unwrap();
+    assert_eq!(shown_object.shift_remove("release").unwrap(), release["id"]);
+    let signature = shown_object.shift_remove("signature").unwrap();
+    let (key, signed) = (&signature["key"], &release["signature"]);
+    assert_eq!((key, &signature["public_key"]), (&signed["key"], &signed["public_key"]));
+    assert_eq!(
+        (&signature["signed_at"], &signature["sound"]),
+        (&signed["signed_at"], &json!(true))
+    );
+    let keys = publisher.all("signing-keys").await;
+    assert_eq!(signature["key_since"], keys[0]["created_at"]);
     insta::assert_json_snapshot!(shown);
     let none = acme.get("/v1/marketplace/plugins?category=crm").await.good();
     assert_eq!(none["items"], json!([]));

@@ -13,18 +13,22 @@ use serde_json::Value;
 use venn_domain::{
     egress::EgressRule,
     grant::Approval,
-    id::ReleaseId,
+    id::{ReleaseId, SigningKeyId},
     manifest::{CATEGORIES, ConnectionRequest, EgressRequest, Manifest},
     organization::Need,
+    time::Timestamp,
 };
-use venn_store::{connection::kind_name, plugin::market::Listing};
+use venn_store::{connection::kind_name, plugin::market::Listing, release::Release};
 
 use crate::{
+    api::release::signature::statement,
     app::App,
     auth::Caller,
     body::one_of,
     error::ApiError,
+    keys::Keys,
     page::{PageOf, PageView},
+    signing,
 };
 
 /// What the listing is narrowed to.
@@ -58,6 +62,8 @@ pub struct ListingView {
     version: String,
     /// That release.
     release: ReleaseId,
+    /// Who signed that release, and whether the signature holds.
+    signature: Option<SignerView>,
     /// What it may do, in plain words.
     permissions: Vec<PermissionView>,
     /// Which fields of overlaps it reads.
@@ -74,6 +80,22 @@ pub struct ListingView {
     support_url: Option<String>,
     /// How many installs there are, of all customers.
     installs: u64,
+}
+
+/// Who signed a release.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SignerView {
+    /// The publisher's signing key.
+    key: SigningKeyId,
+    /// The key itself, Ed25519, hex: what the publisher can tell you elsewhere, too.
+    public_key: String,
+    /// Since when the publisher has this key here.
+    key_since: Timestamp,
+    /// When the release was signed.
+    signed_at: Timestamp,
+    /// The signature is the publisher's, of exactly this component, manifest, plugin
+    /// and version, as just checked; what is not sound does not run.
+    sound: bool,
 }
 
 /// Something that a plugin asks to be allowed.
@@ -143,7 +165,7 @@ pub async fn list(
     };
     let after: Option<String> = page.after()?;
     let found = app.store.market_page(after.as_deref(), page.limit, wanted).await?;
-    Ok(Json(page.view(found, view)))
+    Ok(Json(page.view(found, |listing| view(&app.keys, listing))))
 }
 
 /// `GET /v1/marketplace/plugins/{name}`.
@@ -153,12 +175,14 @@ pub async fn get(
     Path(name): Path<String>,
 ) -> Result<Json<ListingView>, ApiError> {
     caller.need(Need::member(&caller.principal.organization))?;
-    Ok(Json(view(app.store.market(&name).await?.ok_or_else(ApiError::not_found)?)))
+    let found = app.store.market(&name).await?.ok_or_else(ApiError::not_found)?;
+    Ok(Json(view(&app.keys, found)))
 }
 
-fn view(listing: Listing) -> ListingView {
+fn view(keys: &Keys, listing: Listing) -> ListingView {
     let Listing { plugin, owner_name, release, installs } = listing;
     let ceiling = plugin.approval.unwrap_or_default();
+    let signature = signer(keys, &release);
     let manifest = release.manifest;
     ListingView {
         permissions: permissions(&manifest, &ceiling),
@@ -169,6 +193,7 @@ fn view(listing: Listing) -> ListingView {
         owner_kind: plugin.owner_kind.name(),
         version: release.version,
         release: release.id,
+        signature,
         name: plugin.name,
         title: manifest.title,
         summary: manifest.summary,
@@ -178,6 +203,19 @@ fn view(listing: Listing) -> ListingView {
         support_url: manifest.support.url,
         installs,
     }
+}
+
+/// Checked as it is before the release runs; that the key is believed, the store asks.
+fn signer(keys: &Keys, release: &Release) -> Option<SignerView> {
+    let signature = release.signature.as_ref()?;
+    let checked = signing::verify_signed(keys, &statement(release), Some(signature));
+    Some(SignerView {
+        key: signature.key.clone(),
+        public_key: signature.public_key.clone(),
+        key_since: signature.key_since,
+        signed_at: signature.signed_at,
+        sound: checked.is_ok(),
+    })
 }
 
 fn permissions(manifest: &Manifest, ceiling: &Approval) -> Vec<PermissionView> {

@@ -15,7 +15,7 @@ use venn_store::organization::{Member, NewPerson, Removal};
 
 use crate::{
     answer::{Created, NoContent},
-    api::{check, organization::resolve},
+    api::{check, organization::resolve, token::last_admin_token},
     app::App,
     auth::Caller,
     body::JsonBody,
@@ -94,6 +94,9 @@ pub async fn remove(
             Code::WrongState,
             "This member is the last admin of the organization.",
             "Make another member an admin first.",
+        )),
+        Removal::LastAdminToken => Err(last_admin_token(
+            "This member has the last tokens that may manage the organization.",
         )),
     }
 }

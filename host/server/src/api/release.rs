@@ -35,9 +35,14 @@ use venn_store::{
 
 use crate::{
     answer::CreatedOrSame,
-    api::{organization::resolve, plugin},
+    api::{
+        organization::resolve,
+        plugin,
+        review::{self, WithdrawBody},
+    },
     app::App,
     auth::Caller,
+    body::JsonBody,
     error::{ApiError, Code},
     page::{PageOf, PageView},
 };
@@ -83,7 +88,7 @@ pub struct ReleaseView {
     uploaded_by: UserId,
     /// When.
     created_at: Timestamp,
-    /// Who decided about it.
+    /// Who decided about it last: approved, refused or withdrew it.
     decided_by: Option<UserId>,
     /// Why they decided so; empty before.
     decision_reason: String,
@@ -143,6 +148,22 @@ pub async fn get(
     let found = app.store.release(&release.parse()?).await?;
     let found = found.filter(|release| release.plugin == plugin.id);
     Ok(Json(view(found.ok_or_else(ApiError::not_found)?)))
+}
+
+/// `POST /v1/organizations/{org}/plugins/{plugin}/releases/{release}/withdraw`: a
+/// developer, as for publishing: who published it must be able to stop it.
+pub async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, plugin, release)): Path<(String, String, String)>,
+    JsonBody(body): JsonBody<WithdrawBody>,
+) -> Result<Json<ReleaseView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::developer).await?;
+    let plugin = plugin::find(&app, &org, &plugin).await?;
+    let id: ReleaseId = release.parse()?;
+    let found = app.store.release(&id).await?;
+    found.filter(|release| release.plugin == plugin.id).ok_or_else(ApiError::not_found)?;
+    review::withdrawn(&app, &caller, &id, body).await
 }
 
 /// One upload at a time per organization; given back when dropped.

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     grant::{Approval, Excess, Grant},
+    id::ReleaseId,
     manifest::Problem,
     organization::Need,
 };
@@ -58,6 +59,14 @@ pub struct DecisionBody {
 #[serde(deny_unknown_fields)]
 pub struct SuspendBody {
     /// Why, in a sentence or two; others read it. At most 2000 characters.
+    reason: String,
+}
+
+/// `POST …/releases/{release}/withdraw`, by the platform or the publisher.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawBody {
+    /// Why, in a sentence or two; customers read it. At most 2000 characters.
     reason: String,
 }
 
@@ -222,6 +231,36 @@ fn own_release(detail: &str) -> ApiError {
     ApiError::new(Code::OwnRelease, detail, "Ask another admin of the platform to decide.")
 }
 
+/// `POST /v1/review/releases/{release}/withdraw`.
+pub async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<WithdrawBody>,
+) -> Result<Json<ReleaseView>, ApiError> {
+    caller.need(Need::platform_admin())?;
+    withdrawn(&app, &caller, &id.parse()?, body).await
+}
+
+/// Withdraws a release; the caller may.
+pub async fn withdrawn(
+    app: &App,
+    caller: &Caller,
+    release: &ReleaseId,
+    body: WithdrawBody,
+) -> Result<Json<ReleaseView>, ApiError> {
+    let reason = checked_reason(body.reason)?;
+    match app.store.withdraw_release(release, &reason, caller.user()).await? {
+        Change::Done(release) => Ok(Json(release::view(release))),
+        Change::NotFound => Err(ApiError::not_found()),
+        Change::WrongState(state) => Err(ApiError::new(
+            Code::WrongState,
+            format!("The release is {state}: only an approved one can be withdrawn."),
+            "Nothing needs to be done: nobody can install it.",
+        )),
+    }
+}
+
 /// `POST /v1/review/plugins/{plugin}/suspend`.
 pub async fn suspend(
     State(app): State<App>,
@@ -268,7 +307,8 @@ fn reviewer(caller: &Caller) -> Reviewer {
     Reviewer { user: caller.user().clone(), organization: caller.principal.organization.clone() }
 }
 
-fn checked_reason(reason: String) -> Result<String, ApiError> {
+/// A reason that others read.
+pub fn checked_reason(reason: String) -> Result<String, ApiError> {
     if !reason.trim().is_empty() && reason.chars().count() <= REASON_CHARS_MAX {
         return Ok(reason);
     }

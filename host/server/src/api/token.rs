@@ -12,12 +12,12 @@ use venn_domain::{
 };
 use venn_store::{
     Store,
-    token::{NewToken, Token},
+    token::{NewToken, Revoked, Token, admins::Recovery},
 };
 
 use crate::{
     answer::{CreatedOnce, NoContent},
-    api::{check, organization::resolve},
+    api::{check, organization::resolve, review::checked_reason},
     app::App,
     auth::{Caller, make_token},
     body::JsonBody,
@@ -115,10 +115,56 @@ pub async fn revoke(
 ) -> Result<NoContent, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let token: TokenId = token.parse()?;
-    if !app.store.revoke_token(&org.id, &token, caller.user()).await? {
-        return Err(ApiError::not_found());
+    match app.store.revoke_token(&org.id, &token, caller.user()).await? {
+        Revoked::Done => Ok(NoContent),
+        Revoked::NotFound => Err(ApiError::not_found()),
+        Revoked::LastAdminToken => {
+            Err(last_admin_token("This is the last token that may manage the organization."))
+        }
     }
-    Ok(NoContent)
+}
+
+/// Nobody could make a token any more, but the platform.
+pub fn last_admin_token(detail: &str) -> ApiError {
+    ApiError::new(
+        Code::WrongState,
+        detail,
+        "Make another one first: `venn orgs tokens --create NAME --scope admin`, for an admin who stays.",
+    )
+}
+
+/// `POST …/recovery-token`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryBody {
+    /// E-mail address of one of its admins; the admin of the longest standing if left out.
+    email: Option<String>,
+    /// Why, in a sentence or two; both audits have it. At most 2000 characters.
+    reason: String,
+}
+
+/// `POST …/recovery-token`: by the platform, for an organization whose admin tokens are
+/// all lost or over.
+pub async fn recover(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    JsonBody(body): JsonBody<RecoveryBody>,
+) -> Result<CreatedOnce<TokenView>, ApiError> {
+    caller.need(Need::platform_admin())?;
+    let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
+    let reason = checked_reason(body.reason)?;
+    let name = "recovered".to_owned();
+    let (text, token) = new_token(&app.store, name, Scope::ALL.to_vec(), EXPIRES_IN_DAYS)?;
+    let actor = caller.user().clone();
+    let recovery = Recovery { email: body.email, token, reason, actor };
+    let made = app.store.recover_token(&org.id, recovery).await?.ok_or_else(|| {
+        let mut problems = check::Problems::default();
+        let reason = "the organization has no admin with this address";
+        problems.add("email", reason, "Leave it out: then it is the admin of the longest standing");
+        problems.into_result().err().unwrap_or_else(ApiError::not_found)
+    })?;
+    CreatedOnce::new(&view(made.clone(), Some(text)), &view(made, None))
 }
 
 /// The token that a new organization's admin starts with: all scopes.

@@ -35,6 +35,13 @@ pub(crate) fn confirm(session: &Session, question: &str, otherwise: &str) -> Res
     if is_yes(&answer) { Ok(()) } else { Err(Failure::cancelled(otherwise)) }
 }
 
+/// Before a release is withdrawn, by its publisher or by the platform.
+pub(crate) fn withdrawal(session: &Session, release: &str) -> Result<(), Failure> {
+    let question =
+        format!("Withdraw {release} for good? Installs with it stop until they choose another.");
+    confirm(session, &question, "It was not withdrawn.")
+}
+
 fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }

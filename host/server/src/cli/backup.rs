@@ -91,7 +91,7 @@ fn done(
     ))
 }
 
-/// `venn migrate`
+/// `venn migrate`: as a start, only where folder, database and keys belong together.
 pub(crate) fn migrate(session: &Session, args: &MigrateArgs) -> Result<(), Failure> {
     let database = args.storage.database()?;
     let data = match database {
@@ -100,7 +100,7 @@ pub(crate) fn migrate(session: &Session, args: &MigrateArgs) -> Result<(), Failu
     };
     folder::private();
     let found = block_on(async {
-        installation::look_at(data, &database).await?;
+        installation::check(data, &database).await?;
         let versions = if args.check {
             schema::look(data, &database).await
         } else {

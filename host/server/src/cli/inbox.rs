@@ -1,11 +1,15 @@
 //! `venn inbox`: what waits for somebody here, one item whole, and the owner's
 //! word that it is done.
+//!
+//! It is one list of two: failures, each an item that stays and can be said to be
+//! done, and what waits for a decision, which ends when that is made.
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    client::Call,
+    client::{Call, Reply},
+    exit::Exit,
     output::{
         Paint,
         failure::Failure,
@@ -67,6 +71,19 @@ const INCIDENTS: &[Column] = &[
 pub(crate) fn run(session: &Session, args: &InboxArgs) -> Result<(), Failure> {
     let org = session.org()?;
     match &args.command {
+        Some(InboxCommand::Show { item }) if waits(item) => {
+            let found = find_waiting(session, org, item)?;
+            let reply = Reply { text: found.to_string(), value: found };
+            session.show(&reply, |item| entry(item, session.out.paint))
+        }
+        Some(InboxCommand::Done { item }) if waits(item) => {
+            let found = find_waiting(session, org, item)?;
+            Err(Failure::new(
+                Exit::Refused,
+                "This item ends by itself, when the thing that waits has been decided.",
+                format!("`{}`", text(&found, "next_step")),
+            ))
+        }
         Some(InboxCommand::Show { item }) => {
             let reply = session.get(&["organizations", org, "inbox", item])?;
             session.show(&reply, |item| whole(item, session.out.paint))
@@ -89,10 +106,43 @@ pub(crate) fn run(session: &Session, args: &InboxArgs) -> Result<(), Failure> {
             let segments = ["organizations", org, "inbox"];
             let call = Call::new(Method::GET, &segments)
                 .with("state", (!args.list.resolved).then_some("open"));
-            let reply = session.page(&call, &args.list.page)?;
+            let mut reply = session.page(&call, &args.list.page)?;
+            // What waits stands on the first page, all of it.
+            if args.list.page.cursor.is_none() {
+                reply = joined(&reply.value, all_waiting(session, org)?);
+            }
             session.show(&reply, |inbox| render(inbox, session.out.paint))
         }
     }
+}
+
+/// Whether the id is of something that waits for a decision: `KIND:SUBJECT`.
+fn waits(item: &str) -> bool {
+    item.contains(':')
+}
+
+fn all_waiting(session: &Session, org: &str) -> Result<Vec<Value>, Failure> {
+    let segments = ["organizations", org, "waiting"];
+    let all = Page { all: true, ..Page::default() };
+    let reply = session.page(&Call::new(Method::GET, &segments), &all)?;
+    Ok(list(&reply.value, "items").to_vec())
+}
+
+fn find_waiting(session: &Session, org: &str, id: &str) -> Result<Value, Failure> {
+    let found = all_waiting(session, org)?.into_iter().find(|item| raw(item, "id") == id);
+    found.ok_or_else(|| {
+        let what = format!("Nothing waits as `{id}`: it has been decided, or never was.");
+        Failure::new(Exit::NotFound, what, "`venn inbox` shows what waits now.")
+    })
+}
+
+/// Both lists as one, newest first.
+fn joined(failures: &Value, waiting: Vec<Value>) -> Reply {
+    let mut items = list(failures, "items").to_vec();
+    items.extend(waiting);
+    items.sort_by(|one, other| raw(other, "created_at").cmp(raw(one, "created_at")));
+    let value = json!({ "items": items, "next": failures.get("next") });
+    Reply { text: value.to_string(), value }
 }
 
 fn render(inbox: &Value, paint: Paint) -> String {
@@ -122,6 +172,10 @@ fn entry(item: &Value, paint: Paint) -> String {
         if !raw(item, path).is_empty() {
             put!(out, "  {name}: {}\n", text(item, path));
         }
+    }
+    if !raw(item, "next_step").is_empty() {
+        put!(out, "  next: `{}`\n", text(item, "next_step"));
+        return out;
     }
     // Another organization's run is not to be looked at: its bundle is.
     if is_true(item, "is_own_run") {
@@ -170,6 +224,24 @@ mod tests {
             "HubSpot does not accept the token\n  2025-11-24 16:00:00  faq  for you to do\n  It answered 401.\n  \
              what to do: Make a new token.\n  to fix: crm\n  run: `venn runs show run_1`\n  \
              item: `venn inbox show rte_1`\n"
+        );
+    }
+
+    #[test]
+    fn what_waits_stands_among_the_failures_with_what_to_type() {
+        let waiting = json!({
+            "id": "partnership-proposed:pty_1", "kind": "partnership-proposed", "is_owner": true,
+            "title": "Globex proposes a partnership", "text": "It shows nothing yet.",
+            "next_step": "venn partner accept globex", "created_at": "2025-11-24T17:00:00.000000Z",
+        });
+        let inbox = joined(&json!({ "next": null, "items": [faq()] }), vec![waiting]).value;
+        let text = render(&inbox, Paint(false));
+        assert!(
+            text.starts_with(
+                "Globex proposes a partnership\n  2025-11-24 17:00:00  partnership-proposed  for you \
+                 to do\n  It shows nothing yet.\n  next: `venn partner accept globex`\n\nHubSpot does"
+            ),
+            "{text}"
         );
     }
 

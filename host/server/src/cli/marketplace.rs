@@ -10,7 +10,7 @@ use super::{
         failure::Failure,
         put,
         table::Column,
-        value::{at, is_true, list, text},
+        value::{at, is_true, list, moment, raw, text},
     },
     session::{Page, Session},
 };
@@ -71,6 +71,7 @@ fn render(listing: &Value, paint: Paint) -> String {
         text(listing, "owner_kind"),
         text(listing, "summary")
     );
+    signer(&mut out, listing);
     let denied = |item: &Value| if is_true(item, "approved") { "" } else { " (denied)" };
     put!(out, "\n{}\n", paint.bold("It may:"));
     for item in list(listing, "permissions") {
@@ -102,6 +103,22 @@ fn render(listing: &Value, paint: Paint) -> String {
     out
 }
 
+/// By whose key the release is signed, and whether that holds.
+fn signer(out: &mut String, listing: &Value) {
+    if raw(listing, "signature.key").is_empty() {
+        return;
+    }
+    let (key, since) = (text(listing, "signature.key"), moment(listing, "signature.key_since"));
+    let signed = moment(listing, "signature.signed_at");
+    let sound = if is_true(listing, "signature.sound") {
+        "the signature is sound"
+    } else {
+        "the signature is NOT SOUND: it does not run"
+    };
+    put!(out, "\nSigned {signed}; {sound}\n  key {key}, here since {since}\n");
+    put!(out, "  Ed25519 {}\n", text(listing, "signature.public_key"));
+}
+
 fn configuration(out: &mut String, listing: &Value, paint: Paint) {
     let Some(fields) = at(listing, "config_schema.properties").as_object() else { return };
     put!(out, "\n{}\n", paint.bold("You set:"));
@@ -123,6 +140,8 @@ mod tests {
         let listing = json!({
             "name": "crm-tasks", "title": "CRM tasks", "version": "0.1.0", "summary": "Makes tasks.",
             "owner_name": "Deal Co", "owner_kind": "publisher",
+            "signature": {"key": "sgk_1", "public_key": "d75a", "sound": true,
+                "key_since": "2025-11-01T08:00:00.000000Z", "signed_at": "2025-11-24T16:00:00.000000Z"},
             "permissions": [{"words": "Read overlaps", "reason": "To find them.", "approved": true}],
             "fields": [{"name": "our-name", "approved": true}, {"name": "their-owner", "approved": false}],
             "destinations": [{"host": "api.example.com", "reason": "Tasks.", "data": "names",
@@ -133,6 +152,8 @@ mod tests {
         assert_eq!(
             render(&listing, Paint(false)),
             "CRM tasks 0.1.0, by Deal Co (publisher)\nMakes tasks.\n\n\
+             Signed 2025-11-24 16:00:00; the signature is sound\n  key sgk_1, here since 2025-11-01 08:00:00\n  \
+             Ed25519 d75a\n\n\
              It may:\n  + Read overlaps\n      To find them.\n\n\
              Fields of accounts:\n  our-name, their-owner (denied)\n\n\
              Data goes to:\n  > api.example.com: Tasks.\n      What: names\n      Kept: 30 days\n  \

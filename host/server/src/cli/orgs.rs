@@ -37,6 +37,8 @@ pub(crate) enum OrgsCommand {
     Members(MembersArgs),
     /// Lists tokens, or makes and revokes them
     Tokens(TokensArgs),
+    /// Gives an organization's admin a fresh token, where all are lost (platform admins)
+    Recover(RecoverArgs),
     /// Lists which calls were made with which token, per day (admins)
     Usage(UsageArgs),
 }
@@ -102,6 +104,19 @@ pub(crate) struct TokensArgs {
     revoke: Option<String>,
     #[command(flatten)]
     page: Page,
+}
+
+/// A fresh token for an admin who has none any more
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// The organization's id or slug
+    slug: String,
+    /// E-mail address of one of its admins; else the one of the longest standing
+    #[arg(long, value_name = "E-MAIL")]
+    email: Option<String>,
+    /// Why; both audits have it
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 /// What calls were made
@@ -186,6 +201,7 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
         }
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
+        OrgsCommand::Recover(args) => recover(session, args),
         OrgsCommand::Usage(args) => {
             let segments = ["organizations", session.org()?, "api-usage"];
             let call = Call::new(Method::GET, &segments)
@@ -226,6 +242,17 @@ fn once(reply: &Value, whose: &str) -> String {
         return "Its token is not shown again.\n".to_owned();
     }
     format!("The token of {whose}, shown only this once:\n  {token}\n")
+}
+
+fn recover(session: &Session, args: &RecoverArgs) -> Result<(), Failure> {
+    ask::confirm(
+        session,
+        &format!("Make a token that may do everything in {}? Its audit says so.", args.slug),
+        "No token was made.",
+    )?;
+    let body = json!({ "email": args.email, "reason": args.reason });
+    let reply = session.post(&["organizations", &args.slug, "recovery-token"], &body)?;
+    session.show(&reply, |it| once(it, &text(it, "user_email")))
 }
 
 fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {

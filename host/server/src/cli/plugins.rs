@@ -1,8 +1,10 @@
 //! `venn plugins`: what this organization publishes, and what became of it.
 use clap::Subcommand;
 use reqwest::Method;
+use serde_json::json;
 
 use super::{
+    ask,
     client::Call,
     exit::Exit,
     input,
@@ -40,6 +42,15 @@ pub(crate) enum PluginsCommand {
         /// PLUGIN@VERSION
         #[arg(value_name = "PLUGIN@VERSION", value_parser = input::release)]
         release: (String, String),
+    },
+    /// Withdraws an approved release, for good: installs with it stop at once
+    Withdraw {
+        /// PLUGIN@VERSION
+        #[arg(value_name = "PLUGIN@VERSION", value_parser = input::release)]
+        release: (String, String),
+        /// Why; the platform and your customers read it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 
@@ -108,6 +119,13 @@ pub(crate) fn run(session: &Session, command: &PluginsCommand) -> Result<(), Fai
                     + "\n"
                     + &publish::render(release, session.out.paint)
             })
+        }
+        PluginsCommand::Withdraw { release: (plugin, version), reason } => {
+            let id = release_id(session, org, plugin, version)?;
+            ask::withdrawal(session, &format!("{plugin} {version}"))?;
+            let segments = ["organizations", org, "plugins", plugin, "releases", &id, "withdraw"];
+            let reply = session.post(&segments, &json!({ "reason": reason }))?;
+            session.show(&reply, |_| format!("{plugin} {version} is withdrawn."))
         }
     }
 }

@@ -50,6 +50,14 @@ pub(crate) enum ReviewCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Withdraws one approved release, for good: installs with it stop at once
+    Withdraw {
+        /// The release's id, or PLUGIN@VERSION
+        release: String,
+        /// Why; the publisher and its customers read it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Stops a plugin everywhere, at once
     Suspend {
         /// The plugin's id or name
@@ -111,6 +119,13 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
             let found = find(session, release)?;
             let reply = decide(session, raw(&found.value, "id"), false, reason)?;
             session.show(&reply, |_| format!("Refused {}.", name_of(&found.value)))
+        }
+        ReviewCommand::Withdraw { release, reason } => {
+            let found = find(session, release)?.value;
+            ask::withdrawal(session, &name_of(&found))?;
+            let segments = ["review", "releases", raw(&found, "id"), "withdraw"];
+            let reply = session.post(&segments, &json!({ "reason": reason }))?;
+            session.show(&reply, |_| format!("{} is withdrawn.", name_of(&found)))
         }
         ReviewCommand::Suspend { plugin, reason } => {
             ask::confirm(

@@ -1,6 +1,6 @@
-//! Failures, and whose they are to mend.
+//! Failures, and whose they are to mend; what else waits for somebody.
 use crate::{
-    api::inbox,
+    api::{inbox, waiting},
     call::{
         Access::{Member, User},
         Calls, about,
@@ -14,7 +14,8 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/inbox",
             Member,
             inbox::inbox,
-            about("Lists failures with the one step that mends each, newest first."),
+            about("Lists failures with the one step that mends each, newest first.")
+                .details("What waits for a decision of yours instead is under `/waiting`."),
         )
         .get(
             "/organizations/{org}/inbox/{item}",
@@ -28,6 +29,17 @@ pub(super) fn calls(calls: Calls) -> Calls {
             inbox::done,
             about("Says that nothing is left to do; the next equal failure is announced anew.")
                 .fails([Code::WrongState]),
+        )
+        .get(
+            "/organizations/{org}/waiting",
+            Member,
+            waiting::list,
+            about("Lists what waits for a decision, with the command to type next, newest first.")
+                .details(
+                    "Releases to review; releases that were refused, approved in the last week or \
+                     withdrawn; suspended plugins; proposed partnerships; removals to confirm; installs \
+                     whose release was withdrawn. An item is gone when the thing has been decided.",
+                ),
         )
         .get(
             "/organizations/{org}/incidents",

@@ -64,7 +64,16 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({ "name": "nightly import", "scopes": ["read", "write"], "expires_in_days": 30 }))
                 .fails([Invalid]),
         )
-        .delete("/organizations/{org}/tokens/{token}", Owner, token::revoke, about("Revokes an API token, at once."))
+        .delete("/organizations/{org}/tokens/{token}", Owner, token::revoke, about("Revokes an API token, at once; not the last one that may manage the organization.").fails([WrongState]))
+        .post(
+            "/organizations/{org}/recovery-token",
+            PlatformAdmin,
+            token::recover,
+            about("Gives an admin of an organization a fresh token, where all are lost.")
+                .details("Both audits have it. Its text is told this once: the answer to a repeat under the same `Idempotency-Key` has null in its place.")
+                .example(json!({ "email": null, "reason": "Ann's laptop was stolen; she called us." }))
+                .fails([Invalid]),
+        )
         .get(
             "/organizations/{org}/api-usage",
             Admin,

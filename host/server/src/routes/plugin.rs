@@ -67,4 +67,13 @@ pub(super) fn calls(calls: Calls) -> Calls {
             release::get,
             about("Tells one release."),
         )
+        .post(
+            "/organizations/{org}/plugins/{plugin}/releases/{release}/withdraw",
+            Developer,
+            release::withdraw,
+            about("Withdraws an approved release: its installs stop at their next host call.")
+                .details("For good. Nothing new is installed with it; the newest approved release that is left is what customers find.")
+                .example(json!({ "reason": "It makes every task twice." }))
+                .fails([Invalid]),
+        )
 }

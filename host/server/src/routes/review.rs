@@ -22,6 +22,15 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({ "go": false, "reason": "It asks for every field." }))
                 .fails([OwnRelease, Invalid]),
         )
+        .post(
+            "/review/releases/{release}/withdraw",
+            PlatformAdmin,
+            review::withdraw,
+            about("Withdraws one approved release; the plugin's others go on.")
+                .details("For good. Its installs stop at their next host call until they choose another release.")
+                .example(json!({ "reason": "It sends names to another host." }))
+                .fails([Invalid]),
+        )
         .put(
             "/review/plugins/{plugin}/approval",
             PlatformAdmin,

@@ -37,6 +37,8 @@ pub enum Removal {
     NotMember,
     /// Nobody could manage the organization any more; nothing changed.
     LastAdmin,
+    /// Other admins stay, and none of them has a token to manage it with; nothing changed.
+    LastAdminToken,
 }
 
 impl Store {
@@ -128,6 +130,19 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Locks the organization's row, so that two admins cannot remove each other, or the
+/// last tokens of admins, at once.
+pub(crate) async fn lock(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE organization SET slug = slug WHERE id = $1")
+        .bind(organization.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn remove(
     store: &Store,
     connection: &mut AnyConnection,
@@ -135,11 +150,7 @@ async fn remove(
     user: &UserId,
     actor: String,
 ) -> Result<Removal, StoreError> {
-    // Locks the organization's row, so that two admins cannot remove each other at once.
-    sqlx::query("UPDATE organization SET slug = slug WHERE id = $1")
-        .bind(organization.to_string())
-        .execute(&mut *connection)
-        .await?;
+    lock(connection, &organization).await?;
     let admins = sqlx::query_scalar::<_, String>(
         "SELECT user_id FROM member WHERE organization_id = $1 AND role = 'admin'",
     )
@@ -148,6 +159,10 @@ async fn remove(
     .await?;
     if admins.len() == 1 && admins.iter().any(|admin| admin == user.as_str()) {
         return Ok(Removal::LastAdmin);
+    }
+    let tokens = token::admins::living(store, connection, &organization).await?;
+    if tokens.is_only(|token| token.user == *user) {
+        return Ok(Removal::LastAdminToken);
     }
     let removed = sqlx::query("DELETE FROM member WHERE organization_id = $1 AND user_id = $2")
         .bind(organization.to_string())

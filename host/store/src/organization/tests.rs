@@ -85,6 +85,10 @@ async fn the_last_admin_stays_also_when_two_remove_each_other_at_once() {
     assert_eq!(removal, Removal::LastAdmin);
     let bob =
         store.add_member(&org.id, person("bob@acme.example"), Role::Admin, &ann.id).await.unwrap();
+    let alone = store.remove_member(&org.id, &ann.id, &bob.user.id).await.unwrap();
+    assert_eq!(alone, Removal::LastAdminToken, "Bob has none");
+    let bobs = new(&store, "unused", "unused").token;
+    store.create_token(&org.id, &bob.user.id, bobs, ann.id.as_str()).await.unwrap().unwrap();
     let (one, two) = tokio::join!(
         store.remove_member(&org.id, &ann.id, &bob.user.id),
         store.remove_member(&org.id, &bob.user.id, &ann.id),

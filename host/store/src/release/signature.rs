@@ -28,6 +28,8 @@ pub struct Signature {
     pub key_organization: OrganizationId,
     /// Ed25519, hex.
     pub public_key: String,
+    /// When the key was registered.
+    pub key_since: Timestamp,
     /// Signatures from this moment on are not believed.
     pub distrusted_from: Option<Timestamp>,
     /// The host's seal of the key.
@@ -81,7 +83,8 @@ pub struct NewSignature {
 /// The columns of a signature; `release` must be `r` in the statement.
 pub(crate) const COLUMNS: &str = "
     s.key_id, s.signature, s.signed_at, s.seal AS signature_seal,
-    k.organization_id AS key_organization_id, k.public_key, k.distrusted_from, k.seal AS key_seal";
+    k.organization_id AS key_organization_id, k.public_key, k.created_at AS key_since,
+    k.distrusted_from, k.seal AS key_seal";
 
 /// Joins them.
 pub(crate) const JOIN: &str = "
@@ -100,6 +103,7 @@ pub(crate) fn signature(row: &Row<'_>) -> Result<Option<Signature>, StoreError> 
         key,
         key_organization: row.parsed("key_organization_id")?,
         public_key: row.text("public_key")?,
+        key_since: row.time("key_since")?,
         distrusted_from: row.time_or_none("distrusted_from")?,
         key_seal: row.blob("key_seal")?,
         signature: row.text("signature")?,

@@ -52,10 +52,10 @@ async fn a_token_is_made_for_members_only_and_revoked_by_its_own_organization_on
         .await
         .unwrap()
         .unwrap();
-    assert!(!store.revoke_token(&other, &token.id, &eve).await.unwrap());
+    assert_eq!(store.revoke_token(&other, &token.id, &eve).await.unwrap(), Revoked::NotFound);
     assert!(store.token(&other, &token.id).await.unwrap().is_none());
     assert!(!store.token_for_login(&token.id).await.unwrap().unwrap().revoked);
-    assert!(store.revoke_token(&acme, &token.id, &ann).await.unwrap());
+    assert_eq!(store.revoke_token(&acme, &token.id, &ann).await.unwrap(), Revoked::Done);
     let revoked_at = store.token(&acme, &token.id).await.unwrap().unwrap().revoked_at;
     assert_eq!(revoked_at, Some(store.now()));
     store.clock.advance_ms(5);
@@ -74,6 +74,35 @@ async fn an_unknown_scope_in_the_store_opens_nothing_and_names_its_row() {
     let error = store.token_for_login(&token.id).await.err().unwrap();
     let expected = format!("bad row in token.scopes, row {}: unknown name", token.id);
     assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn the_last_token_that_may_manage_an_organization_is_not_revoked() {
+    let store = TestStore::open().await;
+    let org = store.organization("acme", "customer").await;
+    let (ann, bob) = (store.member(&org, "admin").await, store.member(&org, "user").await);
+    let make = async |user: &UserId, scopes: &[Scope], ms: i64| {
+        let new = NewToken {
+            scopes: scopes.to_vec(),
+            expires_at: store.now().plus_ms(ms),
+            ..new(&store, "x")
+        };
+        store.create_token(&org, user, new, ann.as_str()).await.unwrap().unwrap().id
+    };
+    let last = make(&ann, &Scope::ALL, 60_000).await;
+    // None of these manages anything: too small, over, and not an admin's.
+    let small = make(&ann, &[Scope::Read, Scope::Write], 60_000).await;
+    make(&ann, &Scope::ALL, 0).await;
+    make(&bob, &Scope::ALL, 60_000).await;
+    let revoke = async |id: &TokenId| store.revoke_token(&org, id, &ann).await.unwrap();
+    assert_eq!(revoke(&last).await, Revoked::LastAdminToken);
+    assert!(!store.token_for_login(&last).await.unwrap().unwrap().revoked);
+    assert_eq!(revoke(&small).await, Revoked::Done);
+    let next = make(&ann, &[Scope::Admin], 60_000).await;
+    let (one, two) = tokio::join!(revoke(&last), revoke(&next));
+    let mut both = [one, two];
+    both.sort_by_key(|revoked| *revoked == Revoked::LastAdminToken);
+    assert_eq!(both, [Revoked::Done, Revoked::LastAdminToken], "not both at once");
 }
 
 #[test]

@@ -141,16 +141,21 @@ async fn key_of(app: &App, plugin: &Plugin, id: &SigningKeyId) -> Result<String,
     }
 }
 
-/// The view of a release's signature.
-pub fn view(release: &Release) -> Option<SignatureView> {
-    let signature = release.signature.as_ref()?;
-    let statement = Statement {
+/// What a release must have been signed with.
+pub fn statement(release: &Release) -> Statement {
+    Statement {
         organization: release.organization.clone(),
         plugin: release.plugin_name.clone(),
         version: release.version.clone(),
         component: release.digest.clone(),
         manifest: release.manifest_digest.clone(),
-    };
+    }
+}
+
+/// The view of a release's signature.
+pub fn view(release: &Release) -> Option<SignatureView> {
+    let signature = release.signature.as_ref()?;
+    let statement = statement(release);
     let trusted = trust(Some(signature.signed_at), signature.distrusted_from) == Trust::Signed;
     Some(SignatureView {
         key: signature.key.clone(),

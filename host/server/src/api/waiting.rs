@@ -1,0 +1,161 @@
+//! What waits for a decision, beside the failures of the inbox: each with the one
+//! command that leads on. Computed (decision 52): nobody marks it done.
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use venn_domain::{organization::Need, time::Timestamp};
+use venn_store::waiting::{Waiting, WaitingKind};
+
+use crate::{
+    api::organization::resolve,
+    app::App,
+    auth::Caller,
+    error::ApiError,
+    page::{PageOf, PageView},
+};
+
+/// Something that waits for the organization, or that it is told.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct WaitingView {
+    /// The same for the same thing, as long as it waits.
+    id: String,
+    /// What waits.
+    #[schemars(extend("enum" = [
+        "release-to-review", "release-refused", "release-approved", "release-stopped",
+        "plugin-suspended", "integration-suspended", "install-stopped",
+        "partnership-proposed", "removals-to-confirm", "import-to-confirm",
+    ]))]
+    kind: &'static str,
+    /// The id of the release, plugin, install, partnership or import that it is about.
+    subject: String,
+    /// The organization has to act; else it is told what somebody else does.
+    is_owner: bool,
+    /// One line.
+    title: String,
+    /// For people: why, and what there is to choose.
+    text: String,
+    /// The command to type next.
+    next_step: String,
+    /// Since when.
+    created_at: Timestamp,
+}
+
+/// `GET /v1/organizations/{org}/waiting`
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    page: PageOf,
+) -> Result<Json<PageView<WaitingView>>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let found = app.store.waiting(&org.id, page.after()?.as_ref(), page.limit).await?;
+    let mut items = Vec::with_capacity(found.items.len());
+    for item in found.items {
+        items.push(view(&app, item).await?);
+    }
+    Ok(Json(page.view(venn_store::Page { items, next: found.next }, |item| item)))
+}
+
+async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
+    let Waiting { subject, name, detail, reason, .. } = &item;
+    let (title, text, next_step) = match item.kind {
+        WaitingKind::ReleaseToReview => (
+            format!("{name} {detail} waits for your review"),
+            "Its installs and customers get it once an admin approves it.".to_owned(),
+            format!("venn review show {name}@{detail}"),
+        ),
+        WaitingKind::ReleaseRefused => (
+            format!("{name} {detail} was refused"),
+            format!("{reason} Correct it, raise the version, and publish again."),
+            "venn publish".to_owned(),
+        ),
+        WaitingKind::ReleaseApproved => (
+            format!("{name} {detail} was approved"),
+            format!("{reason} Customers can install it."),
+            format!("venn marketplace show {name}"),
+        ),
+        WaitingKind::ReleaseStopped => (
+            format!("The platform withdrew {name} {detail}"),
+            format!(
+                "{reason} Installs with it have stopped. Correct it, and publish a newer version."
+            ),
+            "venn publish".to_owned(),
+        ),
+        WaitingKind::PluginSuspended => (
+            format!("The platform suspended {name}"),
+            format!(
+                "{reason} It runs nowhere until the platform resumes it: ask them what is missing."
+            ),
+            format!("venn plugins show {name}"),
+        ),
+        WaitingKind::IntegrationSuspended => (
+            format!("The platform suspended {name}"),
+            format!("{reason} Your installs of it are stopped; events wait until it is resumed."),
+            "venn installs list".to_owned(),
+        ),
+        WaitingKind::InstallStopped => stopped_install(app, &item).await?,
+        WaitingKind::PartnershipProposed => (
+            format!("{name} proposes a partnership"),
+            format!(
+                "Accepting shows nothing yet: your sharing rules do. `venn partner end {detail}` declines."
+            ),
+            format!("venn partner accept {detail}"),
+        ),
+        WaitingKind::RemovalsToConfirm => (
+            match item.removes {
+                1 => format!("The source {name} wants to remove an account"),
+                many => format!("The source {name} wants to remove {many} accounts"),
+            },
+            format!(
+                "It is more than a fifth of what came from it. `venn sources cancel {subject}` keeps them."
+            ),
+            format!("venn sources confirm {subject}"),
+        ),
+        WaitingKind::ImportToConfirm => (
+            format!("The list {name} would remove many accounts"),
+            format!(
+                "It is more than a fifth of what is there. `venn imports cancel {subject}` keeps them."
+            ),
+            format!("venn imports confirm {subject}"),
+        ),
+    };
+    let told =
+        matches!(item.kind, WaitingKind::ReleaseApproved | WaitingKind::IntegrationSuspended);
+    Ok(WaitingView {
+        id: item.id(),
+        kind: item.kind.name(),
+        is_owner: !told,
+        subject: item.subject,
+        title,
+        text,
+        next_step,
+        created_at: item.since,
+    })
+}
+
+/// Its newest approved release is what it can go on with, if there is one.
+async fn stopped_install(app: &App, item: &Waiting) -> Result<(String, String, String), ApiError> {
+    let Waiting { subject, name, detail: plugin, reason, .. } = item;
+    let title = format!("The release of {name} was withdrawn");
+    let other = app.store.market(plugin).await?.map(|listing| listing.release);
+    Ok(match other {
+        Some(other) => (
+            title,
+            format!(
+                "{reason} The install is stopped and its events wait; {plugin} {} is approved.",
+                other.version
+            ),
+            format!("venn installs upgrade {subject} --release {}", other.id),
+        ),
+        None => (
+            title,
+            format!(
+                "{reason} The install is stopped and its events wait until {plugin} has another approved release."
+            ),
+            format!("venn installs show {subject}"),
+        ),
+    })
+}
