@@ -32,6 +32,11 @@ async fn a_newer_release_is_seen_and_chosen_by_its_version() {
         assert!(same.contains("next: There is nothing to do; the plugin's page in the"), "{same}");
     }
 
+    let both = json!({ "release": install["release"], "version": "0.1.0" });
+    let path = desk.world.acme.own(&format!("installs/{id}/upgrade"));
+    let refused = desk.world.acme.post(&path, &both).await.refused(422, "invalid");
+    assert_eq!(refused["detail"], "version: `release` is there too.");
+
     desk.version("0.10.0");
     publisher.venn(PUBLISH).await.good();
     // Before it is approved it is nobody's.
