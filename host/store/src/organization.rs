@@ -72,7 +72,7 @@ pub struct NewOrganization {
     pub actor: String,
 }
 
-pub use member::{Member, Removal};
+pub use member::{Member, Removal, RoleSet};
 
 mod member;
 
