@@ -4,13 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    CrmTasks,
-    world::{CRM_TOKEN, rows},
-};
+use crate::support::world::{CRM_TOKEN, rows};
 
 mod desk;
 mod reach;
+mod releases;
 
 use desk::Desk;
 
@@ -52,7 +50,7 @@ async fn a_partnership_is_made_looked_into_and_ended() {
     desk.with_overlaps().await;
     let acme = &desk.acme;
     assert!(acme.venn("partner list").await.good().contains("globex"));
-    acme.venn("partner show globex").await.good();
+    assert!(acme.venn("partner show globex").await.good().contains("\nOrganization     org_"));
     assert!(acme.venn("partner rules globex").await.good().contains("customers"));
     let matrix = acme.venn("partner matrix globex").await.good();
     assert!(matrix.contains("customers           customers         6\n"), "{matrix}");
@@ -174,9 +172,6 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert_eq!(acme.venn("inbox").await.good(), "Nothing waits for you.\n");
     acme.venn(&format!("deliveries redeliver {parked}")).await.good();
     acme.venn_with("connections rotate hubspot", CRM_TOKEN).await.good();
-    let same = acme.venn(&format!("installs upgrade eu --release {release}")).await.failed(6);
-    assert!(same.starts_with("error: The install is at 0.1.0 already.\n"), "{same}");
-    assert!(same.contains("next: There is nothing to do; the plugin's page in the"), "{same}");
     let mut next = CrmTasks::Rust.manifest();
     next["version"] = json!("0.1.1");
     publisher.file("manifest.json", next.to_string());
@@ -215,16 +210,31 @@ async fn people_and_tokens_come_and_go() {
     platform.venn("orgs create hooli --customer --admin-email a@hooli.example").await.good();
     assert!(platform.venn("orgs list --ids").await.good().contains("hooli"));
     platform.venn("orgs show hooli").await.good();
-    assert!(acme.venn("orgs list").await.good().contains("hooli"));
+    // The audit names organizations by their ids.
+    let listed = acme.venn("orgs list").await.good();
+    let hooli = listed.lines().find(|line| line.contains("hooli")).unwrap();
+    assert!(hooli.starts_with("org_"), "{listed}");
     let added = "orgs members --add b@acme.example --role user --json";
     let added = acme.venn(added).await.json();
     let user = added["user_id"].as_str().unwrap();
-    let made = format!("orgs tokens --create ci --scope read --user {user} --json");
+    let changed = acme.venn("orgs members --change B@acme.example --role developer").await.good();
+    assert_eq!(changed, "B@acme.example has the role developer from now on.\n");
+    let members = acme.venn("orgs members").await.good();
+    let bob = members.lines().find(|line| line.contains("b@acme.example")).unwrap();
+    assert!(bob.ends_with("developer"), "{members}");
+    let made = "orgs tokens --create ci --scope read --user nobody@acme.example";
+    let nobody = acme.venn(made).await.failed(4);
+    assert!(
+        nobody.starts_with("error: There is no member with the address nobody@acme.example.\n")
+    );
+    let made = "orgs tokens --create ci --scope read --user b@acme.example --json".to_owned();
     let made = acme.venn(&made).await.json();
     let token = made["id"].as_str().unwrap();
-    assert!(acme.venn("orgs tokens").await.good().contains(token));
+    let tokens = acme.venn("orgs tokens").await.good();
+    let line = tokens.lines().find(|line| line.contains(token)).unwrap();
+    assert!(line.contains("b@acme.example"), "{tokens}");
     acme.venn(&format!("orgs tokens --revoke {token} --yes")).await.good();
-    acme.venn(&format!("orgs members --remove {user} --yes")).await.good();
+    acme.venn("orgs members --remove b@acme.example --yes").await.good();
     assert!(!acme.venn("orgs members").await.good().contains(user));
     let again = "orgs recover hooli --reason lost --email a@hooli.example --yes";
     let again = platform.venn(again).await.good();
@@ -310,7 +320,7 @@ async fn the_doctor_says_what_is_well_and_what_to_type() {
     assert!(ill.out.contains("broken token"), "{}", ill.out);
     assert_eq!(
         ill.failed(8),
-        "error: One check failed.\n  next: Do what stands beside it, then `venn doctor` again.\n"
+        "error: 1 check failed.\n  next: Do what stands beside it, then `venn doctor` again.\n"
     );
     acme.url = "http://127.0.0.1:9".to_owned();
     let away = acme.venn("doctor").await;
@@ -331,4 +341,25 @@ async fn completions_and_the_manual_are_written() {
         .map(|page| desk.acme.home.path().join("man").join(page))
         .to_vec();
     assert!(pages.iter().all(|page| Path::new(page).exists()), "{pages:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_cannot_be_spoken_to_is_said_before_anything_is_started() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let served = tokio::process::Command::new(crate::support::venn())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(served.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(served.stderr).unwrap(),
+        "error: OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`, which Venn does not speak.\n  \
+         next: Set it to `http/protobuf`, or leave it out; collectors take that on port 4318.\n"
+    );
+    assert!(!data.exists());
 }

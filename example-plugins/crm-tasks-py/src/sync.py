@@ -42,7 +42,7 @@ def run(event: Event) -> Report:
     if not backfill or remaining == 0:
         kept.set_json(_CURSOR, place.cursor)
     return Report(
-        f"{place.tasks} tasks from {place.done} changes",
+        f"tasks made: {place.tasks}, changes read: {place.done}",
         done=place.done,
         total=place.done + remaining,
         again=asdict(place) if remaining else None,

@@ -38,7 +38,7 @@ export function run(event: Extract<Event, { kind: "overlaps-changed" }>): Report
   // A backfill that is not through yet is behind the kept cursor: leave it.
   if (!backfill || remaining === 0) kept.setJson(CURSOR, place.cursor);
   const report: Report = {
-    summary: `${place.tasks} tasks from ${place.done} changes`,
+    summary: `tasks made: ${place.tasks}, changes read: ${place.done}`,
     done: place.done,
     total: place.done + remaining,
   };

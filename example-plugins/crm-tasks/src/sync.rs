@@ -52,7 +52,7 @@ pub(crate) fn run(event: &Event) -> Result<Report, Fault> {
     if !backfill || remaining == 0 {
         state::of(partnership).set_json(CURSOR, &place.cursor)?;
     }
-    let report = Report::new(format!("{} tasks from {} changes", place.tasks, place.done))
+    let report = Report::new(format!("tasks made: {}, changes read: {}", place.tasks, place.done))
         .progress(place.done, place.done + remaining);
     Ok(if remaining == 0 { report } else { report.again_json(&place) })
 }

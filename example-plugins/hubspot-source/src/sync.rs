@@ -53,7 +53,7 @@ pub(crate) fn run(anew: bool) -> Result<Report, Fault> {
         0 => String::new(),
         count => format!(", {count} left out: see the log"),
     };
-    let report = Report::new(format!("{} companies read{left_out}", place.done));
+    let report = Report::new(format!("companies read: {}{left_out}", place.done));
     let report = report.progress(place.done, 0);
     Ok(if place.phase == Phase::Done { report } else { report.again("go on") })
 }

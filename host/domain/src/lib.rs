@@ -38,6 +38,7 @@ pub mod audit;
 pub mod authority;
 pub mod capability;
 pub mod contract;
+pub mod count;
 pub mod egress;
 pub mod event;
 pub mod grant;

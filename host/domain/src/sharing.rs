@@ -96,7 +96,8 @@ pub struct SharingRule {
     pub population: String,
     /// How much.
     pub level: Level,
-    /// Which fields, by the owner's names: `name`, `owner`, or an extra one.
+    /// Which fields, by the owner's names: `name`, `owner`, or a further value's
+    /// (`extra.NAME` where no account has it yet).
     pub fields: FieldSet,
     /// What for.
     pub purpose: Purpose,

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
 
+/// A time as people are told to write one.
+pub const EXAMPLE: &str = "2026-11-22T00:00:00Z";
+
 /// Where the time comes from; tests bring one that they move by hand.
 pub trait Clock: Send + Sync {
     /// The present moment.
@@ -51,7 +54,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("not a time as in {EXAMPLE} (RFC 3339)"))
+        })
     }
 }
 

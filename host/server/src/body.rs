@@ -1,11 +1,9 @@
 //! Reading requests: JSON bodies, query strings and path ids, with errors
 //! that name the place.
-use std::fmt::Display;
-
 use axum::{
     body::Bytes,
     extract::{
-        DefaultBodyLimit, FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection,
+        DefaultBodyLimit, FromRequest, FromRequestParts, Request, rejection::BytesRejection,
     },
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
@@ -84,15 +82,25 @@ pub struct QueryOf<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(query)| Self(query)).map_err(|error| bad_query(&error.body_text()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        read_query(parts.uri.query().unwrap_or_default()).map(Self)
     }
 }
 
-/// A query that is not what the call takes.
-pub fn bad_query(error: &impl Display) -> ApiError {
-    ApiError::new(Code::BadQuery, error.to_string(), "Correct the address and try again.")
+/// Reads a query; an error names the parameter that it is about.
+pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let reader = serde_urlencoded::Deserializer::new(pairs);
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        // Without a parameter, as where one is missing, the path is a dot.
+        let (place, reason) = (error.path().to_string(), error.inner());
+        let detail = if place == "." {
+            format!("The query of the address cannot be read: {reason}.")
+        } else {
+            format!("{place}: {reason}.")
+        };
+        ApiError::new(Code::BadQuery, detail, "Correct the address and try again.")
+    })
 }
 
 /// What somebody sent, short enough to be repeated to them.

@@ -17,7 +17,7 @@ use venn_domain::limits;
 use crate::{
     app::App,
     auth::Caller,
-    body::bad_query,
+    body::read_query,
     call::Pairs,
     error::{ApiError, Code},
 };
@@ -120,7 +120,7 @@ impl<F: DeserializeOwned> FromRequestParts<App> for PageOf<F> {
         let cursor = pairs.take("cursor");
         pairs.sort();
         let rest = pairs.to_query();
-        let filter = serde_urlencoded::from_str(&rest).map_err(|error| bad_query(&error))?;
+        let filter = read_query(&rest)?;
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         let mut seal = Hmac::<Sha256>::new_from_slice(&app.keys.cursor).expect("any length");
         for part in ["api", caller.principal.organization.as_str(), parts.uri.path(), &rest] {

@@ -37,8 +37,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// Starts what was asked for: the log always, the rest by the standard
     /// `OTEL_*` variables; `scraped` if somebody may read `/metrics`.
-    pub fn start(format: log::Format, scraped: bool) -> anyhow::Result<Self> {
-        let export = otlp::Export::from_environment()?;
+    pub fn start(export: otlp::Export, format: log::Format, scraped: bool) -> anyhow::Result<Self> {
         let tracer = export.tracer()?;
         log::start(format, tracer.as_ref());
         let metrics = Arc::new(Metrics::new(scraped, export.metrics()?));

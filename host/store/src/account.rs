@@ -22,6 +22,7 @@ use crate::{
     row::Row,
 };
 
+mod extra;
 pub(crate) mod staged;
 
 /// A named segment of an organization's accounts.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sqlx::Connection as _;
+use venn_domain::count::counted;
 
 use crate::{Database, StoreError};
 
@@ -35,7 +36,10 @@ pub async fn check_embedded(folder: &Path) -> Result<Vec<String>, StoreError> {
     }
     let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await?;
     if !dangling.is_empty() {
-        let what = format!("{} rows refer to rows that are not there", dangling.len());
+        let what = format!(
+            "{} to what is not there",
+            counted(dangling.len() as u64, "row refers", "rows refer")
+        );
         return Err(StoreError::Damaged { what });
     }
     let digests = sqlx::query_scalar("SELECT DISTINCT digest FROM release ORDER BY digest")

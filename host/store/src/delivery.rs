@@ -17,6 +17,7 @@ use crate::{
     row::Row,
 };
 
+pub(crate) mod lane;
 mod lease;
 
 /// A delivery that this process may run now.
@@ -105,10 +106,11 @@ impl Store {
     /// When the next delivery is due, if any waits.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut connection = self.read().await?;
-        let due: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(not_before) FROM delivery WHERE state = 'ready'")
-                .fetch_one(&mut *connection)
-                .await?;
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT MIN(not_before) FROM delivery WHERE state = 'ready' AND is_next = 1",
+        )
+        .fetch_one(&mut *connection)
+        .await?;
         Ok(due.map(Timestamp))
     }
 
@@ -187,21 +189,23 @@ impl Store {
         };
         self.write(move |connection| {
             Box::pin(async move {
-                let done = sqlx::query(
+                let moved = sqlx::query(
                     "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL
                      WHERE organization_id = $1 AND id = $2
-                       AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))",
+                       AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))
+                     RETURNING install_id, subject",
                 )
                 .bind(entry.organization.to_string())
                 .bind(entry.subject.clone())
                 .bind(now)
-                .execute(&mut *connection)
+                .fetch_optional(&mut *connection)
                 .await?;
-                let moved = done.rows_affected() == 1;
-                if moved {
-                    audit::append(&store, connection, &entry).await?;
-                }
-                Ok(moved)
+                let Some(row) = &moved else { return Ok(false) };
+                let row = Row::new("delivery", row);
+                let (install, subject) = (row.text("install_id")?, row.text("subject")?);
+                lane::began_anew(connection, &install, &subject).await?;
+                audit::append(&store, connection, &entry).await?;
+                Ok(true)
             })
         })
         .await

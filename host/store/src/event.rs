@@ -6,7 +6,7 @@
 use sqlx::AnyConnection;
 use venn_domain::id::{DeliveryId, EventId, InstallId, OrganizationId};
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, delivery::lane};
 
 /// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,19 +48,21 @@ pub(crate) async fn append(
     .await?;
     let delivery = DeliveryId::make(store.ids());
     // Attempts count from 1 at the first lease, steps from 0.
-    sqlx::query(
+    let sql = format!(
         "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
              state_reason, attempt, step, not_before, fence, progress_done, progress_total,
-             created_at)
-         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6)",
-    )
-    .bind(delivery.to_string())
-    .bind(event)
-    .bind(new.install.to_string())
-    .bind(new.organization.to_string())
-    .bind(new.subject.clone())
-    .bind(now)
-    .execute(connection)
-    .await?;
+             created_at, is_next)
+         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, {})",
+        lane::OF_A_NEW_ONE
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(delivery.to_string())
+        .bind(event)
+        .bind(new.install.to_string())
+        .bind(new.organization.to_string())
+        .bind(new.subject.clone())
+        .bind(now)
+        .execute(connection)
+        .await?;
     Ok(delivery)
 }

@@ -73,7 +73,7 @@ pub struct NewOrganization {
 }
 
 pub(crate) use member::lock;
-pub use member::{Member, Removal};
+pub use member::{Member, Removal, RoleSet};
 
 mod member;
 

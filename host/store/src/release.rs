@@ -20,6 +20,7 @@ use crate::{
     row::{Row, json},
 };
 
+pub mod approved;
 pub mod signature;
 mod withdraw;
 
@@ -57,6 +58,10 @@ pub struct Release {
     pub plugin_name: String,
     /// Whose plugin it is.
     pub organization: OrganizationId,
+    /// That organization's name in addresses.
+    pub owner_slug: String,
+    /// That organization's name.
+    pub owner_name: String,
     /// Its version, as text.
     pub version: String,
     /// The component's SHA-256, hex.
@@ -121,17 +126,19 @@ pub enum Uploaded {
     New(Release),
     /// The same bytes and manifest were uploaded before.
     Same(Release),
-    /// The version was published with other bytes or another manifest.
-    VersionTaken,
+    /// The version was published with other bytes or another manifest: by this one.
+    VersionTaken(Release),
 }
 
 /// All columns of [`release`], and where they are from.
 pub(crate) fn select() -> String {
     format!(
-        "SELECT r.id, r.plugin_id, p.name AS plugin_name, p.organization_id, r.version, r.digest,
+        "SELECT r.id, r.plugin_id, p.name AS plugin_name, p.organization_id, o.slug AS owner_slug,
+                o.name AS owner_name, r.version, r.digest,
                 r.component_bytes, r.manifest_json, r.state, r.gate_json, r.uploaded_by,
                 r.decided_by, r.decision_reason, r.decided_at, r.created_at, {}
-         FROM release r JOIN plugin p ON p.id = r.plugin_id {}",
+         FROM release r JOIN plugin p ON p.id = r.plugin_id
+         JOIN organization o ON o.id = p.organization_id {}",
         signature::COLUMNS,
         signature::JOIN
     )
@@ -144,6 +151,8 @@ pub(crate) fn release(row: &sqlx::any::AnyRow) -> Result<Release, StoreError> {
         plugin: row.parsed("plugin_id")?,
         plugin_name: row.text("plugin_name")?,
         organization: row.parsed("organization_id")?,
+        owner_slug: row.text("owner_slug")?,
+        owner_name: row.text("owner_name")?,
         version: row.text("version")?,
         digest: row.text("digest")?,
         component_bytes: row.count("component_bytes")?,
@@ -268,7 +277,7 @@ fn same_or_taken(found: Release, manifest: &Manifest, digest: &str) -> Uploaded 
     if found.digest == digest && found.manifest == *manifest {
         Uploaded::Same(found)
     } else {
-        Uploaded::VersionTaken
+        Uploaded::VersionTaken(found)
     }
 }
 

@@ -393,6 +393,41 @@ async fn an_admin_token_includes_the_other_scopes_and_a_removed_member_is_out_at
     );
     let own = acme.get("/v1/me").await.good();
     let path = acme.own(&format!("members/{}", own["user_id"].as_str().unwrap()));
+    let demoted = acme.put(&format!("{path}/role"), &json!({ "role": "user" })).await;
+    assert_eq!(
+        demoted.refused(409, "wrong-state")["detail"],
+        "This member is the last admin of the organization."
+    );
     let last = acme.delete(&path).await.refused(409, "wrong-state");
     assert_eq!(last["detail"], "This member is the last admin of the organization.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_role_counts_from_the_next_call_on() {
+    let world = World::start().await;
+    let acme = &world.acme;
+    let bob = member(acme, "user", &["read", "write", "admin"]).await;
+    let me = bob.get("/v1/me").await.good();
+    let path = acme.own(&format!("members/{}/role", me["user_id"].as_str().unwrap()));
+    let admin = json!({ "role": "admin" });
+    bob.put(&path, &admin).await.refused(403, "role-too-small");
+    let changed = acme.put(&path, &admin).await.good();
+    assert_eq!((&changed["user_id"], &changed["role"]), (&me["user_id"], &json!("admin")));
+    bob.get(&acme.own("tokens")).await.good();
+    acme.put(&path, &json!({ "role": "support" })).await.good();
+    bob.get(&acme.own("tokens")).await.refused(403, "role-too-small");
+    let audit = acme.all("audit?action=member.role-changed").await;
+    let details: Vec<_> = audit.iter().map(|entry| &entry["detail"]).collect();
+    assert_eq!(
+        details,
+        [
+            &json!({ "before": "admin", "after": "support" }),
+            &json!({ "before": "user", "after": "admin" })
+        ]
+    );
+    // Nobody of another organization, and nobody who is not there.
+    world.globex.put(&path, &admin).await.refused(404, "not-found");
+    let stranger = world.globex.get("/v1/me").await.good();
+    let path = acme.own(&format!("members/{}/role", stranger["user_id"].as_str().unwrap()));
+    acme.put(&path, &admin).await.refused(404, "not-found");
 }

@@ -30,6 +30,8 @@ async fn the_last_admin_token_goes_neither_with_a_revocation_nor_with_its_person
         refused["detail"],
         "This member has the last tokens that may manage the organization."
     );
+    let demoted = acme.put(&format!("{myself}/role"), &json!({ "role": "user" })).await;
+    assert_eq!(demoted.refused(409, "wrong-state")["detail"], refused["detail"]);
     acme.delete(&path).await.refused(409, "wrong-state");
     let (spare, _) = token(&acme, json!({ "name": "spare", "scopes": ["admin"] })).await;
     acme.delete(&path).await.good();

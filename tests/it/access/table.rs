@@ -87,6 +87,7 @@ pub const ROWS: &[Row] = &[
         Owner,
         r#"{"email":"x@x.example","name":"X","role":"user"}"#,
     ),
+    put("/organizations/{org}/members/{user}/role", Owner, r#"{"role":"user"}"#),
     delete("/organizations/{org}/members/{user}", Owner),
     get("/organizations/{org}/tokens", Owner),
     post("/organizations/{org}/tokens", Owner, r#"{"name":"x","scopes":["read"]}"#),

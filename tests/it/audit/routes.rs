@@ -49,6 +49,11 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}", NO_DATA),
     ("GET", "/organizations/{org}/members", NO_DATA),
     ("POST", "/organizations/{org}/members", Entry("member.added")),
+    (
+        "PUT",
+        "/organizations/{org}/members/{user}/role",
+        EntryIn("member.role-changed", "access::people"),
+    ),
     ("DELETE", "/organizations/{org}/members/{user}", EntryIn("member.removed", "access::people")),
     ("GET", "/organizations/{org}/tokens", NO_DATA),
     ("POST", "/organizations/{org}/tokens", Entry("token.created")),

@@ -151,3 +151,27 @@ async fn the_same_key_is_the_same_entry_and_others_accounts_get_none() {
     let intruded = world.globex.all(&format!("accounts/{theirs}/timeline")).await;
     assert_eq!(intruded, Vec::<Value>::new());
 }
+
+/// A hundred thousand runs are not made here: the row says that they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_runs_is_ended_by_its_limit_and_its_last_run_leaves_nothing() {
+    let world = World::with_overlaps(1).await;
+    let script = world.script(&world.grant()).await;
+    let again = json!({ "call": "again", "times": 2 });
+    for (step, ending) in [(99_998, "ok"), (99_999, "limit")] {
+        let fault = json!({ "call": "fault", "code": "x", "cause": "plugin" });
+        assert_eq!(script.does(json!([fault])).await.run["ending"], "fault");
+        let waiting =
+            format!("UPDATE delivery SET step = {step} WHERE state IN ('ready', 'parked')");
+        world.host.tamper(&waiting).await;
+        // Another configuration is what a delivery that failed may have waited for.
+        script.set(&json!([set("last", ending, here()), again])).await;
+        world.host.advance_ms(3_600_000);
+        let runs = world.runs(&script.install).await;
+        let run = runs.iter().find(|run| run["step"] == step && run["attempt"] == 2);
+        let run = run.unwrap_or_else(|| panic!("no run at step {step}: {runs:#?}"));
+        let limit = if ending == "ok" { Value::Null } else { json!("delivery.steps") };
+        assert_eq!((&run["ending"], &run["ending_detail"]["limit"]), (&json!(ending), &limit));
+    }
+    assert_eq!(script.asks(get("last", here())).await, json!({ "ok": "ok" }));
+}

@@ -66,7 +66,6 @@ const STORIES: &[(&str, &[&str])] = &[
             "install-change-resume",
             "install-change-start-backfill",
             "install-change-uninstall",
-            "install-change-upgrade",
             "install-check",
             "install-create",
             "install-enable",
@@ -95,6 +94,7 @@ const STORIES: &[(&str, &[&str])] = &[
             "run-transcript",
         ],
     ),
+    ("a_newer_release_is_seen_and_chosen_by_its_version", &["install-change-upgrade"]),
     (
         "people_and_tokens_come_and_go",
         &[
@@ -102,6 +102,7 @@ const STORIES: &[(&str, &[&str])] = &[
             "member-add",
             "member-list",
             "member-remove",
+            "member-set-role",
             "organization-create",
             "organization-directory",
             "organization-get",

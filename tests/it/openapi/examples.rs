@@ -11,6 +11,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("source-confirm", "wrong-state", "no source waits for a yes in the town"),
     ("signing-key-register", "bad-signature", "nobody has the private half of a published key"),
     ("signing-key-rotate", "bad-signature", "nobody has the private half of a published key"),
+    ("member-set-role", "wrong-state", "the town's member is its last admin"),
     ("install-change-upgrade", "wrong-state", "the town has one release, and it is installed"),
     ("review-withdraw", "wrong-state", "its publisher has withdrawn it"),
     ("review-decide", "wrong-state", "the town's release is decided"),

@@ -43,6 +43,10 @@ async fn a_query_is_what_the_call_takes_or_is_refused() {
             "limit=99999999999999999999 is not a number from 1 to 200.",
         ),
         (
+            "/v1/organizations/acme/audit?from=yesterday",
+            "from: not a time as in 2026-11-22T00:00:00Z (RFC 3339).",
+        ),
+        (
             "/v1/organizations/acme/runs?ending=bad",
             "ending=bad is none of ok, fault, trap, limit, host-failed, refused.",
         ),

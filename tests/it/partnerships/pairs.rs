@@ -295,7 +295,7 @@ async fn a_partner_of_both_sees_nothing_of_what_is_between_them() {
         hooli.get(&path).await.refused(404, "not-found");
     }
     let directory = hooli.get("/v1/directory?limit=200").await.good();
-    let keys = ["slug", "name", "customer", "publisher"];
+    let keys = ["id", "slug", "name", "customer", "publisher"];
     for entry in directory["items"].as_array().unwrap() {
         assert_eq!(entry.as_object().unwrap().keys().collect::<Vec<_>>(), keys);
     }

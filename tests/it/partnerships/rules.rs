@@ -248,3 +248,39 @@ async fn a_rule_that_makes_no_sense_is_refused_at_its_place() {
     let rules = pair.globex.get(&path).await.good();
     assert_eq!(rules["ours"], json!([]), "nothing of it was kept");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_names_only_fields_that_there_are_or_says_that_one_will_come() {
+    let pair = Pair::start().await;
+    let path = pair.globex.own(&format!("partnerships/{}/sharing-rules", pair.id));
+    let rules = |fields: &[&str]| json!({ "rules": [{ "population": "customers", "level": "overlaps", "fields": fields, "purpose": "egress" }] });
+    let refused =
+        pair.globex.put(&path, &rules(&["owner", "nme", "tier"])).await.refused(422, "invalid");
+    let allowed = "`name`, `website`, `owner`, `stage`, `amount`, `created-on`, `Tier`";
+    let problem = |field: &str, meant: &str| {
+        json!({
+            "place": "rules[0].fields",
+            "reason": format!("none of your accounts has a field `{field}`; did you mean `{meant}`?"),
+            "next_step": format!("Use {allowed}; or `extra.{field}` for a further value that a later list brings"),
+        })
+    };
+    assert_eq!(refused["problems"], json!([problem("nme", "name"), problem("tier", "Tier")]));
+    // What a value contains is no name of one.
+    for no_name in ["canarytier1", "Tier\",\"canarytier1", "extra."] {
+        pair.globex.put(&path, &rules(&[no_name])).await.refused(422, "invalid");
+    }
+    let hidden = pair.globex.put(&path, &rules(&["extra.name"])).await.refused(422, "invalid");
+    assert_eq!(
+        hidden["detail"],
+        "rules[0].fields: `extra.name` would be a field that every account has."
+    );
+    // Another organization's accounts do not count.
+    let acme = pair.acme.own(&format!("partnerships/{}/sharing-rules", pair.id));
+    pair.acme.put(&acme, &rules(&["Tier"])).await.refused(422, "invalid");
+
+    let set = pair.globex.put(&path, &rules(&["extra.Region", "Tier"])).await.good();
+    assert_eq!(set["ours"][0]["fields"], json!(["Region", "Tier"]));
+    // What is in force can be sent again as it was read.
+    let again = json!({ "rules": set["ours"] });
+    assert_eq!(pair.globex.put(&path, &again).await.good()["ours"], set["ours"]);
+}

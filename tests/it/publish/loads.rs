@@ -67,6 +67,29 @@ async fn an_artifact_that_cannot_be_read_or_kept_is_made_again() {
     assert_eq!(loads(app, "memory"), 1);
 }
 
+/// Whoever can write into the folder cannot bring native code of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_artifact_that_is_not_what_was_sealed_is_made_again() {
+    let world = World::start().await;
+    let release = world.listed(&World::manifest("script"), guest("script")).await;
+    let proof = proof(&world, &release).await;
+    let place = world.host.data.path().join("artifacts").join(&proof.digest);
+    let sealed = std::fs::read(&place).unwrap();
+    let mut changed = sealed.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let cut = sealed[..sealed.len() / 2].to_vec();
+    for (compiled, wrong) in (1..).zip([changed, cut, Vec::new()]) {
+        std::fs::write(&place, wrong).unwrap();
+        let fresh = || App { loaded: Loaded::default(), ..world.host.app.clone() };
+        prepared(&fresh(), &proof).await;
+        let app = &world.host.app;
+        assert_eq!((loads(app, "compiled"), loads(app, "artifact")), (compiled, compiled - 1));
+        // What was made again is kept, and good.
+        prepared(&fresh(), &proof).await;
+        assert_eq!((loads(app, "compiled"), loads(app, "artifact")), (compiled, compiled));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_room_is_forgotten_and_loaded_again() {
     let world = World::start().await;

@@ -3,6 +3,7 @@
 //! A body's problems are collected, so that one answer names all of them.
 use std::fmt::Display;
 
+use rapidfuzz::distance::jaro_winkler;
 use venn_domain::manifest::Problem;
 
 use crate::error::{ApiError, Code};
@@ -39,6 +40,17 @@ impl Problems {
     }
 }
 
+/// How much alike two words must be, 0 to 1, for one to be meant by the other.
+const ALIKE: f64 = 0.75;
+
+/// The known word that was probably meant.
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let alike = |one: &&str| jaro_winkler::similarity(word.chars(), one.to_lowercase().chars());
+    let near = known.iter().copied().filter(|one| alike(one) >= ALIKE);
+    near.max_by(|a, b| alike(a).total_cmp(&alike(b)))
+}
+
 /// A title or name for people: one line of visible text.
 pub fn title(text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
@@ -67,6 +79,19 @@ pub fn email(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_finds_the_word_that_was_meant() {
+        let known = ["name", "owner", "created-on", "Tier"];
+        for (slip, meant) in [
+            ("nme", Some("name")),
+            ("created_on", Some("created-on")),
+            ("tier", Some("Tier")),
+            ("revenue", None),
+        ] {
+            assert_eq!(nearest(slip, &known), meant, "{slip}");
+        }
+    }
 
     #[test]
     fn titles_and_addresses_are_refused_with_the_reason() {

@@ -2,6 +2,8 @@
 //!
 //! What changes an install afterwards is in `install_change`; what a draft is
 //! checked against is in [`validate`].
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -21,6 +23,7 @@ use venn_store::{
     },
     organization::Organization,
     plugin::Change,
+    release::approved::ApprovedRelease,
 };
 
 use crate::{
@@ -79,6 +82,10 @@ pub struct InstallView {
     /// `draft`, `active`, `paused` or `uninstalled`.
     #[schemars(extend("enum" = ["draft", "active", "paused", "uninstalled"]))]
     state: &'static str,
+    /// The version of the newest approved release, if it is newer than the one that runs.
+    newer_version: Option<String>,
+    /// That release's id.
+    newer_release: Option<ReleaseId>,
     /// What you consented to.
     grant: Grant,
     /// The configuration, by the plugin's own schema.
@@ -127,7 +134,7 @@ pub async fn create(
         actor: caller.user().clone(),
     };
     let made = changed(app.store.create_install(new).await?)?;
-    Ok(Created(view(&app, made)))
+    Ok(Created(view(&app, made).await?))
 }
 
 fn not_listed() -> ApiError {
@@ -147,7 +154,17 @@ pub async fn list(
 ) -> Result<Json<PageView<InstallView>>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let found = app.store.installs_page(&org.id, page.after()?.as_ref(), page.limit).await?;
-    Ok(Json(page.view(found, |install| view(&app, install))))
+    let mut choices = BTreeMap::new();
+    for install in &found.items {
+        if !choices.contains_key(&install.plugin) {
+            let approved = app.store.approved_releases(&install.plugin).await?;
+            choices.insert(install.plugin.clone(), approved);
+        }
+    }
+    Ok(Json(page.view(found, |install| {
+        let approved = choices.get(&install.plugin).map_or(&[][..], Vec::as_slice);
+        view_of(&app, install, approved)
+    })))
 }
 
 /// `GET /v1/organizations/{org}/installs/{install}`.
@@ -158,7 +175,7 @@ pub async fn get(
 ) -> Result<Json<InstallView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let found = find(&app, &org, &install).await?;
-    Ok(Json(view(&app, found)))
+    Ok(Json(view(&app, found).await?))
 }
 
 /// `POST /v1/organizations/{org}/installs/{install}/check`: runs the guest's check.
@@ -173,7 +190,7 @@ pub async fn check(
         return Err(wrong_state("uninstalled"));
     }
     let checked = run_check(&app, &found).await?;
-    Ok(Json(view(&app, checked)))
+    Ok(Json(view(&app, checked).await?))
 }
 
 /// `POST /v1/organizations/{org}/installs/{install}/enable`.
@@ -196,7 +213,7 @@ pub async fn enable(
     let enabled =
         changed(app.store.change_install(&org.id, &found.id, change, caller.user()).await?)?;
     app.wake.deliveries.notify_one();
-    Ok(Json(view(&app, enabled)))
+    Ok(Json(view(&app, enabled).await?))
 }
 
 /// Runs the guest's check and keeps what it said.
@@ -258,8 +275,18 @@ pub fn wrong_state(state: &str) -> ApiError {
 }
 
 /// The view of an install.
-pub fn view(app: &App, install: Install) -> InstallView {
+pub async fn view(app: &App, install: Install) -> Result<InstallView, ApiError> {
+    let approved = app.store.approved_releases(&install.plugin).await?;
+    Ok(view_of(app, install, &approved))
+}
+
+/// `approved` are its plugin's releases, newest first.
+fn view_of(app: &App, install: Install, approved: &[ApprovedRelease]) -> InstallView {
+    let current = semver::Version::parse(&install.version).ok();
+    let newer = approved.first().filter(|newest| current.is_none_or(|now| newest.version > now));
     InstallView {
+        newer_version: newer.map(|newer| newer.version.to_string()),
+        newer_release: newer.map(|newer| newer.id.clone()),
         id: install.id,
         plugin: install.plugin,
         plugin_name: install.plugin_name,

@@ -19,6 +19,7 @@ use venn_store::{
     install::{ConnectionMap, Install, InstallState, change::InstallChange},
     organization::Organization,
     partnership::PartnershipState,
+    release::approved::ApprovedRelease,
 };
 
 use crate::{
@@ -41,8 +42,11 @@ type Answer = Result<Json<InstallView>, ApiError>;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpgradeBody {
-    /// An approved release of the same plugin.
-    release: ReleaseId,
+    /// An approved release of the same plugin, by id; not together with `version`.
+    release: Option<ReleaseId>,
+    /// An approved release of the same plugin, by version. The newest, if
+    /// neither is there.
+    version: Option<String>,
 }
 
 /// `GET …/backfill?partnership=` and the body of its POST.
@@ -139,7 +143,8 @@ pub async fn upgrade(
     JsonBody(body): JsonBody<UpgradeBody>,
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
-    if body.release == target.install.release {
+    let release = target.choose(&app, body).await?;
+    if release == target.install.release {
         return Err(ApiError::new(
             Code::WrongState,
             format!("The install is at {} already.", target.install.version),
@@ -148,8 +153,8 @@ pub async fn upgrade(
     }
     let (config, connections) = (&target.install.config, &target.install.connections);
     let draft = Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
-    target.validate(&app, Some(&body.release), draft).await?;
-    target.apply(&app, &caller, InstallChange::Upgrade(body.release)).await
+    target.validate(&app, Some(&release), draft).await?;
+    target.apply(&app, &caller, InstallChange::Upgrade(release)).await
 }
 
 /// `DELETE …/installs/{install}`.
@@ -247,6 +252,23 @@ impl Target {
         Ok(Self { org, install })
     }
 
+    /// The release that an upgrade names: by id, by version, or the newest.
+    async fn choose(&self, app: &App, body: UpgradeBody) -> Result<ReleaseId, ApiError> {
+        if let (Some(_), Some(_)) = (&body.release, &body.version) {
+            let next = "Give one of them; with neither it is the newest approved release.";
+            return Err(ApiError::new(Code::Invalid, "version: `release` is there too.", next));
+        }
+        if let Some(release) = body.release {
+            return Ok(release);
+        }
+        let approved = app.store.approved_releases(&self.install.plugin).await?;
+        let wanted = body.version.as_deref();
+        let found = approved
+            .iter()
+            .find(|one| wanted.is_none_or(|wanted| one.version.to_string() == wanted));
+        found.map(|one| one.id.clone()).ok_or_else(|| none_of(&approved, wanted))
+    }
+
     /// Checks a draft against the install's release or another one.
     async fn validate(
         &self,
@@ -270,6 +292,25 @@ impl Target {
         let now = changed(app.store.change_install(org, id, change, caller.user()).await?)?;
         // A grant, a configuration or a connection may be what something waited for.
         app.wake.deliveries.notify_one();
-        Ok(Json(view(app, now)))
+        Ok(Json(view(app, now).await?))
+    }
+}
+
+fn none_of(approved: &[ApprovedRelease], wanted: Option<&str>) -> ApiError {
+    let versions: Vec<_> = approved.iter().take(10).map(|one| one.version.to_string()).collect();
+    match (wanted, versions.as_slice()) {
+        (_, []) | (None, _) => ApiError::new(
+            Code::WrongState,
+            "The plugin has no approved release at present.",
+            "Wait until the platform approves one; the marketplace shows what can be had.",
+        ),
+        (Some(wanted), _) => {
+            let wanted: String = wanted.chars().take(40).collect();
+            ApiError::new(
+                Code::Invalid,
+                format!("version: the plugin has no approved release `{wanted}`."),
+                format!("Choose one of these, newest first: {}.", versions.join(", ")),
+            )
+        }
     }
 }

@@ -11,7 +11,7 @@ use venn_domain::{
     organization::{Need, Role},
     time::Timestamp,
 };
-use venn_store::organization::{Member, NewPerson, Removal};
+use venn_store::organization::{Member, NewPerson, Removal, RoleSet};
 
 use crate::{
     answer::{Created, NoContent},
@@ -50,6 +50,14 @@ pub struct MemberBody {
     role: Role,
 }
 
+/// `PUT …/members/{user}/role`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleBody {
+    /// What they may do from now on.
+    role: Role,
+}
+
 /// `GET …/members`.
 pub async fn list(
     State(app): State<App>,
@@ -79,6 +87,23 @@ pub async fn add(
     Ok(Created(view(member)))
 }
 
+/// `PUT …/members/{user}/role`.
+pub async fn set_role(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, user)): Path<(String, String)>,
+    JsonBody(body): JsonBody<RoleBody>,
+) -> Result<Json<MemberView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let user: UserId = user.parse()?;
+    match app.store.set_role(&org.id, &user, body.role, caller.user()).await? {
+        RoleSet::Done(member) => Ok(Json(view(member))),
+        RoleSet::NotMember => Err(ApiError::not_found()),
+        RoleSet::LastAdmin => Err(last_admin()),
+        RoleSet::LastAdminToken => Err(last_admin_token(LAST_TOKENS)),
+    }
+}
+
 /// `DELETE …/members/{user}`.
 pub async fn remove(
     State(app): State<App>,
@@ -90,15 +115,17 @@ pub async fn remove(
     match app.store.remove_member(&org.id, &user, caller.user()).await? {
         Removal::Removed => Ok(NoContent),
         Removal::NotMember => Err(ApiError::not_found()),
-        Removal::LastAdmin => Err(ApiError::new(
-            Code::WrongState,
-            "This member is the last admin of the organization.",
-            "Make another member an admin first.",
-        )),
-        Removal::LastAdminToken => Err(last_admin_token(
-            "This member has the last tokens that may manage the organization.",
-        )),
+        Removal::LastAdmin => Err(last_admin()),
+        Removal::LastAdminToken => Err(last_admin_token(LAST_TOKENS)),
     }
+}
+
+fn last_admin() -> ApiError {
+    ApiError::new(
+        Code::WrongState,
+        "This member is the last admin of the organization.",
+        "Make another member an admin first.",
+    )
 }
 
 fn view(member: Member) -> MemberView {

@@ -93,6 +93,8 @@ pub struct NewOrganizationView {
 /// What anyone may know of an organization, to propose a partnership.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DirectoryView {
+    /// Its id, as audits name it.
+    id: OrganizationId,
     /// Its short name: what a proposal names.
     slug: String,
     /// Its name.
@@ -206,6 +208,7 @@ pub async fn directory(
     let after: Option<String> = page.after()?;
     let found = app.store.directory(after.as_deref(), page.limit).await?;
     Ok(Json(page.view(found, |org| DirectoryView {
+        id: org.id,
         slug: org.slug,
         name: org.name,
         customer: org.kinds.customer,

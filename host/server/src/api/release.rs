@@ -30,7 +30,7 @@ use venn_sandbox::Gated;
 use venn_store::{
     blob,
     plugin::Plugin,
-    release::{NewRelease, Release, Uploaded},
+    release::{NewRelease, Release, ReleaseState, Uploaded},
 };
 
 use crate::{
@@ -71,6 +71,10 @@ pub struct ReleaseView {
     plugin: PluginId,
     /// The plugin's name.
     plugin_name: String,
+    /// The publisher's slug.
+    owner_slug: String,
+    /// The publisher's name.
+    owner_name: String,
     /// The version (semantic versioning), as the manifest has it.
     version: String,
     /// SHA-256 of the component.
@@ -115,12 +119,20 @@ pub async fn create(
     match uploaded {
         Uploaded::New(release) => Ok(CreatedOrSame::Created(view(release))),
         Uploaded::Same(release) => Ok(CreatedOrSame::Same(view(release))),
-        Uploaded::VersionTaken => Err(ApiError::new(
-            Code::VersionTaken,
-            "This version of the plugin was published before, with another component or manifest.",
-            "Raise `version` in the manifest and publish again.",
-        )),
+        Uploaded::VersionTaken(before) => Err(version_taken(&before)),
     }
+}
+
+fn version_taken(before: &Release) -> ApiError {
+    let mut detail =
+        "This version of the plugin was published before, with another component or manifest."
+            .to_owned();
+    if before.state == ReleaseState::Refused {
+        // The publisher reads it: whoever corrects what was refused meets it here.
+        detail = format!("{detail} The platform refused it: {}", before.decision_reason);
+    }
+    let next = "Raise `version` in the manifest and publish again.";
+    ApiError::new(Code::VersionTaken, detail, next)
 }
 
 /// `GET /v1/organizations/{org}/plugins/{plugin}/releases`, newest first.
@@ -377,6 +389,8 @@ pub fn view(release: Release) -> ReleaseView {
         id: release.id,
         plugin: release.plugin,
         plugin_name: release.plugin_name,
+        owner_slug: release.owner_slug,
+        owner_name: release.owner_name,
         version: release.version,
         digest: release.digest,
         component_bytes: release.component_bytes,

@@ -40,7 +40,7 @@ pub struct RunQuery {
 }
 
 /// How a run can end.
-const ENDINGS: [&str; 6] = ["ok", "fault", "trap", "limit", "host-failed", "refused"];
+pub const ENDINGS: [&str; 6] = ["ok", "fault", "trap", "limit", "host-failed", "refused"];
 
 /// One execution.
 #[derive(Debug, Serialize, JsonSchema)]

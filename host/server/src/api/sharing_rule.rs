@@ -1,4 +1,10 @@
 //! Sharing rules: what our populations show to one partner.
+//!
+//! A rule that names a field which no account has shares nothing and says
+//! nothing, so a field must be known: one that every account has, a further
+//! value that one of the organization's accounts has now, or one that this
+//! partnership's rules name already. Who writes rules before the list is in
+//! writes `extra.NAME`: that is taken as it is, and kept and shown as `NAME`.
 use std::collections::BTreeSet;
 
 use axum::{
@@ -7,11 +13,21 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use venn_domain::{id::PartnershipId, organization::Need, sharing::SharingRule};
+use venn_domain::{
+    account::CoreField,
+    capability::FieldSet,
+    id::{OrganizationId, PartnershipId},
+    organization::Need,
+    sharing::SharingRule,
+};
 use venn_store::partnership::{PartnershipState, RulesSet, SharingRules};
 
 use crate::{
-    api::{check::Problems, organization::resolve, partnership::wrong_state},
+    api::{
+        check::{Problems, nearest},
+        organization::resolve,
+        partnership::wrong_state,
+    },
     app::App,
     auth::Caller,
     body::JsonBody,
@@ -31,6 +47,10 @@ pub struct SharingRulesView {
 }
 
 /// `PUT …/sharing-rules`: all of our rules; a population without one is hidden.
+///
+/// A rule's fields are `name`, `website`, `owner`, `stage`, `amount`,
+/// `created-on`, and further values that one of our accounts has. `extra.NAME`
+/// is the further value `NAME` whether an account has it yet or not.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SharingRulesBody {
@@ -59,9 +79,11 @@ pub async fn replace(
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let id: PartnershipId = id.parse()?;
     check(&body.rules)?;
+    let before = app.store.sharing_rules(&org.id, &id).await?.ok_or_else(ApiError::not_found)?;
+    let rules = known_fields(&app, &org.id, &before.ours, body.rules).await?;
     let actor = caller.user().to_string();
-    let places = body.rules.iter().map(|rule| rule.population.clone()).collect::<Vec<_>>();
-    match app.store.set_sharing_rules(&actor, &org.id, &id, body.rules).await? {
+    let places = rules.iter().map(|rule| rule.population.clone()).collect::<Vec<_>>();
+    match app.store.set_sharing_rules(&actor, &org.id, &id, rules).await? {
         RulesSet::Done { rules, deliveries } => {
             if deliveries > 0 {
                 app.wake.deliveries.notify_one();
@@ -89,10 +111,83 @@ fn check(rules: &[SharingRule]) -> Result<(), ApiError> {
                 let next_step = "Use `name`, `website`, `owner`, `stage`, `amount`, `created-on`, \
                                  or the name of an extra column";
                 problems.add(&format!("rules[{n}].fields"), reason, next_step);
+            } else if further(name).is_some_and(|name| CoreField::parse(name).is_some()) {
+                let reason = format!("`{name}` would be a field that every account has");
+                let next_step = "Share the field by its name; a further value of that name \
+                                 cannot be shared, so rename its column";
+                problems.add(&format!("rules[{n}].fields"), reason, next_step);
             }
         }
     }
     problems.into_result()
+}
+
+/// The name in `extra.NAME`.
+fn further(field: &str) -> Option<&str> {
+    field.strip_prefix("extra.").filter(|name| !name.is_empty())
+}
+
+/// The rules with `extra.NAME` as `NAME`, or the fields that no account has.
+async fn known_fields(
+    app: &App,
+    org: &OrganizationId,
+    before: &[SharingRule],
+    rules: Vec<SharingRule>,
+) -> Result<Vec<SharingRule>, ApiError> {
+    let mut known: BTreeSet<String> =
+        before.iter().flat_map(|rule| rule.fields.extra()).map(ToOwned::to_owned).collect();
+    let mut unknown = Vec::new();
+    let mut resolved = Vec::with_capacity(rules.len());
+    for (n, rule) in rules.into_iter().enumerate() {
+        let mut fields = FieldSet::default();
+        for name in rule.fields.names() {
+            let there = CoreField::parse(name).is_some()
+                || known.contains(name)
+                || app.store.has_extra(org, name).await?;
+            if there {
+                fields.insert(name);
+                known.insert(name.to_owned());
+            } else if let Some(name) = further(name) {
+                fields.insert(name);
+            } else {
+                unknown.push((n, name.to_owned()));
+            }
+        }
+        resolved.push(SharingRule { fields, ..rule });
+    }
+    if unknown.is_empty() {
+        return Ok(resolved);
+    }
+    known.extend(app.store.some_extras(org).await?);
+    known.retain(|name| CoreField::parse(name).is_none());
+    let allowed: Vec<&str> = CoreField::ALL
+        .map(CoreField::name)
+        .into_iter()
+        .chain(known.iter().map(String::as_str))
+        .collect();
+    let mut problems = Problems::default();
+    for (n, name) in unknown {
+        let meant = nearest(&name, &allowed)
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        let reason = format!("none of your accounts has a field `{name}`{meant}");
+        let next_step = format!(
+            "Use {}; or `extra.{name}` for a further value that a later list brings",
+            listed(&allowed)
+        );
+        problems.add(&format!("rules[{n}].fields"), reason, next_step);
+    }
+    problems.into_result().map(|()| resolved)
+}
+
+/// Most names of fields that an error lists.
+const LISTED_MAX: usize = 30;
+
+fn listed(names: &[&str]) -> String {
+    let shown: Vec<_> = names.iter().take(LISTED_MAX).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(LISTED_MAX);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
 }
 
 fn unknown_populations(places: &[String], unknown: &[String]) -> ApiError {

@@ -7,6 +7,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
+    count::counted,
     id::{InstallId, OrganizationId},
     organization::Need,
     time::Timestamp,
@@ -130,7 +131,7 @@ fn answer(app: &App, answered: Answered) -> Result<Json<SourceView>, ApiError> {
         )),
         Answered::Differs(confirm) => Err(ApiError::new(
             Code::WrongState,
-            format!("It is about {} accounts by now.", confirm.removes),
+            format!("It is about {} by now.", counted(confirm.removes, "account", "accounts")),
             "Look at the source again, and confirm that number.",
         )),
     }

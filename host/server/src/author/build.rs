@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use venn_domain::manifest::{Manifest, Problem};
+use venn_domain::{
+    count::counted,
+    manifest::{Manifest, Problem},
+};
 
 use super::{
     Tell, cargo, component,
@@ -127,16 +130,16 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest> {
 
 /// All problems of a manifest as one message.
 fn told(path: &Path, problems: &[Problem]) -> anyhow::Error {
-    let mut text = format!("{} has {} to correct:", path.display(), count(problems.len()));
+    let mut text = format!(
+        "{} has {} to correct:",
+        path.display(),
+        counted(problems.len() as u64, "problem", "problems")
+    );
     for problem in problems {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n  {problem}");
     }
     anyhow::Error::msg(text)
-}
-
-fn count(problems: usize) -> String {
-    if problems == 1 { "one thing".into() } else { format!("{problems} things") }
 }
 
 fn places(dir: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {

@@ -8,7 +8,11 @@ use std::{
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use venn_domain::audit::{Broken, Head, Link, Walk};
+use venn_domain::{
+    audit::{Broken, Head, Link, Walk},
+    count::counted,
+    time::{EXAMPLE, Timestamp},
+};
 
 use super::{
     client::Call,
@@ -37,11 +41,11 @@ pub(crate) struct AuditArgs {
     /// Only what is about this, by id
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Not earlier (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Not earlier, for example 2026-11-22T00:00:00Z (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<String>,
     /// Earlier than this (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<String>,
     #[command(flatten)]
     page: Page,
@@ -64,6 +68,14 @@ enum AuditCommand {
         #[arg(long, value_name = "SEQ:HASH", value_parser = head)]
         head: Option<Head>,
     },
+}
+
+/// As it was typed, if it is a time.
+fn time(text: &str) -> Result<String, String> {
+    match Timestamp::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!("expected a time as in {EXAMPLE} (RFC 3339)")),
+    }
 }
 
 fn head(text: &str) -> Result<Head, String> {
@@ -103,8 +115,8 @@ pub(crate) fn run(session: &Session, args: &AuditArgs) -> Result<(), Failure> {
 fn export(session: &Session, out: &Path) -> Result<(), Failure> {
     let reply = session.get(&["organizations", session.org()?, "audit", "export"])?;
     credentials::write_private(out, reply.text.as_bytes())?;
-    let entries = reply.text.lines().count();
-    session.out.note(&format!("{entries} entries are in {}.", out.display()));
+    let entries = counted(reply.text.lines().count() as u64, "entry", "entries");
+    session.out.note(&format!("Written to {}: {entries}.", out.display()));
     of_file(session, out, None)
 }
 
@@ -156,8 +168,8 @@ fn of_file(session: &Session, path: &Path, known: Option<Head>) -> Result<(), Fa
 
 fn whole(head: &Head) -> String {
     format!(
-        "The audit is whole: {} entries.\nIts head, to keep elsewhere and to compare (--head):\n  {head}\n",
-        head.seq
+        "The audit is whole: {}.\nIts head, to keep elsewhere and to compare (--head):\n  {head}\n",
+        counted(head.seq, "entry", "entries")
     )
 }
 

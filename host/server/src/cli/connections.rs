@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
+use venn_domain::manifest::ConnectionKind;
+use venn_store::connection::kind_name;
 
 use super::{
     ask,
@@ -18,6 +20,9 @@ use super::{
     session::{Page, Session},
 };
 
+/// The one kind that there is.
+const API_KEY: &str = kind_name(ConnectionKind::ApiKey);
+
 /// Credentials for third parties
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionsCommand {
@@ -29,7 +34,7 @@ pub(crate) enum ConnectionsCommand {
         #[arg(long, value_name = "HOST")]
         host: String,
         /// How it authenticates
-        #[arg(long, value_name = "KIND", default_value = "api-key")]
+        #[arg(long, value_name = "KIND", default_value = API_KEY, value_parser = [API_KEY])]
         kind: String,
         /// File that holds the secret
         #[arg(long, value_name = "FILE")]

@@ -12,6 +12,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde::Serialize;
+use venn_domain::count::counted;
 
 use super::{
     client::{Call, Send},
@@ -93,10 +94,9 @@ pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<(), Failure> {
     if broken == 0 {
         return Ok(());
     }
-    let what = if broken == 1 { "One check".to_owned() } else { format!("{broken} checks") };
     Err(Failure::new(
         Exit::Differs,
-        format!("{what} failed."),
+        format!("{} failed.", counted(broken as u64, "check", "checks")),
         "Do what stands beside it, then `venn doctor` again.",
     ))
 }
@@ -185,10 +185,18 @@ fn token(who: &str, expires_at: &str, now: Timestamp) -> Check {
     match left {
         Ok(left) if left < EXPIRES_SOON => Check::note(
             NAME,
-            format!("{who}; it ends in {} days.", left.as_hours() / 24),
+            format!("{who}; it ends {}.", ends_in(left.as_hours())),
             "`venn orgs tokens --create NAME --scope …` makes the next one.",
         ),
         _ => Check::ok(NAME, format!("{who}.")),
+    }
+}
+
+fn ends_in(hours: i64) -> String {
+    let hours = u64::try_from(hours).unwrap_or(0);
+    match hours / 24 {
+        0 => format!("in {}", counted(hours, "hour", "hours")),
+        days => format!("in {}", counted(days, "day", "days")),
     }
 }
 
@@ -274,6 +282,8 @@ mod tests {
                 "`venn orgs tokens --create NAME --scope …` makes the next one."
             )
         );
+        let soon = [49, 25, 23, 1, -1].map(ends_in);
+        assert_eq!(soon, ["in 2 days", "in 1 day", "in 23 hours", "in 1 hour", "in 0 hours"]);
         assert_eq!(clock(at("2025-11-24T16:00:59Z"), now).state, State::Ok);
         assert_eq!(
             clock(at("2025-11-24T15:58:00Z"), now).text,

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use venn_domain::limits;
+use venn_domain::{count::counted, limits};
 
 use super::{
     ask,
@@ -195,11 +195,7 @@ fn decide(session: &Session, org: &str, id: &str, import: &Value) -> Result<Repl
 pub(super) fn render(out: &Output, import: &Value) -> String {
     let mut text_out = out.fields(import, DONE);
     for stage in list(import, "unknown_stages") {
-        let (name, rows) = (text(stage, "stage"), text(stage, "rows"));
-        put!(
-            text_out,
-            "The stage `{name}` ({rows} rows) is not known: it counts as a prospect. Map it with --stages.\n"
-        );
+        text_out += &unknown_stage(stage);
     }
     text_out += &problems(out, import);
     if !raw(import, "confirm.question").is_empty() {
@@ -212,6 +208,21 @@ pub(super) fn render(out: &Output, import: &Value) -> String {
     text_out
 }
 
+fn unknown_stage(stage: &Value) -> String {
+    let rows = number(stage, "rows");
+    if raw(stage, "stage").trim().is_empty() {
+        let without = counted(rows, "row has no stage and counts", "rows have no stage and count");
+        return format!(
+            "{without} as prospects. If another column is the stage, name it with --columns.\n"
+        );
+    }
+    format!(
+        "The stage `{}` ({}) is not known: it counts as a prospect. Map it with --stages.\n",
+        text(stage, "stage"),
+        counted(rows, "row", "rows")
+    )
+}
+
 fn problems(out: &Output, import: &Value) -> String {
     let all = list(import, "problems");
     if all.is_empty() {
@@ -219,7 +230,8 @@ fn problems(out: &Output, import: &Value) -> String {
     }
     let shown: Vec<Value> = all.iter().take(PROBLEMS_SHOWN).cloned().collect();
     let total = number(import, "problems_total");
-    let mut text = format!("\n{total} problems:\n{}", out.table(&shown, PROBLEMS));
+    let mut text =
+        format!("\n{}:\n{}", counted(total, "problem", "problems"), out.table(&shown, PROBLEMS));
     if total > shown.len() as u64 {
         put!(
             text,
@@ -274,6 +286,20 @@ mod tests {
             read_stages("VIP").unwrap_err().to_string(),
             "error: --stages: expected NAME=VALUE.\n  next: For example --stages 'VIP=key-accounts,Won=customers'."
         );
+    }
+
+    #[test]
+    fn a_stage_that_is_not_known_is_told_with_its_rows_and_none_is_no_stage() {
+        let told = |stage: &str, rows: u64| unknown_stage(&json!({"stage": stage, "rows": rows}));
+        assert_eq!(
+            told("Churned", 1),
+            "The stage `Churned` (1 row) is not known: it counts as a prospect. Map it with --stages.\n"
+        );
+        assert_eq!(
+            told("", 2),
+            "2 rows have no stage and count as prospects. If another column is the stage, name it with --columns.\n"
+        );
+        assert!(told("", 1).starts_with("1 row has no stage and counts as prospects."));
     }
 
     #[test]

@@ -101,6 +101,21 @@ pub(crate) fn install(session: &Session, text: &str) -> Result<String, Failure> 
     named(session, "installs", text, "`venn installs list` shows them.")
 }
 
+/// A member by id, or by e-mail address.
+pub(crate) fn member(session: &Session, text: &str) -> Result<String, Failure> {
+    if !text.contains('@') {
+        return Ok(text.to_owned());
+    }
+    let all = all_of(session, "members")?;
+    let is_it = |item: &&Value| raw(item, "user_email").eq_ignore_ascii_case(text);
+    all.iter().find(is_it).map(|item| raw(item, "user_id").to_owned()).ok_or_else(|| {
+        not_found(
+            format!("There is no member with the address {text}."),
+            "`venn orgs members` shows them; `venn orgs members --add E-MAIL --role ROLE` adds one.",
+        )
+    })
+}
+
 fn named(session: &Session, noun: &str, name: &str, next: &str) -> Result<String, Failure> {
     let all = all_of(session, noun)?;
     let mut found = all.iter().filter(|item| raw(item, "name") == name);

@@ -4,6 +4,7 @@
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use venn_domain::count::counted;
 
 use super::{
     ask,
@@ -13,7 +14,7 @@ use super::{
     output::{
         failure::Failure,
         table::{Column, Field},
-        value::{is_true, list, text},
+        value::{clean, is_true, list, number, raw, text},
     },
     session::{Page, Session},
 };
@@ -60,13 +61,16 @@ pub(crate) enum InstallsCommand {
         #[arg(long, value_name = "NAME=CONNECTION", required = true, value_parser = input::pair)]
         set: Vec<(String, String)>,
     },
-    /// Moves it to another approved release
+    /// Moves it to another approved release, the newest if none is named
     Upgrade {
         #[command(flatten)]
         which: Which,
-        /// The release's id
+        /// To this version
+        #[arg(long, value_name = "VERSION", conflicts_with = "release")]
+        to: Option<String>,
+        /// To the release of this id
         #[arg(long, value_name = "RELEASE")]
-        release: String,
+        release: Option<String>,
     },
     /// Removes it, with what it kept
     Uninstall(Which),
@@ -160,10 +164,10 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
             }
             replace(session, org, &id(which)?, "connections", &Value::Object(connections))
         }
-        InstallsCommand::Upgrade { which, release } => show(
-            session,
-            &act(session, org, &id(which)?, "upgrade", &json!({ "release": release }))?,
-        ),
+        InstallsCommand::Upgrade { which, to, release } => {
+            let body = json!({ "release": release, "version": to });
+            show(session, &act(session, org, &id(which)?, "upgrade", &body)?)
+        }
         InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
         InstallsCommand::Run(which) => run_now(session, org, &id(which)?),
         InstallsCommand::Backfill { which, partner } => {
@@ -187,8 +191,20 @@ fn replace(
 }
 
 fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
-    session
-        .show(reply, |install| session.out.fields(install, INSTALL) + &findings(session, install))
+    session.show(reply, |install| {
+        session.out.fields(install, INSTALL) + &findings(session, install) + &newer(install)
+    })
+}
+
+fn newer(install: &Value) -> String {
+    match raw(install, "newer_version") {
+        "" => String::new(),
+        version => format!(
+            "\nA newer release is approved, {}: `venn installs upgrade {}`\n",
+            clean(version),
+            text(install, "id")
+        ),
+    }
 }
 
 fn findings(session: &Session, install: &Value) -> String {
@@ -232,8 +248,8 @@ fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(),
     let segments = ["organizations", org, "installs", id, "backfill"];
     let call = Call::new(Method::GET, &segments).with("partnership", Some(&partnership));
     let asked = session.call(&call, &Send::Nothing)?;
-    let question =
-        format!("Hand {} overlaps with {partner} to the plugin?", text(&asked.value, "overlaps"));
+    let overlaps = counted(number(&asked.value, "overlaps"), "overlap", "overlaps");
+    let question = format!("Hand {overlaps} with {partner} to the plugin?");
     ask::confirm(session, &question, "Nothing was handed over.")?;
     let reply = act(session, org, id, "backfill", &json!({ "partnership": partnership }))?;
     session.show(&reply, |value| {

@@ -1,12 +1,14 @@
 //! `venn orgs`: organizations, their members and tokens. A token is shown once,
 //! when it is made; the server keeps only its hash.
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, builder::PossibleValuesParser};
 use reqwest::Method;
 use serde_json::{Value, json};
+use venn_domain::organization::{Role, Scope};
 
 use super::{
     ask,
     client::Call,
+    input,
     output::{
         failure::Failure,
         table::{Column, Field},
@@ -22,7 +24,7 @@ pub(crate) enum OrgsCommand {
     Create(CreateArgs),
     /// Lists organizations: the directory where partners find each other
     List {
-        /// With ids: all of them for the platform, else only yours
+        /// With when they were made: all of them for the platform, else only yours
         #[arg(long)]
         ids: bool,
         #[command(flatten)]
@@ -67,6 +69,7 @@ pub(crate) struct CreateArgs {
 
 /// Members
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whose").args(["add", "change"]))]
 pub(crate) struct MembersArgs {
     /// Adds a member with this address
     #[arg(long, value_name = "E-MAIL", requires = "role", conflicts_with = "remove")]
@@ -74,10 +77,13 @@ pub(crate) struct MembersArgs {
     /// Their name; else the address
     #[arg(long, requires = "add")]
     name: Option<String>,
-    /// admin, developer, user or support
-    #[arg(long, requires = "add")]
+    /// Gives a member another --role, by the user's id or address
+    #[arg(long, value_name = "USER", requires = "role", conflicts_with_all = ["add", "remove"])]
+    change: Option<String>,
+    /// What they may do, with --add or --change
+    #[arg(long, requires = "whose", value_parser = PossibleValuesParser::new(names(Role::ALL, Role::name)))]
     role: Option<String>,
-    /// Removes a member, by the user's id
+    /// Removes a member, by the user's id or address
     #[arg(long, value_name = "USER")]
     remove: Option<String>,
     #[command(flatten)]
@@ -90,13 +96,13 @@ pub(crate) struct TokensArgs {
     /// Makes a token of this name
     #[arg(long, value_name = "NAME", requires = "scope", conflicts_with = "revoke")]
     create: Option<String>,
-    /// read, write, publish or admin (repeatable); write and publish may read, admin may all
-    #[arg(long, requires = "create")]
+    /// What it may do (repeatable); write and publish may read, admin may all
+    #[arg(long, requires = "create", value_parser = PossibleValuesParser::new(names(Scope::ALL, Scope::name)))]
     scope: Vec<String>,
     /// Days until it expires, 1 to 365
     #[arg(long, value_name = "DAYS", default_value = "90")]
     days: u32,
-    /// For this user instead of yourself
+    /// For this member instead of yourself, by id or address
     #[arg(long, value_name = "USER", requires = "create")]
     user: Option<String>,
     /// Revokes a token, by its id
@@ -119,6 +125,11 @@ pub(crate) struct RecoverArgs {
     reason: String,
 }
 
+/// The names of a closed set, for clap.
+fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|one| name(*one)).collect()
+}
+
 /// What calls were made
 #[derive(Debug, Args)]
 pub(crate) struct UsageArgs {
@@ -133,6 +144,7 @@ pub(crate) struct UsageArgs {
 }
 
 const ORGS: &[Column] = &[
+    Column::whole("ORGANIZATION", "id"),
     Column::whole("SLUG", "slug"),
     Column::text("NAME", "name"),
     Column::text("CUSTOMER", "customer"),
@@ -166,6 +178,7 @@ const MEMBERS: &[Column] = &[
 const TOKENS: &[Column] = &[
     Column::whole("TOKEN", "id"),
     Column::text("NAME", "name"),
+    Column::text("MEMBER", "user_email"),
     Column::text("SCOPES", "scopes"),
     Column::moment("EXPIRES", "expires_at"),
     Column::moment("REVOKED", "revoked_at"),
@@ -267,14 +280,22 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
             format!("{email} ({user}) is a member. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
         });
     }
-    if let Some(user) = &args.remove {
+    if let Some(who) = &args.change {
+        let user = input::member(session, who)?;
+        let segments = ["organizations", org, "members", &user, "role"];
+        let reply = session.put(&segments, &json!({ "role": args.role }))?;
+        return session
+            .show(&reply, |it| format!("{who} has the role {} from now on.", text(it, "role")));
+    }
+    if let Some(who) = &args.remove {
+        let user = &input::member(session, who)?;
         ask::confirm(
             session,
-            &format!("Remove {user} from {org}? Their tokens end."),
+            &format!("Remove {who} from {org}? Their tokens end."),
             "Nobody was removed.",
         )?;
         let reply = session.delete(&["organizations", org, "members", user])?;
-        return session.show(&reply, |_| format!("{user} is no member any more."));
+        return session.show(&reply, |_| format!("{who} is no member any more."));
     }
     session.listing(
         &Call::new(Method::GET, &segments),
@@ -290,7 +311,7 @@ fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
     if let Some(name) = &args.create {
         let mut body = json!({ "name": name, "scopes": args.scope, "expires_in_days": args.days });
         if let (Some(user), Some(body)) = (&args.user, body.as_object_mut()) {
-            body.insert("user".to_owned(), user.clone().into());
+            body.insert("user".to_owned(), input::member(session, user)?.into());
         }
         let reply = session.post(&segments, &body)?;
         return session.show(&reply, |it| once(it, name));

@@ -115,6 +115,7 @@ const PARTNERSHIP: &[Column] = &[
     Column::whole("Id", "id"),
     Column::whole("Partner", "partner_slug"),
     Column::text("Name", "partner_name"),
+    Column::whole("Organization", "partner_id"),
     Column::state("State", "state"),
     Column::text("Proposed by", "proposed_by"),
     Column::moment("Proposed", "created_at"),

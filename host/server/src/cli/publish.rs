@@ -67,7 +67,21 @@ pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> 
     };
     let reply = session.call(&Call::new(Method::POST, &segments), &send);
     bar.finish_and_clear();
-    session.show(&reply?, |release| render(release, session.out.paint))
+    let reply = reply?;
+    session.show(&reply, |release| render(release, session.out.paint))?;
+    refused_before(&reply.value).map_or(Ok(()), Err)
+}
+
+/// The same release again that an admin of the platform refused.
+fn refused_before(release: &Value) -> Option<Failure> {
+    if raw(release, "state") != "refused" {
+        return None;
+    }
+    let (name, version) = (text(release, "plugin_name"), text(release, "version"));
+    let reason = text(release, "decision_reason");
+    let what = format!("The platform refused {name} {version}: {reason}");
+    let next = "Change what it says, raise `version` in the manifest and publish again.";
+    Some(Failure::new(Exit::Refused, what, next).at(text(release, "id")))
 }
 
 fn files(args: &PublishArgs) -> Result<(Vec<u8>, PathBuf), Failure> {

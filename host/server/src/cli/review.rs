@@ -97,6 +97,7 @@ pub(crate) struct ApproveArgs {
 const RELEASES: &[Column] = &[
     Column::whole("RELEASE", "id"),
     Column::text("PLUGIN", "plugin_name"),
+    Column::text("PUBLISHER", "owner_slug"),
     Column::text("VERSION", "version"),
     Column::state("STATE", "state"),
     Column::moment("UPLOADED", "created_at"),

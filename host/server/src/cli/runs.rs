@@ -13,10 +13,11 @@ use super::{
         failure::Failure,
         put,
         table::{Column, Field},
-        value::{clean, is_true, list, moment, raw, text},
+        value::{at, clean, is_true, list, moment, raw, text},
     },
     session::{Page, Session},
 };
+use crate::api::run::ENDINGS;
 
 /// Runs of plugins
 #[derive(Debug, Args)]
@@ -44,9 +45,8 @@ struct ListArgs {
     /// Only of this install, by id or name
     #[arg(long, value_name = "INSTALL")]
     install: Option<String>,
-    /// Only those that ended so: ok, fault, trap, limit, host-failed,
-    /// refused
-    #[arg(long, value_name = "ENDING")]
+    /// Only those that ended so
+    #[arg(long, value_name = "ENDING", value_parser = ENDINGS)]
     ending: Option<String>,
     #[command(flatten)]
     page: Page,
@@ -158,9 +158,53 @@ fn render(session: &Session, run: &Value) -> String {
     if !calls.is_empty() {
         put!(out, "\n{}", session.out.table(calls, CALLS));
     }
+    out += &denied(calls, session.out.paint);
     let id = text(run, "id");
     put!(out, "\nNext: `venn logs {id}` or `venn replay {id}`\n");
     out
+}
+
+/// What was denied, why, and who can change that; each denial once.
+fn denied(calls: &[Value], paint: Paint) -> String {
+    let mut told: Vec<(String, u64)> = Vec::new();
+    for call in calls.iter().filter(|call| raw(call, "result.result") == "denied") {
+        let denial = at(call, "result.denial");
+        let line = format!(
+            "{}, {}: {}\n    {}",
+            text(denial, "capability"),
+            text(denial, "what"),
+            text(denial, "why"),
+            who_can_change_it(raw(denial, "who_can_change_it"))
+        );
+        match told.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, times)) => *times += 1,
+            None => told.push((line, 1)),
+        }
+    }
+    let mut out = String::new();
+    for (line, times) in told {
+        if out.is_empty() {
+            put!(out, "\n{}\n", paint.bold("Denied"));
+        }
+        let often = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        put!(out, "  - {line}{often}\n");
+    }
+    out
+}
+
+fn who_can_change_it(who: &str) -> String {
+    match who {
+        "customer-admin" => {
+            "An admin of the customer can change it: `venn installs grant`.".to_owned()
+        }
+        "data-owner" => {
+            "The partner can change it: `venn partner rules`, typed by an admin there.".to_owned()
+        }
+        "platform-admin" => "The platform's admin can change it, for the plugin.".to_owned(),
+        "publisher" => "The publisher can change it, in the plugin's next release.".to_owned(),
+        "" => "Nobody can change it.".to_owned(),
+        other => format!("{} can change it.", clean(other)),
+    }
 }
 
 /// `venn logs`
@@ -238,6 +282,26 @@ mod tests {
             "2025-11-24 16:00:00  info   made 3 tasks\n\
              2025-11-24 16:00:01  panic  a b\\u{1b}[31m\n"
         );
+    }
+
+    #[test]
+    fn a_denied_call_says_what_was_denied_and_who_can_change_it() {
+        let denial = |who: &str| {
+            json!({"call": "http.send", "result": {"result": "denied", "capability": "http:egress",
+            "denial": {"capability": "http:egress", "what": "GET https://api.example.com/x",
+                       "why": "the host is not granted", "who_can_change_it": who}}})
+        };
+        let ok = json!({"call": "state.get", "result": {"result": "ok"}});
+        let calls = [ok, denial("customer-admin"), denial("publisher"), denial("customer-admin")];
+        assert_eq!(
+            denied(&calls, Paint(false)),
+            "\nDenied\n  \
+             - http:egress, GET https://api.example.com/x: the host is not granted\n    \
+             An admin of the customer can change it: `venn installs grant`. (2 times)\n  \
+             - http:egress, GET https://api.example.com/x: the host is not granted\n    \
+             The publisher can change it, in the plugin's next release.\n"
+        );
+        assert_eq!(denied(&calls[..1], Paint(false)), "");
     }
 
     #[test]

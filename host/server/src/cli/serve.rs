@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     serve::{Server, Settings},
-    telemetry::{Telemetry, log, metrics::Metrics},
+    telemetry::{Telemetry, log, metrics::Metrics, otlp::Export},
 };
 
 /// Runs the server
@@ -64,7 +64,9 @@ fn name_override(text: &str) -> Result<NameOverride, String> {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(session: &Session, args: ServeArgs) -> Result<(), Failure> {
-    let telemetry = Telemetry::start(args.log_format, args.metrics_listen.is_some())?;
+    let export =
+        Export::from_environment().map_err(|unfit| Failure::usage(unfit.what, unfit.next_step))?;
+    let telemetry = Telemetry::start(export, args.log_format, args.metrics_listen.is_some())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::unexpected(format!("The runtime cannot be started: {error}.")))?;
     let served = runtime.block_on(serve(session, args, telemetry.metrics.clone()));

@@ -119,8 +119,43 @@ fn what_makes_no_sense_is_refused() {
     );
     assert_eq!(refused("venn plugins release crm-tasks"), ErrorKind::ValueValidation);
     assert_eq!(refused("venn api me -X BREW"), ErrorKind::ValueValidation);
+    assert_eq!(refused("venn orgs members --role user"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(
+        refused("venn orgs members --change a@b.example"),
+        ErrorKind::MissingRequiredArgument
+    );
     assert_eq!(refused("venn completions csh"), ErrorKind::InvalidValue);
     assert_eq!(refused("venn frobnicate"), ErrorKind::InvalidSubcommand);
+}
+
+#[test]
+fn a_value_of_a_closed_set_is_refused_with_the_set_and_a_time_with_an_example() {
+    for (line, said) in [
+        (
+            "venn connections add hubspot --host h --kind oauth",
+            "error: invalid value 'oauth' for '--kind <KIND>'\n  [possible values: api-key]\n",
+        ),
+        (
+            "venn orgs members --add a@b.example --role boss",
+            "error: invalid value 'boss' for '--role <ROLE>'\n  [possible values: admin, developer, user, support]\n",
+        ),
+        (
+            "venn orgs tokens --create ci --scope all",
+            "error: invalid value 'all' for '--scope <SCOPE>'\n  [possible values: read, write, publish, admin]\n",
+        ),
+        (
+            "venn runs list --ending well",
+            "error: invalid value 'well' for '--ending <ENDING>'\n  [possible values: ok, fault, trap, limit, host-failed, refused]\n",
+        ),
+        (
+            "venn audit --from yesterday",
+            "error: invalid value 'yesterday' for '--from <TIME>': expected a time as in 2026-11-22T00:00:00Z (RFC 3339)\n",
+        ),
+    ] {
+        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+        assert!(error.to_string().starts_with(said), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
 }
 
 #[test]

@@ -57,7 +57,10 @@ pub(super) fn calls(calls: Calls) -> Calls {
             Admin,
             change::upgrade,
             about("Moves an install to another approved release; the grant stays.")
-                .example(json!({ "release": "rel_01k5v2m8q4r7t9w3x6z1b0c5d8" }))
+                .details(
+                    "By `release` or by `version`; to the newest approved one if neither is there.",
+                )
+                .example(json!({ "version": "0.1.0" }))
                 .fails([Invalid, BadConfig, BadGrant]),
         )
         .post(

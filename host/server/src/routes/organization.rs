@@ -48,6 +48,15 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({ "email": "bob@acme.example", "name": "Bob", "role": "user" }))
                 .fails([Invalid, Taken]),
         )
+        .put(
+            "/organizations/{org}/members/{user}/role",
+            Owner,
+            member::set_role,
+            about("Gives a member another role, from their next call on.")
+                .details("The last admin keeps the role.")
+                .example(json!({ "role": "developer" }))
+                .fails([WrongState]),
+        )
         .delete(
             "/organizations/{org}/members/{user}",
             Owner,

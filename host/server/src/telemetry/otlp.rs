@@ -9,7 +9,7 @@
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who we are; `venn` if nothing is said |
 //! | `OTEL_TRACES_SAMPLER`, `…_ARG` | how many traces |
 //! | `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` | `true`, `none`, `none`: off again |
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use opentelemetry_otlp::{MetricExporter, SpanExporter};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 
@@ -20,43 +20,63 @@ pub struct Export {
     metrics: bool,
 }
 
+/// A variable that cannot be followed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// What is wrong, in one sentence.
+    pub what: String,
+    /// What to set instead.
+    pub next_step: String,
+}
+
+impl Unfit {
+    fn new(what: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self { what: what.into(), next_step: next_step.into() }
+    }
+}
+
 impl Export {
     /// As the process was started.
-    pub fn from_environment() -> anyhow::Result<Self> {
+    pub fn from_environment() -> Result<Self, Unfit> {
         Self::read(|name| std::env::var(name).ok())
     }
 
     /// Reads the variables. One that cannot be followed is an error: a server
     /// that silently sends nothing looks like one that has nothing to say.
-    fn read(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Unfit> {
         let value = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
         if value("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
             return Ok(Self::default());
         }
-        let wanted = |signal: &str| -> anyhow::Result<bool> {
+        let wanted = |signal: &str| -> Result<bool, Unfit> {
             let own = |name: &str| value(&format!("OTEL_EXPORTER_OTLP_{signal}_{name}"));
             let exporter = format!("OTEL_{signal}_EXPORTER");
             match value(&exporter).as_deref() {
                 None | Some("otlp") => {}
                 Some("none") => return Ok(false),
-                Some(other) => bail!(
-                    "{exporter} is `{other}`: use `otlp` or `none` (Prometheus reads --metrics-listen)"
-                ),
+                Some(other) => {
+                    return Err(Unfit::new(
+                        format!("{exporter} is `{other}`, which Venn does not have."),
+                        "Set it to `otlp` or `none`; Prometheus reads what --metrics-listen serves.",
+                    ));
+                }
             }
             let endpoint = own("ENDPOINT").or_else(|| value("OTEL_EXPORTER_OTLP_ENDPOINT"));
             let Some(endpoint) = endpoint else { return Ok(false) };
             if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
                 // Not the value: it may hold a password.
-                bail!(
-                    "OTEL_EXPORTER_OTLP_ENDPOINT is no address: use for example http://127.0.0.1:4318"
-                );
+                return Err(Unfit::new(
+                    "OTEL_EXPORTER_OTLP_ENDPOINT is no address.",
+                    "Set it to the collector's, for example http://127.0.0.1:4318.",
+                ));
             }
             let protocol = own("PROTOCOL").or_else(|| value("OTEL_EXPORTER_OTLP_PROTOCOL"));
             match protocol.as_deref() {
                 None | Some("http/protobuf") => Ok(true),
-                Some(other) => bail!(
-                    "OTEL_EXPORTER_OTLP_PROTOCOL is `{other}`: Venn speaks `http/protobuf`, which collectors take on port 4318"
-                ),
+                Some(other) => Err(Unfit::new(
+                    format!("OTEL_EXPORTER_OTLP_PROTOCOL is `{other}`, which Venn does not speak."),
+                    "Set it to `http/protobuf`, or leave it out; collectors take that on port 4318.",
+                )),
             }
         };
         Ok(Self { traces: wanted("TRACES")?, metrics: wanted("METRICS")? })
@@ -109,7 +129,8 @@ mod tests {
         let look = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        let read = Export::read(look).map_err(|error| error.to_string())?;
+        let read =
+            Export::read(look).map_err(|unfit| format!("{} {}", unfit.what, unfit.next_step))?;
         Ok((read.traces, read.metrics))
     }
 
@@ -130,15 +151,15 @@ mod tests {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
         assert_eq!(
             read(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err(),
-            "OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`: Venn speaks `http/protobuf`, which collectors take on port 4318"
+            "OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`, which Venn does not speak. Set it to `http/protobuf`, or leave it out; collectors take that on port 4318."
         );
         assert_eq!(
             read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")]).unwrap_err(),
-            "OTEL_EXPORTER_OTLP_ENDPOINT is no address: use for example http://127.0.0.1:4318"
+            "OTEL_EXPORTER_OTLP_ENDPOINT is no address. Set it to the collector's, for example http://127.0.0.1:4318."
         );
         assert_eq!(
             read(&[("OTEL_TRACES_EXPORTER", "jaeger")]).unwrap_err(),
-            "OTEL_TRACES_EXPORTER is `jaeger`: use `otlp` or `none` (Prometheus reads --metrics-listen)"
+            "OTEL_TRACES_EXPORTER is `jaeger`, which Venn does not have. Set it to `otlp` or `none`; Prometheus reads what --metrics-listen serves."
         );
     }
 }

@@ -1,8 +1,8 @@
-//! Which deliveries are taken: the oldest unfinished one of each (install, subject),
-//! if it is due, and one per install.
+//! Which deliveries are taken: the next one of each (install, subject), if it is due,
+//! and one per install.
 //!
-//! Only unfinished deliveries are looked at, by an index of them alone: what an
-//! install has behind it costs nothing.
+//! Only what could be taken is looked at, by indexes of nothing else: what an install
+//! has behind it, or before it, costs nothing.
 use std::collections::HashSet;
 
 use sqlx::AnyConnection;
@@ -15,16 +15,13 @@ use crate::{
     row::Row,
 };
 
-/// Deliveries `d` that could be leased at the moment `$1`: the oldest unfinished one
-/// of a subject blocks the others of it, whatever its state, and a leased one blocks
+/// Deliveries `d` that could be leased at the moment `$1`: one that is leased blocks
 /// its whole install.
 const LEASABLE: &str = "
-    FROM (SELECT MIN(id) AS id FROM delivery WHERE state IN ('ready', 'leased', 'parked')
-          GROUP BY install_id, subject) oldest
-    JOIN delivery d ON d.id = oldest.id
-    JOIN event e ON e.id = d.event_id
-    WHERE d.state = 'ready' AND d.not_before <= $1
-      AND d.install_id NOT IN (SELECT install_id FROM delivery WHERE state = 'leased')";
+    FROM delivery d JOIN event e ON e.id = d.event_id
+    WHERE d.state = 'ready' AND d.is_next = 1 AND d.not_before <= $1
+      AND NOT EXISTS (SELECT 1 FROM delivery o
+                      WHERE o.install_id = d.install_id AND o.state = 'leased')";
 
 /// Candidates looked at per delivery wanted: several of one install may be ready.
 const CANDIDATES_PER_LEASE: u32 = 4;

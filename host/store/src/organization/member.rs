@@ -41,6 +41,19 @@ pub enum Removal {
     LastAdminToken,
 }
 
+/// What came of giving a member another role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleSet {
+    /// The member has the role; it counts from the next call on.
+    Done(Member),
+    /// There is no such member.
+    NotMember,
+    /// Nobody could manage the organization any more; nothing changed.
+    LastAdmin,
+    /// Other admins stay, and none of them has a token to manage it with; nothing changed.
+    LastAdminToken,
+}
+
 impl Store {
     /// Makes a person a member. [`StoreError::Taken`] if it is one.
     pub async fn add_member(
@@ -110,6 +123,56 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Gives a member another role.
+    pub async fn set_role(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+        role: Role,
+        actor: &UserId,
+    ) -> Result<RoleSet, StoreError> {
+        let store = self.clone();
+        let (organization, user, actor) = (organization.clone(), user.clone(), actor.to_string());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let last = is_last_admin(connection, &organization, &user).await?;
+                let Some(before) = find(connection, &organization, &user).await? else {
+                    return Ok(RoleSet::NotMember);
+                };
+                if before.role == role {
+                    return Ok(RoleSet::Done(before));
+                }
+                if last {
+                    return Ok(RoleSet::LastAdmin);
+                }
+                let tokens = token::admins::living(&store, connection, &organization).await?;
+                if tokens.is_only(|token| token.user == user) {
+                    return Ok(RoleSet::LastAdminToken);
+                }
+                sqlx::query(
+                    "UPDATE member SET role = $1 WHERE organization_id = $2 AND user_id = $3",
+                )
+                .bind(role.name())
+                .bind(organization.to_string())
+                .bind(user.to_string())
+                .execute(&mut *connection)
+                .await?;
+                let entry = NewAudit {
+                    organization,
+                    actor,
+                    action: "member.role-changed",
+                    subject: user.to_string(),
+                    detail: serde_json::json!({ "before": before.role, "after": role }),
+                };
+                audit::append(&store, connection, &entry).await?;
+                Ok(RoleSet::Done(Member { role, ..before }))
+            })
+        })
+        .await
+    }
+}
+
 pub(super) async fn insert(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
@@ -150,14 +213,7 @@ async fn remove(
     user: &UserId,
     actor: String,
 ) -> Result<Removal, StoreError> {
-    lock(connection, &organization).await?;
-    let admins = sqlx::query_scalar::<_, String>(
-        "SELECT user_id FROM member WHERE organization_id = $1 AND role = 'admin'",
-    )
-    .bind(organization.to_string())
-    .fetch_all(&mut *connection)
-    .await?;
-    if admins.len() == 1 && admins.iter().any(|admin| admin == user.as_str()) {
+    if is_last_admin(connection, &organization, user).await? {
         return Ok(Removal::LastAdmin);
     }
     let tokens = token::admins::living(store, connection, &organization).await?;
@@ -183,6 +239,40 @@ async fn remove(
     };
     audit::append(store, connection, &entry).await?;
     Ok(Removal::Removed)
+}
+
+/// Whether there is no other admin; until the transaction ends this stays so.
+async fn is_last_admin(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    user: &UserId,
+) -> Result<bool, StoreError> {
+    lock(connection, organization).await?;
+    let admins = sqlx::query_scalar::<_, String>(
+        "SELECT user_id FROM member WHERE organization_id = $1 AND role = 'admin'",
+    )
+    .bind(organization.to_string())
+    .fetch_all(&mut *connection)
+    .await?;
+    Ok(admins.len() == 1 && admins.iter().any(|admin| admin == user.as_str()))
+}
+
+async fn find(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    user: &UserId,
+) -> Result<Option<Member>, StoreError> {
+    let row = sqlx::query(
+        "SELECT person.id AS id, person.email AS email, person.name AS name,
+                member.role AS role, member.created_at AS created_at
+         FROM member JOIN person ON person.id = member.user_id
+         WHERE member.organization_id = $1 AND member.user_id = $2",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| member(&Row::new("member", &row))).transpose()
 }
 
 fn member(row: &Row<'_>) -> Result<Member, StoreError> {

@@ -100,6 +100,36 @@ async fn the_last_admin_stays_also_when_two_remove_each_other_at_once() {
 }
 
 #[tokio::test]
+async fn the_last_admin_keeps_the_role_also_when_two_demote_each_other_at_once() {
+    let store = TestStore::open().await;
+    let (org, ann) =
+        store.create_organization(new(&store, "acme", "ann@acme.example")).await.unwrap();
+    let alone = store.set_role(&org.id, &ann.id, Role::User, &ann.id).await.unwrap();
+    assert_eq!(alone, RoleSet::LastAdmin);
+    let bob =
+        store.add_member(&org.id, person("bob@acme.example"), Role::User, &ann.id).await.unwrap();
+    let promoted = store.set_role(&org.id, &bob.user.id, Role::Admin, &ann.id).await.unwrap();
+    assert_eq!(promoted, RoleSet::Done(Member { role: Role::Admin, ..bob.clone() }));
+    let (one, two) = tokio::join!(
+        store.set_role(&org.id, &ann.id, Role::User, &bob.user.id),
+        store.set_role(&org.id, &bob.user.id, Role::Support, &ann.id),
+    );
+    let refused = [one.unwrap(), two.unwrap()].iter().filter(|r| **r == RoleSet::LastAdmin).count();
+    assert_eq!(refused, 1);
+    assert_eq!(store.number("SELECT COUNT(*) FROM member WHERE role = 'admin'").await, 1);
+    // What changes nothing is not in the audit.
+    let changes = "SELECT COUNT(*) FROM audit WHERE action = 'member.role-changed'";
+    assert_eq!(store.number(changes).await, 2);
+    let admin = store.members(&org.id, None, 9).await.unwrap().items;
+    let admin = admin.iter().find(|member| member.role == Role::Admin).unwrap();
+    let same = store.set_role(&org.id, &admin.user.id, Role::Admin, &ann.id).await.unwrap();
+    assert_eq!(same, RoleSet::Done(admin.clone()));
+    assert_eq!(store.number(changes).await, 2);
+    let nobody = store.set_role(&org.id, &UserId::make(store.ids()), Role::User, &ann.id).await;
+    assert_eq!(nobody.unwrap(), RoleSet::NotMember);
+}
+
+#[tokio::test]
 async fn a_removed_members_token_opens_nothing_also_after_the_member_came_back() {
     let store = TestStore::open().await;
     let (org, ann) =

@@ -21,13 +21,11 @@ async fn a_version_is_taken_for_ever_but_the_same_upload_is_the_same_release() {
         upload(&test, &plugin, &developer, one.clone(), b"one").await,
         Uploaded::Same(release.clone())
     );
-    assert_eq!(
-        upload(&test, &plugin, &developer, one.clone(), b"other").await,
-        Uploaded::VersionTaken
-    );
+    let taken = Uploaded::VersionTaken(release.clone());
+    assert_eq!(upload(&test, &plugin, &developer, one.clone(), b"other").await, taken);
     let mut reworded = one.clone();
     reworded.summary = "Makes better tasks.".to_owned();
-    assert_eq!(upload(&test, &plugin, &developer, reworded, b"one").await, Uploaded::VersionTaken);
+    assert_eq!(upload(&test, &plugin, &developer, reworded, b"one").await, taken);
     let looked = test.release_of_version(&plugin.id, &one, &release.digest).await.unwrap();
     assert_eq!(looked, Some(Uploaded::Same(release)));
     let next = manifest("crm-tasks", "1.0.1", &[]);

@@ -3,6 +3,7 @@
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
+use venn_domain::count::counted;
 
 use crate::cli::{
     client::{Call, Send},
@@ -11,7 +12,7 @@ use crate::cli::{
         failure::Failure,
         put,
         table::{Column, Field},
-        value::{is_true, list, text},
+        value::{is_true, list, number, text},
     },
     session::{Page, Session},
 };
@@ -31,7 +32,7 @@ pub(crate) struct OverlapsArgs {
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
     /// Only sure or likely ones
-    #[arg(long, value_name = "sure|likely")]
+    #[arg(long, value_name = "sure|likely", value_parser = ["sure", "likely"])]
     confidence: Option<String>,
     #[command(flatten)]
     page: Page,
@@ -85,7 +86,11 @@ pub(super) fn matrix(session: &Session, org: &str, partner: &str) -> Result<(), 
         if cells.is_empty() {
             return "No overlaps, or none that the sharing rules show.".to_owned();
         }
-        format!("{}\n{} overlaps\n", session.out.table(&cells, MATRIX), text(matrix, "overlaps"))
+        format!(
+            "{}\n{}\n",
+            session.out.table(&cells, MATRIX),
+            counted(number(matrix, "overlaps"), "overlap", "overlaps")
+        )
     })
 }
 

@@ -18,7 +18,9 @@ pub(crate) struct RulesArgs {
     partner: String,
     /// Replaces all of ours, for example
     /// customers:overlaps:egress:name,website (repeatable).
-    /// Levels: hidden, counts, overlaps, all. Purposes: view, plugins, egress
+    /// Levels: hidden, counts, overlaps, all. Purposes: view, plugins, egress.
+    /// Fields: name, website, owner, stage, amount, created-on, and further
+    /// values that an account has (extra.NAME if no list brought it yet)
     #[arg(long, value_name = "POPULATION:LEVEL[:PURPOSE[:FIELD,…]]", value_parser = rule)]
     set: Vec<Value>,
     /// Replaces all of ours by this file: JSON, a list of rules

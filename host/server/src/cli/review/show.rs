@@ -13,6 +13,7 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
     let mut out = format!("{}\n{}\n\n", paint.bold(&title), text(release, "manifest.summary"));
     for (name, value) in [
         ("Release", text(release, "id")),
+        ("Publisher", format!("{} ({})", text(release, "owner_name"), text(release, "owner_slug"))),
         ("State", text(release, "state")),
         ("SHA-256", text(release, "digest")),
         ("Signed", signed(release)),

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use venn_domain::{id::DeliveryId, limits};
 
-use crate::install::{Install, tests::World};
+use crate::{
+    delivery::lane,
+    install::{Install, tests::World},
+};
 
 /// What is leased now, as `install subject`, where `P` is the partnership.
 async fn leased(world: &World, installs: &[&Install]) -> Vec<String> {
@@ -45,9 +48,20 @@ async fn one_of_each_install_at_a_time_and_the_oldest_of_its_subject() {
     set(&world, &older, "state = 'ready', not_before = 9223372036854775807").await;
     assert!(leased(&world, &installs).await.is_empty());
     set(&world, &older, "state = 'dead'").await;
+    let ended = older.to_string();
+    let over = world.test.write(|connection| Box::pin(lane::ended(connection, [ended])));
+    over.await.unwrap();
     assert_eq!(leased(&world, &installs).await, ["0 P fence 1 attempt 1"]);
     let state = format!("SELECT state FROM delivery WHERE id = '{newer}'");
     assert_eq!(world.test.text(&state).await, "leased");
+    // One that is asked for again waits for what runs, and goes before what does not.
+    let again = world.test.redeliver(&world.customer, &older, &world.admin).await;
+    assert!(again.unwrap());
+    assert!(leased(&world, &installs).await.is_empty());
+    set(&world, &newer, "state = 'parked'").await;
+    assert!(leased(&world, &installs).await.is_empty());
+    assert!(world.test.redeliver(&world.customer, &newer, &world.admin).await.unwrap());
+    assert_eq!(leased(&world, &installs).await, ["0 P fence 2 attempt 2"]);
 }
 
 #[tokio::test]

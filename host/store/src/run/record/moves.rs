@@ -5,6 +5,7 @@ use venn_domain::time::Timestamp;
 use super::{Next, RunRecord};
 use crate::{
     StoreError,
+    delivery::lane,
     many::{padded, places},
     row::without_nul,
 };
@@ -33,7 +34,9 @@ pub(super) async fn move_deliveries(
     for record in records {
         move_on(connection, record, now).await?;
     }
-    Ok(())
+    let over = |record: &&&RunRecord| matches!(record.next, Next::Done | Next::Dead { .. });
+    let over = records.iter().filter(over).map(|record| record.leased.id.to_string());
+    lane::ended(connection, over).await
 }
 
 /// A leased one has a reason only if what it may come to wait for has changed since

@@ -1,0 +1,107 @@
+//! Another release: found by who has the plugin, and explained to who made it.
+use serde_json::json;
+
+use super::{desk::Desk, reach};
+use crate::support::CrmTasks;
+
+impl Desk {
+    /// The publisher's manifest has this version from now on.
+    fn version(&self, version: &str) {
+        let mut manifest = CrmTasks::Rust.manifest();
+        manifest["version"] = json!(version);
+        self.publisher.file("manifest.json", manifest.to_string());
+    }
+}
+
+const PUBLISH: &str = "publish --manifest manifest.json --component component.wasm";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_release_is_seen_and_chosen_by_its_version() {
+    let desk = Desk::new().await;
+    desk.with_overlaps().await;
+    desk.with_an_install().await;
+    let Desk { acme, publisher, platform, .. } = &desk;
+    let install = acme.venn("installs show eu --json").await.json();
+    assert_eq!(install["newer_version"], json!(null));
+    let id = install["id"].as_str().unwrap();
+    for upgrade in
+        ["", " --to 0.1.0", &format!(" --release {}", install["release"].as_str().unwrap())]
+    {
+        let same = acme.venn(&format!("installs upgrade eu{upgrade}")).await.failed(6);
+        assert!(same.starts_with("error: The install is at 0.1.0 already.\n"), "{same}");
+        assert!(same.contains("next: There is nothing to do; the plugin's page in the"), "{same}");
+    }
+
+    let both = json!({ "release": install["release"], "version": "0.1.0" });
+    let path = desk.world.acme.own(&format!("installs/{id}/upgrade"));
+    let refused = desk.world.acme.post(&path, &both).await.refused(422, "invalid");
+    assert_eq!(refused["detail"], "version: `release` is there too.");
+
+    desk.version("0.10.0");
+    publisher.venn(PUBLISH).await.good();
+    // Before it is approved it is nobody's.
+    assert!(!acme.venn("installs show eu").await.good().contains("newer"));
+    let waits = acme.venn("installs upgrade eu --to 0.10.0").await.failed(6);
+    assert!(
+        waits.starts_with("error: version: the plugin has no approved release `0.10.0`.\n"),
+        "{waits}"
+    );
+    assert!(waits.contains("next: Choose one of these, newest first: 0.1.0.\n"), "{waits}");
+    desk.version("0.9.0");
+    publisher.venn(PUBLISH).await.good();
+    for version in ["0.10.0", "0.9.0"] {
+        platform.venn(&format!("approve crm-tasks@{version} --reason fine --yes")).await.good();
+    }
+
+    let shown = acme.venn("installs show eu").await.good();
+    let newer = format!("\nA newer release is approved, 0.10.0: `venn installs upgrade {id}`\n");
+    assert!(shown.ends_with(&newer), "{shown}");
+    let listed = acme.venn("installs list --json").await.json();
+    assert_eq!(listed["items"][0]["newer_version"], "0.10.0");
+    let upgraded = acme.venn("installs upgrade eu").await.good();
+    assert!(upgraded.contains("0.10.0") && !upgraded.contains("newer"), "{upgraded}");
+    let back = acme.venn("installs upgrade eu --to 0.9.0").await.good();
+    assert!(back.contains("0.9.0") && back.ends_with(&newer), "{back}");
+    reach::check("a_newer_release_is_seen_and_chosen_by_its_version", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_review_names_the_publisher_and_a_refused_release_says_why() {
+    let desk = Desk::new().await;
+    let Desk { publisher, platform, .. } = &desk;
+    publisher.file("component.wasm", CrmTasks::Rust.component());
+    desk.version("0.1.1");
+    publisher.venn(PUBLISH).await.good();
+    let waiting = platform.venn("review list").await.good();
+    let columns: Vec<_> = waiting.lines().map(|line| line.split_whitespace().nth(2)).collect();
+    assert_eq!(columns, [Some("PUBLISHER"), Some("taskworks")], "{waiting}");
+    let shown = platform.venn("review show crm-tasks@0.1.1").await.good();
+    assert!(shown.contains("\nPublisher Taskworks (taskworks)\n"), "{shown}");
+    platform.venn("review refuse crm-tasks@0.1.1 --reason It-asks-too-much.").await.good();
+
+    // The same bytes are the same release, and it is refused.
+    let again = publisher.venn(PUBLISH).await;
+    assert!(again.out.contains("is refused."), "{}", again.out);
+    let release = publisher.venn("plugins releases crm-tasks --json").await.json();
+    let release = release["items"][0]["id"].as_str().unwrap();
+    assert_eq!(
+        again.failed(6),
+        format!(
+            "error: The platform refused crm-tasks 0.1.1: It-asks-too-much.\n  where: {release}\n  \
+             next: Change what it says, raise `version` in the manifest and publish again.\n"
+        )
+    );
+    // Other bytes under its version are not taken.
+    let mut reworded = CrmTasks::Rust.manifest();
+    reworded["version"] = json!("0.1.1");
+    reworded["summary"] = json!("Makes better tasks.");
+    publisher.file("manifest.json", reworded.to_string());
+    let taken = publisher.venn(PUBLISH).await.failed(6);
+    assert!(
+        taken.starts_with(
+            "error: This version of the plugin was published before, with another component or \
+             manifest. The platform refused it: It-asks-too-much.\n"
+        ),
+        "{taken}"
+    );
+}
