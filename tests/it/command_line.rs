@@ -177,14 +177,12 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     publisher.file("manifest.json", next.to_string());
     publisher.venn("publish --manifest manifest.json --component component.wasm").await.good();
     platform.venn("approve crm-tasks@0.1.1 --reason fine --yes").await.good();
-    let releases = publisher.venn("plugins releases crm-tasks --json").await.json();
-    let newer = releases["items"][0]["id"].as_str().unwrap();
-    acme.venn(&format!("installs upgrade eu --release {newer}")).await.good();
+    acme.venn("installs upgrade eu --to 0.1.1").await.good();
     let withdraw = "plugins withdraw crm-tasks@0.1.1 --reason twice --yes";
     assert_eq!(publisher.venn(withdraw).await.good(), "crm-tasks 0.1.1 is withdrawn.\n");
     let inbox = acme.venn("inbox").await.good();
     assert!(
-        inbox.contains(&format!("  next: `venn installs upgrade {id} --release {release}`\n")),
+        inbox.contains(&format!("  next: `venn installs upgrade {id} --to 0.1.0`\n")),
         "{inbox}"
     );
     let waiting = acme.venn("inbox --json").await.json();

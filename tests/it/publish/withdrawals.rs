@@ -60,7 +60,7 @@ async fn installs_with_a_withdrawn_release_stop_until_they_choose_another() {
             "install-stopped",
             "The release of main was withdrawn",
             "It repeats. The install is stopped and its events wait; script 0.1.1 is approved.",
-            &format!("venn installs upgrade {} --release {upgrade}", script.install),
+            &format!("venn installs upgrade {} --to 0.1.1", script.install),
         ]
     );
     for whose in [publisher, platform] {

@@ -6,7 +6,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use venn_domain::{organization::Need, time::Timestamp};
+use venn_domain::{count::counted, organization::Need, time::Timestamp};
 use venn_store::waiting::{Waiting, WaitingKind};
 
 use crate::{
@@ -64,7 +64,7 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
     let (title, text, next_step) = match item.kind {
         WaitingKind::ReleaseToReview => (
             format!("{name} {detail} waits for your review"),
-            "Its installs and customers get it once an admin approves it.".to_owned(),
+            "Customers can install it, and upgrade to it, once an admin approves it.".to_owned(),
             format!("venn review show {name}@{detail}"),
         ),
         WaitingKind::ReleaseRefused => (
@@ -105,10 +105,10 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
             format!("venn partner accept {detail}"),
         ),
         WaitingKind::RemovalsToConfirm => (
-            match item.removes {
-                1 => format!("The source {name} wants to remove an account"),
-                many => format!("The source {name} wants to remove {many} accounts"),
-            },
+            format!(
+                "The source {name} wants to remove {}",
+                counted(item.removes, "account", "accounts")
+            ),
             format!(
                 "It is more than a fifth of what came from it. `venn sources cancel {subject}` keeps them."
             ),
@@ -148,7 +148,7 @@ async fn stopped_install(app: &App, item: &Waiting) -> Result<(String, String, S
                 "{reason} The install is stopped and its events wait; {plugin} {} is approved.",
                 other.version
             ),
-            format!("venn installs upgrade {subject} --release {}", other.id),
+            format!("venn installs upgrade {subject} --to {}", other.version),
         ),
         None => (
             title,
