@@ -172,7 +172,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert_eq!(acme.venn("inbox").await.good(), "Nothing waits for you.\n");
     acme.venn(&format!("deliveries redeliver {parked}")).await.good();
     acme.venn_with("connections rotate hubspot", CRM_TOKEN).await.good();
-    let mut next = CrmTasks::Rust.manifest();
+    let mut next = crate::support::CrmTasks::Rust.manifest();
     next["version"] = json!("0.1.1");
     publisher.file("manifest.json", next.to_string());
     publisher.venn("publish --manifest manifest.json --component component.wasm").await.good();

@@ -120,6 +120,8 @@ pub async fn remove(
     }
 }
 
+const LAST_TOKENS: &str = "This member has the last tokens that may manage the organization.";
+
 fn last_admin() -> ApiError {
     ApiError::new(
         Code::WrongState,

@@ -89,11 +89,11 @@ async fn the_last_token_that_may_manage_an_organization_is_not_revoked() {
         };
         store.create_token(&org, user, new, ann.as_str()).await.unwrap().unwrap().id
     };
-    let last = make(&ann, &Scope::ALL, 60_000).await;
+    let last = make(&ann, Scope::ALL, 60_000).await;
     // None of these manages anything: too small, over, and not an admin's.
     let small = make(&ann, &[Scope::Read, Scope::Write], 60_000).await;
-    make(&ann, &Scope::ALL, 0).await;
-    make(&bob, &Scope::ALL, 60_000).await;
+    make(&ann, Scope::ALL, 0).await;
+    make(&bob, Scope::ALL, 60_000).await;
     let revoke = async |id: &TokenId| store.revoke_token(&org, id, &ann).await.unwrap();
     assert_eq!(revoke(&last).await, Revoked::LastAdminToken);
     assert!(!store.token_for_login(&last).await.unwrap().unwrap().revoked);
