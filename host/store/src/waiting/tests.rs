@@ -68,6 +68,7 @@ async fn who_has_an_install_is_told_of_its_plugin_and_its_release() {
         told
     };
     assert_eq!(told().await, []);
+    test.clock.advance_ms(1);
     test.suspend_plugin(&world.owned.0.id, "it leaks", admin).await.unwrap();
     assert_eq!(told().await, [("integration-suspended", "crm-tasks ".to_owned())]);
     let publisher = &world.owned.0.organization;
