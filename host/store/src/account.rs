@@ -19,7 +19,9 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
+    many,
     row::Row,
+    sql::Sql,
 };
 
 mod extra;
@@ -66,30 +68,22 @@ impl Store {
         after: Option<&AccountId>,
         limit: u32,
     ) -> Result<Page<Account>, StoreError> {
-        let mut connection = self.read().await?;
-        // `lower` knows only ASCII on SQLite, hence the name's key as well. A
-        // prefix by `substr` has no pattern characters that a text could use.
-        let sql = format!(
-            "SELECT {COLUMNS}, {AS_OF} FROM account
-             WHERE organization_id = $1 AND id > $2
-               AND ($3 = '' OR population = $3)
-               AND ($4 = '' OR domain = $4)
-               AND ($5 = '' OR substr(lower(name), 1, $7) = $5 OR substr(lower(website), 1, $7) = $5
-                    OR substr(host, 1, $7) = $5 OR substr(name_key, 1, $8) = $6)
-             ORDER BY id LIMIT $9"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(organization.to_string())
-            .bind(after.map(ToString::to_string).unwrap_or_default())
-            .bind(filter.population.clone())
-            .bind(filter.domain.to_ascii_lowercase())
-            .bind(filter.prefix.to_ascii_lowercase())
-            .bind(filter.prefix.to_lowercase())
-            .bind(characters(&filter.prefix))
-            .bind(characters(&filter.prefix.to_lowercase()))
-            .bind(i64::from(limit) + 1)
-            .fetch_all(&mut *connection)
-            .await?;
+        let mut sql = Sql::default();
+        sql.add(&format!("SELECT {COLUMNS}, {AS_OF} FROM account WHERE organization_id = "));
+        sql.text(organization).add(" AND id > ");
+        sql.text(after.map(AccountId::as_str).unwrap_or_default());
+        // Each filter only where it is asked for, so that its index serves.
+        if !filter.population.is_empty() {
+            sql.add(" AND population = ").text(&filter.population);
+        }
+        if !filter.domain.is_empty() {
+            sql.add(" AND domain = ").text(&filter.domain.to_ascii_lowercase());
+        }
+        if !filter.prefix.is_empty() {
+            begins_with(&mut sql, &filter.prefix);
+        }
+        sql.add(" ORDER BY id LIMIT ").number(i64::from(limit) + 1);
+        let rows = sql.rows(&mut *self.read().await?).await?;
         let items = rows.iter().map(|row| account(&Row::new("account", row)));
         Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.id.to_string()))
     }
@@ -118,22 +112,18 @@ impl Store {
         organization: &OrganizationId,
         ids: &[AccountId],
     ) -> Result<HashMap<AccountId, Timestamp>, StoreError> {
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
         let mut connection = self.read().await?;
-        let places: Vec<String> = (0..ids.len()).map(|at| format!("${}", at + 2)).collect();
-        let sql = format!(
-            "SELECT id, {AS_OF} FROM account WHERE organization_id = $1 AND id IN ({})",
-            places.join(", ")
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(organization.to_string());
-        for id in ids {
-            query = query.bind(id.to_string());
+        // Found by id alone: with the organization in the statement SQLite walks all its accounts.
+        let sql = format!("SELECT id, organization_id, {AS_OF} FROM account WHERE id IN");
+        let rows = many::select_in(&mut connection, &sql, ids.iter().map(ToString::to_string)).await?;
+        let mut as_of = HashMap::with_capacity(ids.len());
+        for row in &rows {
+            let row = Row::new("account", row);
+            if row.text("organization_id")? == organization.as_str() {
+                as_of.insert(row.parsed("id")?, row.time("synced_at")?);
+            }
         }
-        let rows = query.fetch_all(&mut *connection).await?;
-        let rows = rows.iter().map(|row| Row::new("account", row));
-        rows.map(|row| Ok((row.parsed("id")?, row.time("synced_at")?))).collect()
+        Ok(as_of)
     }
 
     /// Makes a population. [`StoreError::Taken`] if the key is there.
@@ -232,9 +222,23 @@ pub(crate) async fn insert_population(
     Ok(())
 }
 
-/// As 32 bits: what PostgreSQL's `substr` takes.
-fn characters(text: &str) -> i32 {
-    i32::try_from(text.chars().count()).unwrap_or(i32::MAX)
+/// By name, website or host. `lower` knows only ASCII on SQLite, hence the name's
+/// key as well; by `substr`, because it has no pattern characters to smuggle in.
+fn begins_with(sql: &mut Sql, prefix: &str) {
+    let (ascii, all) = (prefix.to_ascii_lowercase(), prefix.to_lowercase());
+    let columns = [
+        (" AND (", "lower(name)", &ascii),
+        (" OR ", "lower(website)", &ascii),
+        (" OR ", "host", &ascii),
+        (" OR ", "name_key", &all),
+    ];
+    for (before, column, prefix) in columns {
+        let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+        // PostgreSQL's `substr` takes 32 bits.
+        sql.add(&format!("{before}substr({column}, 1, CAST(")).number(length);
+        sql.add(" AS integer)) = ").text(prefix);
+    }
+    sql.add(")");
 }
 
 /// Reads an account; `extra_json` holds pairs of name and text, in file order.

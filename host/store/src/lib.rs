@@ -19,6 +19,7 @@ mod link;
 mod many;
 mod observe;
 mod row;
+mod sql;
 #[cfg(test)]
 mod testing;
 mod writer;

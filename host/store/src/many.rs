@@ -32,7 +32,7 @@ pub(crate) fn padded(values: impl IntoIterator<Item = String>) -> Vec<String> {
 /// The rows of `select`, which ends with `IN`, for these ids; none for no id.
 pub(crate) async fn select_in(
     connection: &mut AnyConnection,
-    select: &'static str,
+    select: &str,
     ids: impl IntoIterator<Item = String>,
 ) -> Result<Vec<AnyRow>, StoreError> {
     let ids = padded(ids);

@@ -24,7 +24,6 @@ mod counts;
 mod cursor;
 mod people;
 mod plugin;
-mod sql;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -17,10 +17,9 @@ use super::{
     columns::{Asked, ChangeColumns, Reading, change, select},
     cursor::{CursorError, ReadError, Seal},
     plugin::{InstallScope, their_names},
-    sql::Sql,
     view::{self, Needs, View},
 };
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, sql::Sql};
 
 /// Sorts after every overlap id.
 const BEHIND_ALL: &str = "~";

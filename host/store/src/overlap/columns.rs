@@ -14,8 +14,8 @@ use venn_domain::{
     time::Timestamp,
 };
 
-use super::{sql::Sql, view::View};
-use crate::StoreError;
+use super::view::View;
+use crate::{StoreError, sql::Sql};
 
 /// The core fields with their columns, in the order of the select list.
 const FIELDS: [(CoreField, &str); 6] = [

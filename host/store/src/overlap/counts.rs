@@ -9,10 +9,9 @@ use sqlx::AnyConnection;
 use venn_domain::{overlap::OverlapCount, sharing::visible_count};
 
 use super::{
-    sql::Sql,
     view::{Needs, Reader, View},
 };
-use crate::{StoreError, row::Row};
+use crate::{StoreError, row::Row, sql::Sql};
 
 /// One count for each pair of a population of ours and a readable one of the
 /// partner's. For an install, ours are the granted ones.

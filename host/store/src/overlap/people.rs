@@ -13,10 +13,9 @@ use venn_domain::{
 use super::{
     columns::{Asked, Reading, select},
     counts::counts,
-    sql::Sql,
     view::{self, Needs, Reader, View},
 };
-use crate::{Page, Store, StoreError, row::Row};
+use crate::{Page, Store, StoreError, row::Row, sql::Sql};
 
 /// The counts of one partnership.
 #[derive(Debug, Clone, PartialEq, Eq)]

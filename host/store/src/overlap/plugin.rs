@@ -18,10 +18,9 @@ use super::{
     columns::{Asked, Reading, select},
     counts::counts,
     cursor::{CursorError, ReadError, Seal},
-    sql::Sql,
     view::{self, Needs, Reader, View},
 };
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, sql::Sql};
 
 /// What an install may read, as its authority says.
 #[derive(Clone)]

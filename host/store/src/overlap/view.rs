@@ -6,8 +6,7 @@ use venn_domain::{
     sharing::{Level, Purpose, SharingRule},
 };
 
-use super::sql::Sql;
-use crate::{StoreError, partnership, row::Row};
+use crate::{StoreError, partnership, row::Row, sql::Sql};
 
 /// Who reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,14 +9,12 @@ use venn_domain::{
     id::{AccountId, OrganizationId, OverlapId, PartnershipId},
 };
 
-use super::{
-    sql::Sql,
-    view::{self, Needs, Reader, View},
-};
+use super::view::{self, Needs, Reader, View};
 use crate::{
     Store, StoreError,
     pairing::{PairDecision, PairingAccount, account_of, decisions_of},
     row::Row,
+    sql::Sql,
 };
 
 /// An account of the partner's that we can see.

@@ -11,30 +11,30 @@ enum Value {
 
 /// A statement under construction.
 #[derive(Default)]
-pub(super) struct Sql {
+pub(crate) struct Sql {
     text: String,
     values: Vec<Value>,
 }
 
 impl Sql {
     /// Adds a fixed part.
-    pub(super) fn add(&mut self, part: &str) -> &mut Self {
+    pub(crate) fn add(&mut self, part: &str) -> &mut Self {
         self.text.push_str(part);
         self
     }
 
     /// Adds a placeholder for a text.
-    pub(super) fn text(&mut self, value: &(impl ToString + ?Sized)) -> &mut Self {
+    pub(crate) fn text(&mut self, value: &(impl ToString + ?Sized)) -> &mut Self {
         self.bind(Value::Text(without_nul(&value.to_string())))
     }
 
     /// Adds a placeholder for a number.
-    pub(super) fn number(&mut self, value: i64) -> &mut Self {
+    pub(crate) fn number(&mut self, value: i64) -> &mut Self {
         self.bind(Value::Number(value))
     }
 
     /// Adds `(…, …)`; of an empty list nothing is a member.
-    pub(super) fn list<'a>(&mut self, values: impl IntoIterator<Item = &'a String>) -> &mut Self {
+    pub(crate) fn list<'a>(&mut self, values: impl IntoIterator<Item = &'a String>) -> &mut Self {
         self.add("(");
         let before = self.values.len();
         for value in values {
@@ -57,7 +57,7 @@ impl Sql {
     }
 
     /// Runs it.
-    pub(super) async fn rows(
+    pub(crate) async fn rows(
         self,
         connection: &mut AnyConnection,
     ) -> Result<Vec<AnyRow>, StoreError> {
@@ -72,7 +72,7 @@ impl Sql {
     }
 
     /// Runs it, for one number.
-    pub(super) async fn count(self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
+    pub(crate) async fn count(self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
         let rows = self.rows(connection).await?;
         let number = rows.first().map(|row| sqlx::Row::try_get::<i64, _>(row, 0)).transpose()?;
         Ok(number.unwrap_or_default().unsigned_abs())
