@@ -135,9 +135,8 @@ async fn its_own_excess_is_the_plugins(name: &str) {
 /// What `venn new` makes builds and passes the gate on any machine that has `venn`:
 /// the folder is moved, and names nothing outside of itself.
 fn a_new_plugin_builds_wherever_its_folder_lies(language: &str) {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new").join(language);
-    let (made, moved) = (place.join("made"), place.join("moved"));
-    let _ = std::fs::remove_dir_all(&place);
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (made, moved) = (place.path().join("made"), place.path().join("moved"));
     let run = |arguments: &[&str], dir: &Path| {
         let output = Command::new(venn()).args(arguments).arg(dir).output().unwrap();
         assert!(

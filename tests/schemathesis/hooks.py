@@ -4,6 +4,9 @@ are meant to be sound are changed: what is wrong on purpose stays as it was made
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
+# A component goes over the wire as it is.
+schemathesis.serializer.alias("application/wasm", "application/octet-stream")
+
 
 @schemathesis.hook
 def before_call(context, case, kwargs):

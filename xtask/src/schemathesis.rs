@@ -103,6 +103,9 @@ fn callers(town: &Town) -> anyhow::Result<Vec<Caller>> {
         ("run", listing("runs")?),
         ("partnership", partnership),
     ];
+    // Not the one that the publisher's admin calls with.
+    let spare = json!({ "name": "spare", "scopes": ["read"] });
+    let spare = made(&publisher.post(&format!("{PUBLISHER}/tokens"), &spare)?, "id")?;
     let releases = format!("{PUBLISHER}/plugins/crm-tasks/releases");
     let publishers = vec![
         ("org", "taskworks".to_owned()),
@@ -110,6 +113,7 @@ fn callers(town: &Town) -> anyhow::Result<Vec<Caller>> {
         ("plugin", "crm-tasks".to_owned()),
         ("release", first(&publisher, &releases, "id")?),
         ("key", first(&publisher, &format!("{PUBLISHER}/signing-keys"), "id")?),
+        ("token", spare),
     ];
     let person = json!({ "email": "sam@acme.example", "name": "Sam", "role": "support" });
     let sam = made(&acme.post(&format!("{ACME}/members"), &person)?, "user_id")?;

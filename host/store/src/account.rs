@@ -115,7 +115,8 @@ impl Store {
         let mut connection = self.read().await?;
         // Found by id alone: with the organization in the statement SQLite walks all its accounts.
         let sql = format!("SELECT id, organization_id, {AS_OF} FROM account WHERE id IN");
-        let rows = many::select_in(&mut connection, &sql, ids.iter().map(ToString::to_string)).await?;
+        let rows =
+            many::select_in(&mut connection, &sql, ids.iter().map(ToString::to_string)).await?;
         let mut as_of = HashMap::with_capacity(ids.len());
         for row in &rows {
             let row = Row::new("account", row);

@@ -72,27 +72,25 @@ impl Confirm {
 
     /// The question about a list.
     pub(super) fn of_list(removes: u64, of: u64) -> Self {
-        Self::asking(removes, of, |percent| {
-            format!(
-                "The list lacks {removes} of the {of} accounts that are there now ({percent} %). \
-                 Shall they be removed?"
-            )
-        })
+        Self::asking("The list", ["is there now", "are there now"], removes, of)
     }
 
     /// The question about a live source.
     pub(crate) fn of_source(removes: u64, of: u64) -> Self {
-        Self::asking(removes, of, |percent| {
-            format!(
-                "The source lacks {removes} of the {of} accounts that came from it ({percent} %). \
-                 Shall they be removed?"
-            )
-        })
+        Self::asking("The source", ["came from it"; 2], removes, of)
     }
 
-    fn asking(removes: u64, of: u64, question: impl FnOnce(u64) -> String) -> Self {
+    fn asking(who: &str, [one, all]: [&str; 2], removes: u64, of: u64) -> Self {
         let percent = removes.saturating_mul(100).div_ceil(of.max(1));
-        Self { removes, of, percent, question: question(percent) }
+        let question = if of == 1 {
+            format!("{who} lacks the only account that {one}. Shall it be removed?")
+        } else {
+            format!(
+                "{who} lacks {removes} of the {of} accounts that {all} ({percent} %). \
+                 Shall they be removed?"
+            )
+        };
+        Self { removes, of, percent, question }
     }
 }
 
@@ -108,5 +106,9 @@ mod tests {
                         Shall they be removed?";
         let confirm = Confirm { removes: 21, of: 100, percent: 21, question: question.to_owned() };
         assert_eq!(Confirm::of_list(21, 100), confirm);
+        assert_eq!(
+            Confirm::of_source(1, 1).question,
+            "The source lacks the only account that came from it. Shall it be removed?"
+        );
     }
 }

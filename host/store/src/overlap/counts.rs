@@ -8,9 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::AnyConnection;
 use venn_domain::{overlap::OverlapCount, sharing::visible_count};
 
-use super::{
-    view::{Needs, Reader, View},
-};
+use super::view::{Needs, Reader, View};
 use crate::{StoreError, row::Row, sql::Sql};
 
 /// One count for each pair of a population of ours and a readable one of the
