@@ -52,5 +52,6 @@ pub mod retry;
 pub mod run;
 pub mod sharing;
 pub mod signing;
+pub mod text;
 pub mod time;
 pub mod verdict;

@@ -8,6 +8,7 @@
 use std::{
     fs,
     io::Read as _,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -79,6 +80,18 @@ pub async fn make(data: &Path, to: &Path, with_keys: bool) -> anyhow::Result<Man
         installation::check(data, &Database::Embedded).await?;
     }
     empty(to)?;
+    let made = fill(data, to, schema, has_keys).await;
+    if made.is_err() {
+        // So that the next try finds it empty, as this one did.
+        for entry in fs::read_dir(to)?.flatten() {
+            let place = entry.path();
+            let _ = if place.is_dir() { fs::remove_dir_all(place) } else { fs::remove_file(place) };
+        }
+    }
+    made
+}
+
+async fn fill(data: &Path, to: &Path, schema: i64, has_keys: bool) -> anyhow::Result<Manifest> {
     let _held = keys::hold(data)?;
     copy::copy_embedded(data, to).await.context("copying the database")?;
     copy_components(&data.join(BLOBS), &to.join(BLOBS))?;
@@ -133,7 +146,9 @@ fn is_digest(name: &str) -> bool {
 
 fn copy_file(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::copy(from, to)
-        .and_then(|_| fs::File::open(to)?.sync_all())
+        // Whatever became of the mode on its way: keys are read by nobody else.
+        .and_then(|_| fs::set_permissions(to, fs::Permissions::from_mode(0o600)))
+        .and_then(|()| fs::File::open(to)?.sync_all())
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 

@@ -16,6 +16,9 @@ use venn_domain::{
 };
 use venn_store::install::InstallFacts;
 
+/// The SDKs' fault for what a plugin throws and does not catch.
+const UNCAUGHT: &str = "unexpected";
+
 /// A failed run and what belongs to it.
 pub struct Case<'a> {
     /// The install's control data at the time.
@@ -41,10 +44,18 @@ pub fn text(case: &Case<'_>) -> String {
         Ending::Trap { code, .. } => format!("trapped ({code})"),
         Ending::Limit { limit, .. } => format!("was stopped by the limit {limit}"),
         Ending::HostFailed { .. } => "ended because something of the host failed".to_owned(),
-        Ending::Fault(_) | Ending::Ok(_) => "reported a fault".to_owned(),
+        Ending::Fault(fault) => match code(&fault.code, manifest) {
+            Some(code) => format!("reported the fault {code}"),
+            None => "reported a fault that its manifest does not declare".to_owned(),
+        },
+        Ending::Ok(_) => "reported a fault".to_owned(),
+    };
+    let calls = match case.outcome.calls.len() {
+        0 => "It made no HTTP call.",
+        _ => "The bundle has its HTTP calls and their results.",
     };
     format!(
-        "A run of {} {} on {} {how}. Verdict: {class}, {kind}. The bundle has the calls and their results.",
+        "A run of {} {} on {} {how}. Verdict: {class}, {kind}. {calls} What it logged and the fault's own words may hold accounts: only the customer can show you those.",
         manifest.name, manifest.version, case.event_kind
     )
 }
@@ -61,7 +72,7 @@ pub fn redacted(case: &Case<'_>) -> Value {
         "install": case.control.install,
         "run": case.run,
         "event_kind": case.event_kind,
-        "ending": ending(&case.outcome.ending),
+        "ending": ending(&case.outcome.ending, manifest),
         "verdict": verdict(case.verdict),
         "calls": calls,
         "usage": case.outcome.usage,
@@ -70,11 +81,16 @@ pub fn redacted(case: &Case<'_>) -> Value {
     })
 }
 
-fn ending(ending: &Ending) -> Value {
+/// The code is the guest's text: only one that its manifest declares, or that the SDKs
+/// give to what is not caught, is known to be a code.
+fn code<'c>(code: &'c str, manifest: &Manifest) -> Option<&'c str> {
+    (code == UNCAUGHT || manifest.fault(code).is_some()).then_some(code)
+}
+
+fn ending(ending: &Ending, manifest: &Manifest) -> Value {
     match ending {
         Ending::Ok(_) => json!({ "ending": "ok" }),
-        // The code is the guest's text: only one that its manifest declares is known to be a code.
-        Ending::Fault(_) => json!({ "ending": "fault" }),
+        Ending::Fault(fault) => json!({ "ending": "fault", "code": code(&fault.code, manifest) }),
         Ending::Trap { code, message } => {
             json!({ "ending": "trap", "code": code, "frames": message })
         }

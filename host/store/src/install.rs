@@ -24,7 +24,7 @@ use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
     plugin::Change,
-    release::signature::TRUSTED,
+    release::signature::{self, TRUSTED},
     row::{Row, json},
 };
 
@@ -32,6 +32,7 @@ pub mod change;
 pub mod control;
 pub mod facts;
 pub mod run_now;
+mod stopped;
 pub(crate) use control::control_on;
 pub use control::{InstallControl, InstallFacts};
 pub use venn_domain::admission::InstallState;
@@ -82,6 +83,9 @@ pub struct Install {
     pub name: String,
     /// Where it stands.
     pub state: InstallState,
+    /// Why nothing of it runs although its customer wants it: somebody else stopped
+    /// its plugin or its release.
+    pub stopped: Option<String>,
     /// The consent.
     pub grant: Grant,
     /// The configuration.
@@ -121,11 +125,19 @@ pub struct NewInstall {
     pub actor: UserId,
 }
 
-const SELECT: &str = "
-    SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
-           i.config_json, i.connections_json, i.check_json, i.created_by, i.created_at,
-           i.enabled_at, i.uninstalled_at, p.name AS plugin_name, r.version
-    FROM install i JOIN plugin p ON p.id = i.plugin_id JOIN release r ON r.id = i.release_id";
+/// One statement, up to where `WHERE` follows.
+fn select() -> String {
+    format!(
+        "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
+                i.config_json, i.connections_json, i.check_json, i.created_by, i.created_at,
+                i.enabled_at, i.uninstalled_at, p.name AS plugin_name, r.version,
+                s.key_id, s.signed_at, k.distrusted_from, {}
+         FROM install i JOIN plugin p ON p.id = i.plugin_id JOIN release r ON r.id = i.release_id
+         {}",
+        stopped::COLUMNS,
+        signature::JOIN
+    )
+}
 
 pub(crate) fn install(row: &sqlx::any::AnyRow) -> Result<Install, StoreError> {
     let row = Row::new("install", row);
@@ -138,6 +150,7 @@ pub(crate) fn install(row: &sqlx::any::AnyRow) -> Result<Install, StoreError> {
         version: row.text("version")?,
         name: row.text("name")?,
         state: row.named("state", InstallState::parse)?,
+        stopped: stopped::stopped(&row)?,
         grant: row.json_always("grant_json")?,
         config: row.json_always("config_json")?,
         connections: row.json_always("connections_json")?,
@@ -155,7 +168,7 @@ pub(crate) async fn find(
     organization: &OrganizationId,
     id: &InstallId,
 ) -> Result<Option<Install>, StoreError> {
-    let sql = format!("{SELECT} WHERE i.organization_id = $1 AND i.id = $2");
+    let sql = format!("{} WHERE i.organization_id = $1 AND i.id = $2", select());
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(organization.to_string())
         .bind(id.to_string())
@@ -193,8 +206,9 @@ impl Store {
     ) -> Result<Page<Install>, StoreError> {
         let mut connection = self.read().await?;
         let sql = format!(
-            "{SELECT} WHERE i.organization_id = $1 AND i.id > $2 AND i.state <> 'uninstalled'
-             ORDER BY i.id LIMIT $3"
+            "{} WHERE i.organization_id = $1 AND i.id > $2 AND i.state <> 'uninstalled'
+             ORDER BY i.id LIMIT $3",
+            select()
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())

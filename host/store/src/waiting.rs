@@ -24,14 +24,21 @@ states! {
         ReleaseApproved = "release-approved",
         /// For the publisher: a release that the platform withdrew, and no newer one is there.
         ReleaseStopped = "release-stopped",
+        /// For the publisher: an approved release whose signing key is compromised, and
+        /// no newer one is there.
+        ReleaseDistrusted = "release-distrusted",
         /// For the publisher: a plugin that the platform stopped.
         PluginSuspended = "plugin-suspended",
         /// To the customer: a plugin of its installs that the platform stopped.
         IntegrationSuspended = "integration-suspended",
         /// For the customer: an install whose release was withdrawn.
         InstallStopped = "install-stopped",
+        /// For the customer: an install whose release was signed with a key that is compromised.
+        InstallDistrusted = "install-distrusted",
         /// For the customer: a partnership that somebody proposed to it.
         PartnershipProposed = "partnership-proposed",
+        /// To the customer: a partnership that the other side ended a short while ago.
+        PartnershipEnded = "partnership-ended",
         /// For the customer: a source that asks before it removes many accounts.
         RemovalsToConfirm = "removals-to-confirm",
         /// For the customer: an import that asks before it removes many accounts.
@@ -89,10 +96,10 @@ impl FromStr for WaitingPlace {
     }
 }
 
-/// For how long an approval is news to its publisher: over a week-end and a holiday.
+/// For how long something is news: over a week-end and a holiday.
 const NEWS_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// `$1` is the organization, `$2` the moment before which approvals are no news.
+/// `$1` is the organization, `$2` the moment before which what others did is no news.
 const ITEMS: &str = "
     SELECT 'release-to-review' AS kind, r.id AS subject, p.name AS name, r.version AS detail,
            '' AS reason, 0 AS removes, r.created_at AS since
@@ -106,9 +113,17 @@ const ITEMS: &str = "
     FROM plugin p JOIN release r ON r.plugin_id = p.id
     WHERE p.organization_id = $1
       AND NOT EXISTS (SELECT 1 FROM release n WHERE n.plugin_id = p.id AND n.id > r.id)
-      AND (r.state = 'refused' OR (r.state = 'approved' AND r.decided_at > $2)
+      AND (r.state = 'refused' OR (r.state = 'approved' AND r.decided_at > $2 AND NOT EXISTS
+               (SELECT 1 FROM release_signature s JOIN signing_key k ON k.id = s.key_id
+                WHERE s.release_id = r.id AND s.signed_at >= k.distrusted_from))
            OR (r.state = 'yanked' AND NOT EXISTS
                (SELECT 1 FROM person d WHERE d.id = r.decided_by AND d.organization_id = $1)))
+  UNION ALL
+    SELECT 'release-distrusted', r.id, p.name, r.version, s.key_id, 0, k.revoked_at
+    FROM plugin p JOIN release r ON r.plugin_id = p.id
+    JOIN release_signature s ON s.release_id = r.id JOIN signing_key k ON k.id = s.key_id
+    WHERE p.organization_id = $1 AND r.state = 'approved' AND s.signed_at >= k.distrusted_from
+      AND NOT EXISTS (SELECT 1 FROM release n WHERE n.plugin_id = p.id AND n.id > r.id)
   UNION ALL
     SELECT 'plugin-suspended', p.id, p.name, '', p.suspended_reason, 0,
            COALESCE(p.suspended_at, p.created_at)
@@ -126,9 +141,23 @@ const ITEMS: &str = "
     FROM install i JOIN release r ON r.id = i.release_id JOIN plugin p ON p.id = i.plugin_id
     WHERE i.organization_id = $1 AND i.state <> 'uninstalled' AND r.state = 'yanked'
   UNION ALL
+    SELECT 'install-distrusted', i.id, i.name, p.name, s.key_id, 0, k.revoked_at
+    FROM install i JOIN release r ON r.id = i.release_id JOIN plugin p ON p.id = i.plugin_id
+    JOIN release_signature s ON s.release_id = r.id JOIN signing_key k ON k.id = s.key_id
+    WHERE i.organization_id = $1 AND i.state <> 'uninstalled' AND r.state = 'approved'
+      AND s.signed_at >= k.distrusted_from
+  UNION ALL
     SELECT 'partnership-proposed', y.id, o.name, o.slug, '', 0, y.created_at
     FROM partnership y JOIN organization o ON o.id = y.left_id
     WHERE y.right_id = $1 AND y.state = 'proposed'
+  UNION ALL
+    SELECT 'partnership-ended', y.id, o.name, o.slug, '', 0, y.ended_at
+    FROM partnership y JOIN organization o
+      ON o.id = CASE WHEN y.left_id = $1 THEN y.right_id ELSE y.left_id END
+    WHERE (y.left_id = $1 OR y.right_id = $1) AND y.state = 'ended' AND y.ended_at > $2
+      AND y.accepted_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM person d WHERE d.id = y.ended_by AND d.organization_id = $1)
+      AND NOT EXISTS (SELECT 1 FROM partnership n WHERE n.pair_key = y.pair_key AND n.id > y.id)
   UNION ALL
     SELECT 'removals-to-confirm', i.id, i.name, '', '', s.asked, COALESCE(s.ended_at, s.started_at)
     FROM source s JOIN install i ON i.id = s.install_id

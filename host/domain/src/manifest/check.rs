@@ -12,6 +12,7 @@ use crate::{
     capability::Capability,
     egress::{Target, header, host, rule::host_covers},
     event, limits,
+    text::is_hidden,
 };
 
 /// The most problems listed at once.
@@ -19,6 +20,7 @@ pub const PROBLEM_LIMIT: usize = 50;
 
 /// Texts that stand in lists and headings.
 const TITLE_CHARS: usize = 80;
+const VERSION_CHARS: usize = 64;
 /// One or two sentences.
 const SENTENCE_CHARS: usize = 400;
 /// A FAQ answer: some paragraphs.
@@ -73,6 +75,10 @@ impl Manifest {
         if !self.version.build.is_empty() {
             let reason = "versions that differ only after `+` would count as the same release";
             list.add("version", reason, "Leave out the part after `+`");
+        }
+        if self.version.to_string().len() > VERSION_CHARS {
+            let reason = format!("it is longer than {VERSION_CHARS} characters");
+            list.add("version", reason, "Shorten the part after `-`");
         }
         list.text("title", &self.title, TITLE_CHARS);
         list.text("summary", &self.summary, SENTENCE_CHARS);
@@ -268,12 +274,6 @@ impl List {
             self.add(place, reason, "Leave some out");
         }
     }
-}
-
-/// Control characters, and those with which a text can look like another one.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Looks like an e-mail address: something plain, `@`, a host name.

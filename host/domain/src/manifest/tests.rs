@@ -202,6 +202,7 @@ fn what_must_hold_beyond_the_shape() {
         "is not a key: use 1 to 64 of a-z, 0-9 and `-`, starting and ending with a letter or digit";
     let cases = [
         ("name = \"crm-tasks\"", "name = \"CRM\"", format!("name: `CRM` {key}. Choose another name")),
+        ("version = \"1.2.0\"", &format!("version = \"1.2.0-{}\"", "x".repeat(59)), "version: it is longer than 64 characters. Shorten the part after `-`".into()),
         ("version = \"1.2.0\"", "version = \"1.2.0+x\"", "version: versions that differ only after `+` would count as the same release. Leave out the part after `+`".into()),
         ("title = \"CRM tasks\"", "title = \" \"", "title: it is empty. Write it; people read it".into()),
         ("title = \"CRM tasks\"", "title = \"CRM \\u202Esksat\"", "title: it has control or hidden characters. Remove them".into()),

@@ -70,7 +70,9 @@ pub fn route(verdict: &Verdict, manifest: &Manifest, claim: Option<&Claim>) -> R
     let seen = verdict.evidence.first().map_or("nothing was seen", String::as_str);
     let text = match (kind, &faq) {
         (RouteKind::Faq, Some(entry)) => format!("{title} needs you: {}", entry.title),
-        (RouteKind::ApproveLink, _) => format!("{title} was kept from something: {seen}"),
+        (RouteKind::ApproveLink, _) => {
+            format!("{title} was kept from something: {seen}. {}", how_to_allow(to))
+        }
         (RouteKind::StatusNote, _) => {
             format!("A service that {title} uses has a problem: {seen}")
         }
@@ -79,6 +81,21 @@ pub fn route(verdict: &Verdict, manifest: &Manifest, claim: Option<&Claim>) -> R
         (RouteKind::PublisherInbox | RouteKind::Faq, _) => format!("{title} failed: {seen}"),
     };
     RoutePlan { kind, to, also_tell: also_tell(kind, to, verdict.kind), faq, text }
+}
+
+/// Who can allow what is missing, and by what command.
+const fn how_to_allow(who: Owner) -> &'static str {
+    match who {
+        Owner::CustomerAdmin => {
+            "You can allow it: `venn installs grant` widens what the install may do."
+        }
+        Owner::DataOwner => {
+            "Your partner can allow it, in its sharing rules (`venn partner rules` there); ask it, or take the partnership out of the install's grant."
+        }
+        Owner::PlatformAdmin | Owner::Publisher => {
+            "The platform can allow it, by approving more for the plugin; ask it."
+        }
+    }
 }
 
 fn step(class: Class, owner: Owner) -> (RouteKind, Owner) {

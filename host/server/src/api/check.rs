@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use rapidfuzz::distance::jaro_winkler;
-use venn_domain::manifest::Problem;
+use venn_domain::{manifest::Problem, text::is_hidden};
 
 use crate::error::{ApiError, Code};
 
@@ -59,8 +59,8 @@ pub fn title(text: &str) -> Result<(), String> {
     if text.chars().count() > TITLE_CHARS_MAX {
         return Err(format!("it has more than {TITLE_CHARS_MAX} characters"));
     }
-    if text.chars().any(char::is_control) {
-        return Err("it has a line break or another control character".to_owned());
+    if text.chars().any(is_hidden) {
+        return Err("it has a line break or another control or hidden character".to_owned());
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(title("Acme, Inc."), Ok(()));
         assert_eq!(title("  "), Err("it is empty".to_owned()));
         assert_eq!(title(&"ä".repeat(201)), Err("it has more than 200 characters".to_owned()));
-        let reason = "it has a line break or another control character".to_owned();
+        let reason = "it has a line break or another control or hidden character".to_owned();
         assert_eq!(title("a\nb"), Err(reason));
         assert_eq!(email("ann@acme.example"), Ok(()));
         for bad in

@@ -101,7 +101,7 @@ pub async fn create(
     let mut problems = Vec::new();
     if body.name.trim().is_empty()
         || body.name.chars().count() > NAME_CHARS_MAX
-        || body.name.chars().any(char::is_control)
+        || body.name.chars().any(venn_domain::text::is_hidden)
     {
         let reason = format!(
             "it is empty, longer than {NAME_CHARS_MAX} characters, or has control characters"

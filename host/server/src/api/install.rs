@@ -82,6 +82,9 @@ pub struct InstallView {
     /// `draft`, `active`, `paused` or `uninstalled`.
     #[schemars(extend("enum" = ["draft", "active", "paused", "uninstalled"]))]
     state: &'static str,
+    /// Why nothing of it runs although you want it: its plugin is suspended, or its
+    /// release was withdrawn or is not trusted any more. Null if nothing is in its way.
+    stopped: Option<String>,
     /// The version of the newest approved release, if it is newer than the one that runs.
     newer_version: Option<String>,
     /// That release's id.
@@ -294,6 +297,7 @@ fn view_of(app: &App, install: Install, approved: &[ApprovedRelease]) -> Install
         version: install.version,
         name: install.name,
         state: install.state.name(),
+        stopped: install.stopped,
         grant: install.grant,
         config: install.config,
         connections: install.connections,

@@ -105,7 +105,7 @@ fn check(rules: &[SharingRule]) -> Result<(), ApiError> {
             problems.add(&format!("rules[{n}].population"), reason, "Keep one of them");
         }
         for name in rule.fields.names() {
-            let odd = name.trim().is_empty() || name.chars().any(char::is_control);
+            let odd = name.trim().is_empty() || name.chars().any(venn_domain::text::is_hidden);
             if odd || name.chars().count() > FIELD_CHARS_MAX {
                 let reason = format!("`{}` is not the name of a field", short(name));
                 let next_step = "Use `name`, `website`, `owner`, `stage`, `amount`, `created-on`, \

@@ -25,8 +25,9 @@ pub struct WaitingView {
     /// What waits.
     #[schemars(extend("enum" = [
         "release-to-review", "release-refused", "release-approved", "release-stopped",
-        "plugin-suspended", "integration-suspended", "install-stopped",
-        "partnership-proposed", "removals-to-confirm", "import-to-confirm",
+        "release-distrusted", "plugin-suspended", "integration-suspended", "install-stopped",
+        "install-distrusted", "partnership-proposed", "partnership-ended",
+        "removals-to-confirm", "import-to-confirm",
     ]))]
     kind: &'static str,
     /// The id of the release, plugin, install, partnership or import that it is about.
@@ -84,6 +85,13 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
             ),
             "venn publish".to_owned(),
         ),
+        WaitingKind::ReleaseDistrusted => (
+            format!("{name} {detail} has stopped: its signing key is compromised"),
+            format!(
+                "It was signed with {reason}, which is compromised, so it runs nowhere and nobody can install it. Publish the same version again with another key; once the platform has approved it again, it goes on."
+            ),
+            "venn publish".to_owned(),
+        ),
         WaitingKind::PluginSuspended => (
             format!("The platform suspended {name}"),
             format!(
@@ -97,6 +105,12 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
             "venn installs list".to_owned(),
         ),
         WaitingKind::InstallStopped => stopped_install(app, &item).await?,
+        WaitingKind::InstallDistrusted => stopped_install(app, &item).await?,
+        WaitingKind::PartnershipEnded => (
+            format!("{name} ended your partnership"),
+            "Nothing of it is read any more, by people or by integrations. If you agree on another one, grant it to the installs that are to read it.".to_owned(),
+            format!("venn partner propose {detail}"),
+        ),
         WaitingKind::PartnershipProposed => (
             format!("{name} proposes a partnership"),
             format!(
@@ -122,8 +136,12 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
             format!("venn imports confirm {subject}"),
         ),
     };
-    let told =
-        matches!(item.kind, WaitingKind::ReleaseApproved | WaitingKind::IntegrationSuspended);
+    let told = matches!(
+        item.kind,
+        WaitingKind::ReleaseApproved
+            | WaitingKind::IntegrationSuspended
+            | WaitingKind::PartnershipEnded
+    );
     Ok(WaitingView {
         id: item.id(),
         kind: item.kind.name(),
@@ -139,7 +157,12 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
 /// Its newest approved release is what it can go on with, if there is one.
 async fn stopped_install(app: &App, item: &Waiting) -> Result<(String, String, String), ApiError> {
     let Waiting { subject, name, detail: plugin, reason, .. } = item;
-    let title = format!("The release of {name} was withdrawn");
+    let (title, reason) = if item.kind == WaitingKind::InstallDistrusted {
+        let why = format!("{reason}, with which its publisher signed it, is compromised.");
+        (format!("The release of {name} is not trusted any more"), why)
+    } else {
+        (format!("The release of {name} was withdrawn"), reason.clone())
+    };
     let other = app.store.market(plugin).await?.map(|listing| listing.release);
     Ok(match other {
         Some(other) => (

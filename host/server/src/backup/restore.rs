@@ -20,6 +20,9 @@ use crate::{folder, keys, refused::Refused};
 /// What to do with a backup that cannot be trusted.
 const OTHER: &str = "Use another backup.";
 
+/// What to do where its keys are gone.
+const KEYS: &str = "Put it back: what is sealed opens with no other keys. Or use another backup.";
+
 /// What a restore did.
 #[derive(Debug)]
 pub struct Restored {
@@ -145,11 +148,17 @@ fn is_known(path: &str) -> bool {
 /// Compares every file with the manifest, and components with their names.
 fn verify(folder: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     for expected in &manifest.files {
+        let place = folder.join(&expected.path);
+        if !place.is_file() {
+            let next = if expected.path == keys::FILE { KEYS } else { OTHER };
+            let what = "The backup lacks this file, which its manifest names.";
+            return Err(Refused::new(what, place.display(), next).into());
+        }
         let found = entry(folder, &PathBuf::from(&expected.path))?;
         let name = expected.path.strip_prefix("blobs/");
         if found != *expected || name.is_some_and(|name| name != found.sha256) {
             let what = "The file is not as it was when the backup was made.";
-            return Err(Refused::new(what, folder.join(&expected.path).display(), OTHER).into());
+            return Err(Refused::new(what, place.display(), OTHER).into());
         }
     }
     if !manifest.files.iter().any(|file| file.path == DATABASE) {

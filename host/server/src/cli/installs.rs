@@ -99,6 +99,7 @@ const INSTALLS: &[Column] = &[
     Column::text("PLUGIN", "plugin_name"),
     Column::text("VERSION", "version"),
     Column::state("STATE", "state"),
+    Column::text("STOPPED", "stopped"),
     Column::moment("SINCE", "created_at"),
 ];
 
@@ -108,6 +109,7 @@ const INSTALL: &[Field] = &[
     Field::text("Plugin", "plugin_name"),
     Field::text("Version", "version"),
     Field::state("State", "state"),
+    Field::text("Stopped", "stopped"),
     Field::text("Capabilities", "grant.capabilities"),
     Field::text("Partnerships", "grant.partnerships"),
     Field::text("Populations", "grant.populations"),
@@ -235,12 +237,27 @@ fn uninstall(session: &Session, org: &str, id: &str, name: &str) -> Result<(), F
 
 fn run_now(session: &Session, org: &str, id: &str) -> Result<(), Failure> {
     let reply = act(session, org, id, "run", &json!({}))?;
+    let stopped = stopped(session, org, id)?;
     session.show(&reply, |value| {
-        let begun =
-            if is_true(value, "waited_already") { "It waits already" } else { "It has begun" };
-        let delivery = text(value, "delivery");
-        format!("{begun}: `venn deliveries show {delivery}` shows how far it is.")
+        let begun = if is_true(value, "waited_already") { "It waits already" } else { BEGUN };
+        begun_or_waits(begun, &text(value, "delivery"), stopped.as_deref())
     })
+}
+
+/// What is said of a delivery that was just made.
+const BEGUN: &str = "It has begun";
+
+/// Why nothing of the install runs now, if somebody else stopped it.
+fn stopped(session: &Session, org: &str, id: &str) -> Result<Option<String>, Failure> {
+    let install = session.get(&["organizations", org, "installs", id])?.value;
+    Ok(install["stopped"].as_str().map(ToOwned::to_owned))
+}
+
+fn begun_or_waits(begun: &str, delivery: &str, stopped: Option<&str>) -> String {
+    match stopped {
+        Some(why) => format!("It waits, because {why}: `venn deliveries show {delivery}`."),
+        None => format!("{begun}: `venn deliveries show {delivery}` shows how far it is."),
+    }
 }
 
 fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(), Failure> {
@@ -252,9 +269,10 @@ fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(),
     let question = format!("Hand {overlaps} with {partner} to the plugin?");
     ask::confirm(session, &question, "Nothing was handed over.")?;
     let reply = act(session, org, id, "backfill", &json!({ "partnership": partnership }))?;
+    let stopped = stopped(session, org, id)?;
     session.show(&reply, |value| {
         let delivery = [text(value, "delivery"), text(value, "delivery.id")];
         let delivery = delivery.into_iter().rfind(|id| id != "-").unwrap_or_default();
-        format!("It has begun: `venn deliveries show {delivery}` shows how far it is.")
+        begun_or_waits(BEGUN, &delivery, stopped.as_deref())
     })
 }

@@ -9,11 +9,9 @@
 use std::collections::HashMap;
 
 use sqlx::{AnyConnection, Connection as _};
-use venn_domain::{
-    authority::Control, id::InstallId, manifest::Manifest, signing::Trust, time::Timestamp,
-};
+use venn_domain::{authority::Control, id::InstallId, manifest::Manifest, time::Timestamp};
 
-use super::{ConnectionMap, InstallState};
+use super::{ConnectionMap, InstallState, stopped};
 use crate::{
     Store, StoreError,
     many::{padded, places},
@@ -59,11 +57,11 @@ fn select(installs: usize) -> String {
     format!(
         "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
                 i.config_json, i.connections_json, i.enabled_at, p.name AS plugin_name,
-                p.organization_id AS publisher_id, p.state AS plugin_state, p.suspended_reason,
-                p.approval_json, r.version, r.digest, r.manifest_json, r.state AS release_state,
-                {}
+                p.organization_id AS publisher_id, p.approval_json, r.version, r.digest,
+                r.manifest_json, {}, {}
          FROM install i JOIN plugin p ON p.id = i.plugin_id
          JOIN release r ON r.id = i.release_id {} WHERE i.id IN ({})",
+        stopped::COLUMNS,
         signature::COLUMNS,
         signature::JOIN,
         places(1, installs)
@@ -178,7 +176,7 @@ async fn one(
         manifest,
         approval: row.json("approval_json")?,
         grant: row.json_always("grant_json")?,
-        stopped: stopped(row, &proof, state, what_for)?,
+        stopped: why_not(row, state, what_for)?,
         partnerships: Vec::new(),
         connections: Vec::new(),
     };
@@ -202,29 +200,13 @@ async fn one(
 }
 
 /// Why nothing of this install may run, if so; the text is shown to people.
-fn stopped(
+fn why_not(
     row: &Row<'_>,
-    proof: &Proof,
     state: InstallState,
     what_for: For,
 ) -> Result<Option<String>, StoreError> {
-    if row.text("plugin_state")? == "suspended" {
-        let reason = row.text("suspended_reason")?;
-        return Ok(Some(format!("the platform suspended the plugin: {reason}")));
-    }
-    let release = row.text("release_state")?;
-    if release != "approved" {
-        return Ok(Some(format!("the release is {release}, not approved")));
-    }
-    match (proof.trust(), &proof.signature) {
-        (Trust::Unsigned, _) => {
-            return Ok(Some("the release is not signed by its publisher".to_owned()));
-        }
-        (Trust::Distrusted, Some(signature)) => {
-            let key = &signature.key;
-            return Ok(Some(format!("the key {key} that signed the release is compromised")));
-        }
-        _ => {}
+    if let Some(why) = stopped::stopped(row)? {
+        return Ok(Some(why));
     }
     let why = match (state, what_for) {
         (InstallState::Active, _) | (InstallState::Draft | InstallState::Paused, For::Check) => {

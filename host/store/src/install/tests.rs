@@ -294,9 +294,12 @@ async fn a_suspension_stops_running_installs_with_its_reason() {
 async fn a_yanked_release_stops_its_installs() {
     let world = World::new().await;
     let install = world.active().await;
-    world.test.sql("UPDATE release SET state = 'yanked'").await;
+    world.test.withdraw_release(&world.release.id, "It leaks.", &world.owned.1).await.unwrap();
     let why = world.stopped(&install).await;
-    assert_eq!(why.as_deref(), Some("the release is yanked, not approved"));
+    assert_eq!(why.as_deref(), Some("the release was withdrawn: It leaks."));
+    let shown = world.test.install(&install.organization, &install.id).await.unwrap().unwrap();
+    assert_eq!(shown.stopped, why);
+    assert_eq!(shown.state, InstallState::Active);
 }
 
 #[tokio::test]

@@ -112,3 +112,51 @@ async fn a_proposal_waits_for_the_other_side_only() {
     two.store.accept_partnership(ACTOR, &two.right, &two.id).await.unwrap();
     assert_eq!(seen(&two.store, &two.right).await, []);
 }
+
+#[tokio::test]
+async fn an_end_is_news_to_the_other_side_for_a_week() {
+    let two = Two::agreed().await;
+    let left = &two.left;
+    two.store
+        .sql(&format!("INSERT INTO person VALUES ('{ACTOR}', '{left}', 'a@left.example', 'A', 0)"))
+        .await;
+    two.store.end_partnership(ACTOR, left, &two.id).await.unwrap();
+    assert_eq!(seen(&two.store, &two.left).await, []);
+    let told = seen(&two.store, &two.right).await;
+    assert_eq!(told.iter().map(|item| item.0).collect::<Vec<_>>(), ["partnership-ended"]);
+    two.store.clock.advance_ms(NEWS_MS - 1);
+    assert_eq!(seen(&two.store, &two.right).await, told);
+    two.store.clock.advance_ms(1);
+    assert_eq!(seen(&two.store, &two.right).await, []);
+}
+
+#[tokio::test]
+async fn an_end_is_no_news_once_another_partnership_is_proposed() {
+    let two = Two::agreed().await;
+    two.store.end_partnership(ACTOR, &two.left, &two.id).await.unwrap();
+    assert_eq!(seen(&two.store, &two.right).await.len(), 1);
+    two.store.propose_partnership(ACTOR, &two.right, &two.left).await.unwrap();
+    assert_eq!(seen(&two.store, &two.right).await, []);
+}
+
+#[tokio::test]
+async fn a_compromised_key_stops_a_release_and_both_its_publisher_and_its_customers_are_told() {
+    let world = World::new().await;
+    let test = &world.test;
+    let install = world.active().await;
+    let publisher = &world.owned.0.organization;
+    assert_eq!(seen(test, &world.customer).await, []);
+    test.sql("UPDATE signing_key SET revoked_because = 'compromised', revoked_at = 7, distrusted_from = 0")
+        .await;
+    assert_eq!(
+        seen(test, &world.customer).await,
+        [("install-distrusted", "portal crm-tasks".to_owned())]
+    );
+    assert_eq!(
+        seen(test, publisher).await,
+        [("release-distrusted", format!("crm-tasks {}", world.release.manifest.version))]
+    );
+    let shown = test.install(&install.organization, &install.id).await.unwrap().unwrap();
+    assert_eq!(shown.stopped, world.stopped(&install).await);
+    assert!(shown.stopped.is_some());
+}

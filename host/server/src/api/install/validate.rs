@@ -147,7 +147,7 @@ fn check_connections(
 fn check_name(name: &str) -> Vec<Problem> {
     let good = !name.trim().is_empty()
         && name.chars().count() <= NAME_CHARS_MAX
-        && !name.chars().any(char::is_control);
+        && !name.chars().any(venn_domain::text::is_hidden);
     if good {
         return Vec::new();
     }
