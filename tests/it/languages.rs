@@ -26,7 +26,9 @@ impl Guest {
     /// Compiled by the child, as in production: that can be remembered.
     async fn start(name: &str) -> Self {
         let mut bed = Bed::start().await;
-        bed.limits = RunLimits { cpu_ms: 1_000, ..RunLimits::default() };
+        // Where much else runs, a second of CPU takes long.
+        bed.limits =
+            RunLimits { cpu_ms: 1_000, wall_ms: limits::RUN_WALL_MS_MAX, ..RunLimits::default() };
         bed.sandbox = Sandbox::new(Settings {
             compile_program: compile_program(),
             compile_args: vec!["compile-child".to_owned()],

@@ -6,8 +6,6 @@
 //!
 //! To add a core field: `0001_start.sql`, [`COLUMNS`], [`account`], the import's
 //! row and its revision.
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -19,7 +17,6 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
-    many,
     row::Row,
     sql::Sql,
 };
@@ -49,13 +46,16 @@ pub struct AccountFilter {
     pub prefix: String,
 }
 
-/// As of when an account is known to be so: see [`Account::synced_at`].
-const AS_OF: &str = "
-    CASE WHEN synced_at < COALESCE((SELECT s.fresh_at FROM source s WHERE s.install_id = account.source), 0)
-         THEN (SELECT s.fresh_at FROM source s WHERE s.install_id = account.source)
-         ELSE synced_at END AS synced_at";
+/// As of when an account is known to be so, as `synced_at`: see [`Account::synced_at`].
+pub(crate) fn as_of(account: &str) -> String {
+    let fresh = format!("SELECT f.fresh_at FROM source f WHERE f.install_id = {account}.source");
+    format!(
+        "CASE WHEN {account}.synced_at < COALESCE(({fresh}), 0) THEN ({fresh})
+              ELSE {account}.synced_at END AS synced_at"
+    )
+}
 
-/// The columns of an account, in the order of the schema, besides [`AS_OF`].
+/// The columns of an account, in the order of the schema, besides [`as_of`].
 const COLUMNS: &str = "id, external_id, name, website, domain, owner, stage, amount,
     created_on, population, extra_json, updated_at, source";
 
@@ -69,7 +69,10 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Account>, StoreError> {
         let mut sql = Sql::default();
-        sql.add(&format!("SELECT {COLUMNS}, {AS_OF} FROM account WHERE organization_id = "));
+        sql.add(&format!(
+            "SELECT {COLUMNS}, {} FROM account WHERE organization_id = ",
+            as_of("account")
+        ));
         sql.text(organization).add(" AND id > ");
         sql.text(after.map(AccountId::as_str).unwrap_or_default());
         // Each filter only where it is asked for, so that its index serves.
@@ -96,7 +99,8 @@ impl Store {
     ) -> Result<Option<Account>, StoreError> {
         let mut connection = self.read().await?;
         let sql = format!(
-            "SELECT {COLUMNS}, {AS_OF} FROM account WHERE organization_id = $1 AND id = $2"
+            "SELECT {COLUMNS}, {} FROM account WHERE organization_id = $1 AND id = $2",
+            as_of("account")
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
@@ -104,27 +108,6 @@ impl Store {
             .fetch_optional(&mut *connection)
             .await?;
         row.map(|row| account(&Row::new("account", &row))).transpose()
-    }
-
-    /// As of when accounts of an organization are known to be so, by id.
-    pub async fn accounts_as_of(
-        &self,
-        organization: &OrganizationId,
-        ids: &[AccountId],
-    ) -> Result<HashMap<AccountId, Timestamp>, StoreError> {
-        let mut connection = self.read().await?;
-        // Found by id alone: with the organization in the statement SQLite walks all its accounts.
-        let sql = format!("SELECT id, organization_id, {AS_OF} FROM account WHERE id IN");
-        let rows =
-            many::select_in(&mut connection, &sql, ids.iter().map(ToString::to_string)).await?;
-        let mut as_of = HashMap::with_capacity(ids.len());
-        for row in &rows {
-            let row = Row::new("account", row);
-            if row.text("organization_id")? == organization.as_str() {
-                as_of.insert(row.parsed("id")?, row.time("synced_at")?);
-            }
-        }
-        Ok(as_of)
     }
 
     /// Makes a population. [`StoreError::Taken`] if the key is there.

@@ -30,6 +30,6 @@ mod view;
 mod why_not;
 
 pub use cursor::{CursorError, ReadError};
-pub use people::{Matrix, OverlapFilter, UnpairedAccount};
+pub use people::{Matrix, OverlapFilter, SeenOverlap, UnpairedAccount};
 pub use plugin::InstallScope;
 pub use why_not::{PairedWith, SharedAccount, WhyNot};

@@ -1,7 +1,7 @@
 //! Overlaps as people see them: the matrix of counts, the overlaps themselves,
 //! and the accounts that are left over. Of the partner's accounts only what its
 //! live sharing rules allow.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use axum::{
     Json,
@@ -15,7 +15,7 @@ use venn_domain::{
     overlap::{Overlap, OverlapCount},
     time::Timestamp,
 };
-use venn_store::overlap::{OverlapFilter, UnpairedAccount};
+use venn_store::overlap::{OverlapFilter, SeenOverlap, UnpairedAccount};
 
 use crate::{
     accesses::Read,
@@ -119,8 +119,7 @@ pub async fn list(
         app.store.people_overlaps(&org.id, &id, &filter, after.as_ref(), page.limit).await?;
     let Some(found) = found else { return Err(no_answer(&app, &org.id, &id).await) };
     note_overlaps(&app, &caller, &org.id, &id, &found.items).await?;
-    let as_of = as_of(&app, &org.id, &found.items).await?;
-    Ok(Json(page.view(found, |overlap| view(overlap, &as_of))))
+    Ok(Json(page.view(found, view)))
 }
 
 /// `GET …/overlaps/{overlap}`: the same bytes as in the listing.
@@ -135,21 +134,12 @@ pub async fn get(
     let found = app.store.people_overlaps(&org.id, &id, &filter, None, 1).await?;
     let Some(found) = found else { return Err(no_answer(&app, &org.id, &id).await) };
     note_overlaps(&app, &caller, &org.id, &id, &found.items).await?;
-    let as_of = as_of(&app, &org.id, &found.items).await?;
     let overlap = found.items.into_iter().next().ok_or_else(ApiError::not_found)?;
-    Ok(Json(view(overlap, &as_of)))
+    Ok(Json(view(overlap)))
 }
 
-/// As of when each of our accounts is known to be so.
-type AsOf = HashMap<AccountId, Timestamp>;
-
-async fn as_of(app: &App, org: &OrganizationId, overlaps: &[Overlap]) -> Result<AsOf, ApiError> {
-    let ours: Vec<_> = overlaps.iter().map(|overlap| overlap.our_account.clone()).collect();
-    Ok(app.store.accounts_as_of(org, &ours).await?)
-}
-
-fn view(overlap: Overlap, as_of: &AsOf) -> OverlapView {
-    OverlapView { our_synced_at: as_of.get(&overlap.our_account).copied(), overlap }
+fn view(seen: SeenOverlap) -> OverlapView {
+    OverlapView { our_synced_at: Some(seen.our_synced_at), overlap: seen.overlap }
 }
 
 /// `GET …/unpaired`.
@@ -178,10 +168,11 @@ async fn note_overlaps(
     caller: &Caller,
     us: &OrganizationId,
     id: &PartnershipId,
-    overlaps: &[Overlap],
+    seen: &[SeenOverlap],
 ) -> Result<(), ApiError> {
-    let fields = overlaps.iter().flat_map(Overlap::their_fields).map(str::to_owned).collect();
-    note(app, caller, us, ("overlaps.read", id), overlaps.len(), fields).await
+    let fields = seen.iter().flat_map(|seen| seen.overlap.their_fields());
+    let fields = fields.map(str::to_owned).collect();
+    note(app, caller, us, ("overlaps.read", id), seen.len(), fields).await
 }
 
 /// Rows of the partner were seen: both sides' audits have it.

@@ -8,6 +8,7 @@ use venn_domain::{
     capability::FieldSet,
     id::{AccountId, OrganizationId, OverlapId, PartnershipId},
     overlap::{Overlap, OverlapCount},
+    time::Timestamp,
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     counts::counts,
     view::{self, Needs, Reader, View},
 };
-use crate::{Page, Store, StoreError, row::Row, sql::Sql};
+use crate::{Page, Store, StoreError, account::as_of, row::Row, sql::Sql};
 
 /// The counts of one partnership.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,15 @@ pub struct OverlapFilter {
     pub domain: Option<String>,
     /// `sure` or `likely`.
     pub confidence: Option<String>,
+}
+
+/// An overlap as people see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenOverlap {
+    /// The overlap.
+    pub overlap: Overlap,
+    /// As of when our account is known to be so.
+    pub our_synced_at: Timestamp,
 }
 
 /// An account without a counterpart, on a domain that both sides have.
@@ -85,7 +95,7 @@ impl Store {
         filter: &OverlapFilter,
         after: Option<&OverlapId>,
         limit: u32,
-    ) -> Result<Option<Page<Overlap>>, StoreError> {
+    ) -> Result<Option<Page<SeenOverlap>>, StoreError> {
         let mut connection = self.read().await?;
         let mut snapshot = connection.begin().await?;
         let Some(view) = view::find(&mut snapshot, us, id, Reader::People).await? else {
@@ -93,6 +103,7 @@ impl Store {
         };
         let mut sql = Sql::default();
         select(&mut sql, &view, &Asked::Everything);
+        sql.add(", ").add(&as_of("oa"));
         view.joins(&mut sql, Needs::Overlaps);
         sql.add(" WHERE o.live = 1 AND o.partnership_id = ").text(id);
         sql.add(" AND o.id > ").text(after.map(OverlapId::as_str).unwrap_or_default());
@@ -113,8 +124,12 @@ impl Store {
         let rows = sql.rows(&mut snapshot).await?;
         snapshot.rollback().await?;
         let mut reading = Reading::new(&view, &Asked::Everything);
-        let items = rows.iter().map(|row| reading.overlap(row)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(Page::cut(items, limit, |overlap| overlap.id.to_string())))
+        let items = rows.iter().map(|row| {
+            let our_synced_at = Row::new("overlap", row).time("synced_at")?;
+            Ok(SeenOverlap { overlap: reading.overlap(row)?, our_synced_at })
+        });
+        let items = items.collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(Some(Page::cut(items, limit, |seen| seen.overlap.id.to_string())))
     }
 
     /// A page of the leftovers that we may see; None if the partnership is not active.

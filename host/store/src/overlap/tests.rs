@@ -78,7 +78,8 @@ async fn told_to_people(two: &Two) -> String {
     let overlaps = store.people_overlaps(&two.left, &two.id, &filter, None, 10).await.unwrap();
     let unpaired = store.people_unpaired(&two.left, &two.id, None, 10).await.unwrap();
     let matrix = store.people_matrix(&two.left, &two.id).await.unwrap();
-    format!("{} {unpaired:?} {matrix:?}", serde_json::to_string(&overlaps.unwrap().items).unwrap())
+    let overlaps: Vec<_> = overlaps.unwrap().items.into_iter().map(|seen| seen.overlap).collect();
+    format!("{} {unpaired:?} {matrix:?}", serde_json::to_string(&overlaps).unwrap())
 }
 
 #[tokio::test]
@@ -334,7 +335,7 @@ async fn people_filter_their_overlaps() {
         async move {
             let page = two.store.people_overlaps(&two.left, &two.id, &filter, None, 1).await;
             let page = page.unwrap().unwrap();
-            (page.items[0].domain.clone(), page.next.is_some())
+            (page.items[0].overlap.domain.clone(), page.next.is_some())
         }
     };
     assert_eq!(told(OverlapFilter::default()).await, ("acme.com".to_owned(), true));
@@ -347,6 +348,7 @@ async fn people_filter_their_overlaps() {
     let filter = OverlapFilter { our_population: Some("prospects".into()), ..Default::default() };
     let page =
         two.store.people_overlaps(&two.right, &two.id, &filter, None, 10).await.unwrap().unwrap();
-    assert_eq!(page.items[0].their_owner, "canary-beta-owner");
-    assert_eq!((page.items[0].partner.as_str(), page.items.len()), ("Name of left", 1));
+    let overlap = &page.items[0].overlap;
+    assert_eq!(overlap.their_owner, "canary-beta-owner");
+    assert_eq!((overlap.partner.as_str(), page.items.len()), ("Name of left", 1));
 }
