@@ -119,6 +119,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
         "error: crm-tasks has no release 9.9.9.\n  next: `venn plugins releases crm-tasks` shows them.\n"
     );
     assert!(acme.venn("marketplace list --q tasks").await.good().contains("crm-tasks"));
+    assert!(acme.venn("marketplace").await.good().contains("crm-tasks"));
     let listing = acme.venn("marketplace show crm-tasks").await.good();
     assert!(listing.contains("; the signature is sound\n  key sgk_"), "{listing}");
     assert!(listing.contains("Data goes to:") && listing.contains("api.hubapi.com"), "{listing}");
@@ -190,11 +191,22 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert!(inbox.starts_with(&acme.venn(&format!("inbox show {item}")).await.good()), "{inbox}");
     let done = acme.venn(&format!("inbox done {item}")).await.failed(6);
     assert!(done.contains("This item ends by itself"), "{done}");
+    // Flags change what they name, and leave the rest of the grant.
+    let less = acme.venn("installs grant eu --without-partner globex --json").await.json();
+    let mut expected = install["grant"].clone();
+    expected["partnerships"] = json!([]);
+    assert_eq!(less["grant"], expected);
+    let again = acme.venn("installs grant eu --partner globex --json").await.json();
+    assert_eq!(again["grant"], install["grant"]);
     acme.venn("installs uninstall eu --yes").await.good();
     acme.venn("connections remove hubspot --yes").await.good();
 
     assert!(platform.venn("review list --state approved").await.good().contains("crm-tasks"));
     platform.venn("review show crm-tasks@0.1.0").await.good();
+    let left = platform.venn("review narrow crm-tasks --deny http:egress --yes").await.good();
+    assert!(left.ends_with("Hosts         -\n"), "{left}");
+    let gone = platform.venn("review narrow crm-tasks --deny http:egress --yes").await.failed(2);
+    assert!(gone.contains("The ceiling does not have `http:egress`"), "{gone}");
     platform.venn("review withdraw crm-tasks@0.1.0 --reason leaks --yes").await.good();
     platform.venn("review suspend crm-tasks --reason looks-odd --yes").await.good();
     platform.venn("review resume crm-tasks").await.good();

@@ -78,8 +78,7 @@ enum Command {
     #[command(subcommand)]
     Review(review::ReviewCommand),
     Approve(review::ApproveArgs),
-    #[command(subcommand)]
-    Marketplace(marketplace::MarketplaceCommand),
+    Marketplace(marketplace::MarketplaceArgs),
     Install(install::InstallArgs),
     #[command(subcommand)]
     Installs(installs::InstallsCommand),
@@ -91,13 +90,11 @@ enum Command {
     Accounts(accounts::AccountsArgs),
     #[command(subcommand)]
     Sources(sources::SourcesCommand),
-    #[command(subcommand)]
-    Partner(partner::PartnerCommand),
+    Partner(partner::PartnerArgs),
     Runs(runs::RunsArgs),
     Logs(runs::LogsArgs),
     Replay(runs::ReplayArgs),
-    #[command(subcommand)]
-    Deliveries(deliveries::DeliveriesCommand),
+    Deliveries(deliveries::DeliveriesArgs),
     Inbox(inbox::InboxArgs),
     Audit(audit::AuditArgs),
     #[command(subcommand)]
@@ -163,7 +160,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::SigningKeys(command) => signing_keys::run(session, &command),
         Command::Review(command) => review::run(session, &command),
         Command::Approve(args) => review::approve(session, &args),
-        Command::Marketplace(command) => marketplace::run(session, &command),
+        Command::Marketplace(args) => marketplace::run(session, &args),
         Command::Install(args) => install::run(session, &args),
         Command::Installs(command) => installs::run(session, &command),
         Command::Connections(command) => connections::run(session, &command),
@@ -171,11 +168,11 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Imports(command) => imports::run(session, &command),
         Command::Accounts(args) => accounts::run(session, &args),
         Command::Sources(command) => sources::run(session, &command),
-        Command::Partner(command) => partner::run(session, &command),
+        Command::Partner(args) => partner::run(session, &args),
         Command::Runs(args) => runs::run(session, &args),
         Command::Logs(args) => runs::logs(session, &args),
         Command::Replay(args) => runs::replay(session, &args),
-        Command::Deliveries(command) => deliveries::run(session, &command),
+        Command::Deliveries(args) => deliveries::run(session, &args),
         Command::Inbox(args) => inbox::run(session, &args),
         Command::Audit(args) => audit::run(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),

@@ -30,7 +30,7 @@ mod rotate;
 #[cfg(test)]
 mod tests;
 
-pub use rotate::{Rotated, rotate};
+pub use rotate::{Rotated, rotate, unused};
 
 /// The file's name in the data folder.
 pub(crate) const FILE: &str = "keys.json";

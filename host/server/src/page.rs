@@ -139,12 +139,17 @@ impl<F: DeserializeOwned> FromRequestParts<App> for PageOf<F> {
 fn page_limit(text: Option<&str>) -> Result<u32, ApiError> {
     let most = u32::try_from(limits::API_PAGE_ITEMS).unwrap_or(u32::MAX);
     let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
-    match text.parse::<u32>() {
-        Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
-        _ => Err(ApiError::new(
-            Code::BadQuery,
-            format!("limit={} is not a number from 1 to {most}.", crate::body::cut(text)),
-            "Ask for smaller pages and follow `next`.",
-        )),
+    let limit = text.parse::<u32>();
+    if let Ok(limit) = limit
+        && (1..=most).contains(&limit)
+    {
+        return Ok(limit);
     }
+    let next_step = if limit.is_ok_and(|limit| limit > most) {
+        "Ask for smaller pages and follow `next`.".to_owned()
+    } else {
+        format!("Give a number from 1 to {most}, or leave `limit` out: then it is {DEFAULT_LIMIT}.")
+    };
+    let detail = format!("limit={} is not a number from 1 to {most}.", crate::body::cut(text));
+    Err(ApiError::new(Code::BadQuery, detail, next_step))
 }

@@ -184,6 +184,13 @@ async fn queries_are_checked_like_bodies() {
     let unknown = "There is no query parameter `surprise`: this call takes population, domain, q, limit, cursor, fields.";
     assert_eq!(bad("surprise=1").await, unknown);
     assert_eq!(bad("limit=many").await, "limit=many is not a number from 1 to 200.");
+    let number = "Give a number from 1 to 200, or leave `limit` out: then it is 50.";
+    let smaller = "Ask for smaller pages and follow `next`.";
+    for (limit, next_step) in [("0", number), ("many", number), ("201", smaller)] {
+        let path = acme.own(&format!("accounts?limit={limit}"));
+        let refused = acme.get(&path).await.refused(400, "bad-query");
+        assert_eq!(refused["next_step"], next_step, "{limit}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

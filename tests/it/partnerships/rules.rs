@@ -265,6 +265,10 @@ async fn a_rule_names_only_fields_that_there_are_or_says_that_one_will_come() {
         })
     };
     assert_eq!(refused["problems"], json!([problem("nme", "name"), problem("tier", "Tier")]));
+    assert_eq!(
+        refused["detail"],
+        "rules[0].fields: none of your accounts has a field `nme`; did you mean `name`?"
+    );
     // What a value contains is no name of one.
     for no_name in ["canarytier1", "Tier\",\"canarytier1", "extra."] {
         pair.globex.put(&path, &rules(&[no_name])).await.refused(422, "invalid");

@@ -34,7 +34,9 @@ impl Problems {
     /// All is well, or the error that names every problem.
     pub fn into_result(self) -> Result<(), ApiError> {
         let Some(first) = self.0.first() else { return Ok(()) };
-        let detail = format!("{}: {}.", first.place, first.reason);
+        // A reason that asks ends its sentence itself.
+        let end = if first.reason.ends_with('?') { "" } else { "." };
+        let detail = format!("{}: {}{end}", first.place, first.reason);
         Err(ApiError::new(Code::Invalid, detail, "Correct the named members and send it again.")
             .with_problems(self.0))
     }

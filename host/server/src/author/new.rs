@@ -73,7 +73,11 @@ pub fn new(name: &str, language: Language, dir: Option<&Path>) -> Result<PathBuf
 fn check(name: &str, files: &[(&str, String)]) -> Result<()> {
     let manifest = files.iter().find(|(path, _)| *path == "venn.toml");
     let manifest = manifest.map_or("", |(_, text)| text.as_str());
-    let Err(problems) = Manifest::parse_toml(manifest) else { return Ok(()) };
+    let Err(mut problems) = Manifest::parse_toml(manifest) else { return Ok(()) };
+    // Elsewhere the name stands too: what is wrong there is the name.
+    if problems.iter().any(|problem| problem.place == "name") {
+        problems.retain(|problem| problem.place == "name");
+    }
     let told: Vec<_> = problems.iter().map(Problem::to_string).collect();
     bail!("`{name}` cannot be a plugin's name: {}", told.join("; "))
 }
@@ -131,6 +135,7 @@ mod tests {
         let dir = folder.path().join("x");
         let error = new("My Plugin!", Language::Rust, Some(&dir)).unwrap_err().to_string();
         assert!(error.starts_with("`My Plugin!` cannot be a plugin's name: name: "), "{error}");
+        assert!(!error.contains(';') && !error.contains("support"), "{error}");
         assert!(!dir.exists());
     }
 }

@@ -6,6 +6,7 @@
 //! walked on purpose.
 use std::{
     env,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -124,6 +125,13 @@ impl Toolchain {
         cargo.envs(self.env.iter().map(|(name, value)| (name, value)));
         cargo
     }
+
+    /// Where the compiler and its standard libraries are.
+    pub fn place(&self, dir: &Path) -> Result<PathBuf> {
+        let own = self.env.iter().find(|(name, _)| *name == "RUSTC");
+        let program = own.map_or_else(rustc_program, |(_, program)| program.into());
+        ask(&program, dir, &["--print", "sysroot"]).map(PathBuf::from)
+    }
 }
 
 type Env = Vec<(&'static str, PathBuf)>;
@@ -206,8 +214,15 @@ fn linker(dir: &Path) -> Result<PathBuf> {
 
 /// What rustc prints, as cargo in that folder would call it.
 fn rustc(dir: &Path, arguments: &[&str]) -> Result<String> {
-    let program = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(&program).current_dir(dir).args(arguments).output();
+    ask(&rustc_program(), dir, arguments)
+}
+
+fn rustc_program() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+fn ask(program: &OsStr, dir: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).current_dir(dir).args(arguments).output();
     let output = output.context("there is no rustc on the PATH")?;
     if !output.status.success() {
         bail!("rustc says: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -241,6 +256,13 @@ mod tests {
             Way::order(Some("gentoo")).unwrap_err().to_string(),
             "VENN_TOOLCHAIN=gentoo is not known. Set it to installed, rustup or debian, or unset it"
         );
+    }
+
+    #[test]
+    fn the_place_of_a_compiler_is_a_folder_with_its_libraries() {
+        let toolchain = Toolchain { way: Way::Installed, target: Target::Unknown, env: Vec::new() };
+        let place = toolchain.place(Path::new(".")).unwrap();
+        assert!(place.join("lib/rustlib").is_dir(), "{}", place.display());
     }
 
     #[test]

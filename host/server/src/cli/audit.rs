@@ -18,6 +18,7 @@ use super::{
     client::Call,
     credentials,
     exit::Exit,
+    input,
     output::{
         failure::Failure,
         table::Column,
@@ -32,8 +33,9 @@ use super::{
 pub(crate) struct AuditArgs {
     #[command(subcommand)]
     command: Option<AuditCommand>,
-    /// Only what this user, install or organization did, by id
-    #[arg(long, value_name = "ID")]
+    /// Only what this user, install or organization did, by id; a member also by
+    /// e-mail address (`venn orgs members` has the ids)
+    #[arg(long, value_name = "ID|E-MAIL")]
     actor: Option<String>,
     /// Only actions that start so, for example grant
     #[arg(long, value_name = "PREFIX")]
@@ -95,9 +97,10 @@ const AUDIT: &[Column] = &[
 pub(crate) fn run(session: &Session, args: &AuditArgs) -> Result<(), Failure> {
     match &args.command {
         None => {
+            let actor = args.actor.as_ref().map(|who| input::member(session, who)).transpose()?;
             let segments = ["organizations", session.org()?, "audit"];
             let call = Call::new(Method::GET, &segments)
-                .with("actor", args.actor.as_ref())
+                .with("actor", actor)
                 .with("action", args.action.as_ref())
                 .with("subject", args.subject.as_ref())
                 .with("from", args.from.as_ref())

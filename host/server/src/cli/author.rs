@@ -104,6 +104,12 @@ pub(crate) struct CheckArgs {
     /// The plugin's folder, a manifest (.toml, .json) or a component (.wasm)
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// A manifest (.toml or .json) instead of the folder's
+    #[arg(long, value_name = "FILE", conflicts_with = "path")]
+    manifest: Option<PathBuf>,
+    /// A component instead of the one that was built
+    #[arg(long, value_name = "FILE", conflicts_with = "path")]
+    component: Option<PathBuf>,
 }
 
 /// `venn new`
@@ -132,9 +138,8 @@ pub(crate) fn toolchain(session: &Session, args: &ToolchainArgs) -> Result<(), F
     let mut tell = |line: &str| session.out.note(&clean(line));
     let place = match args.language {
         // Rust's is rustup's or Debian's to keep.
-        Language::Rust => {
-            toolchain::find(Path::new("."), Target::default(), &mut tell).map(|_| PathBuf::new())
-        }
+        Language::Rust => toolchain::find(Path::new("."), Target::default(), &mut tell)
+            .and_then(|found| found.place(Path::new("."))),
         Language::Typescript => typescript::toolchain(&mut tell),
         Language::Python => python::toolchain(&mut tell),
     };
@@ -215,7 +220,13 @@ pub(crate) fn component(session: &Session, args: &ComponentArgs) -> Result<(), F
 
 /// `venn check`
 pub(crate) fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
-    let findings = if args.path.is_file() {
+    let (manifest, component) = (args.manifest.as_deref(), args.component.as_deref());
+    let place = manifest.or(component).unwrap_or(&args.path);
+    let findings = if manifest.is_some() || component.is_some() {
+        let mut findings = manifest.map_or_else(|| Ok(Vec::new()), check_manifest)?;
+        findings.extend(component.map_or_else(|| Ok(Vec::new()), check_component)?);
+        findings
+    } else if args.path.is_file() {
         check_file(&args.path)?
     } else {
         check::check(&args.path, Some(&gate::Gate)).map_err(|error| refused(&error))?
@@ -232,42 +243,55 @@ pub(crate) fn check(session: &Session, args: &CheckArgs) -> Result<(), Failure> 
     }
     let next = "Correct what is marked with `error`, then check again.";
     Err(Failure::new(Exit::Differs, "The plugin would be refused.", next)
-        .at(args.path.display().to_string()))
+        .at(place.display().to_string()))
 }
 
+/// By what the file is called: a manifest, else a component.
 fn check_file(path: &Path) -> Result<Vec<Finding>, Failure> {
+    match path.extension().and_then(|ext| ext.to_str()) {
+        Some("toml" | "json") => check_manifest(path),
+        _ => check_component(path),
+    }
+}
+
+fn check_manifest(path: &Path) -> Result<Vec<Finding>, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::file(path, "read", &error))?;
-    let finding = |id: &str, level, place: String, message: String, next_step: String| Finding {
-        id: id.to_owned(),
+    let manifest = if path.extension().is_some_and(|ext| ext == "toml") {
+        Manifest::parse_toml(&String::from_utf8_lossy(&bytes))
+    } else {
+        Manifest::parse_json(&bytes)
+    };
+    let finding = |level, place: String, message: String, next_step: String| Finding {
+        id: "manifest.valid".to_owned(),
         level,
         place,
         message,
         next_step,
     };
-    let manifest = match path.extension().and_then(|ext| ext.to_str()) {
-        Some("toml") => Manifest::parse_toml(&String::from_utf8_lossy(&bytes)),
-        Some("json") => Manifest::parse_json(&bytes),
-        _ => {
-            return match component::of(&bytes) {
-                Ok(component) => gate::inspect(&component).map_err(Failure::from),
-                Err(error) => {
-                    let next = "Build it with `venn build`".to_owned();
-                    let message = format!("{error:#}");
-                    Ok(vec![finding("component.shape", Level::Error, String::new(), message, next)])
-                }
-            };
-        }
-    };
     Ok(match manifest {
         Ok(manifest) => {
             let said = format!("{} {} is a valid manifest", manifest.name, manifest.version);
-            vec![finding("manifest.valid", Level::Ok, String::new(), said, String::new())]
+            vec![finding(Level::Ok, String::new(), said, String::new())]
         }
         Err(problems) => problems
             .into_iter()
-            .map(|p| finding("manifest.valid", Level::Error, p.place, p.reason, p.next_step))
+            .map(|p| finding(Level::Error, p.place, p.reason, p.next_step))
             .collect(),
     })
+}
+
+fn check_component(path: &Path) -> Result<Vec<Finding>, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::file(path, "read", &error))?;
+    match component::of(&bytes) {
+        Ok(component) => gate::inspect(&component).map_err(Failure::from),
+        Err(error) => Ok(vec![Finding {
+            id: "component.shape".to_owned(),
+            level: Level::Error,
+            place: String::new(),
+            message: format!("{error:#}"),
+            next_step: "Build it with `venn build`".to_owned(),
+        }]),
+    }
 }
 
 fn render(findings: &[Finding], paint: Paint) -> String {
@@ -311,5 +335,9 @@ mod tests {
         let manifest = folder.path().join("m.json");
         fs::write(&manifest, "[]").unwrap();
         assert!(!check::passes(&check_file(&manifest).unwrap()));
+        // What is said to be a manifest is looked at as one, whatever it is called.
+        let findings = check_manifest(&wasm).unwrap();
+        assert!(!check::passes(&findings));
+        assert!(findings.iter().all(|finding| finding.id == "manifest.valid"));
     }
 }

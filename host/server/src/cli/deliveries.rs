@@ -1,6 +1,6 @@
 //! `venn deliveries`: events on their way to installs, and sending one again
 //! that was given up.
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
 
@@ -16,19 +16,19 @@ use super::{
 };
 
 /// Events on their way to installs
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DeliveriesArgs {
+    #[command(subcommand)]
+    command: Option<DeliveriesCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
 #[derive(Debug, Subcommand)]
-pub(crate) enum DeliveriesCommand {
+enum DeliveriesCommand {
     /// Lists deliveries
-    List {
-        /// Only to this install, by id or name
-        #[arg(long, value_name = "INSTALL")]
-        install: Option<String>,
-        /// Only those in this state
-        #[arg(long, value_name = "STATE")]
-        state: Option<String>,
-        #[command(flatten)]
-        page: Page,
-    },
+    List(ListArgs),
     /// Shows one delivery, with its progress and its runs
     Show {
         /// The delivery's id
@@ -39,6 +39,18 @@ pub(crate) enum DeliveriesCommand {
         /// The delivery's id
         delivery: String,
     },
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only to this install, by id or name
+    #[arg(long, value_name = "INSTALL")]
+    install: Option<String>,
+    /// Only those in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    #[command(flatten)]
+    page: Page,
 }
 
 const DELIVERIES: &[Column] = &[
@@ -68,25 +80,28 @@ const DELIVERY: &[Field] = &[
 ];
 
 /// `venn deliveries`
-pub(crate) fn run(session: &Session, command: &DeliveriesCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &DeliveriesArgs) -> Result<(), Failure> {
     let org = session.org()?;
-    match command {
-        DeliveriesCommand::List { install, state, page } => {
-            let install = install.as_ref().map(|name| input::install(session, name)).transpose()?;
-            let segments = ["organizations", org, "deliveries"];
-            let call = Call::new(Method::GET, &segments)
-                .with("install", install)
-                .with("state", state.as_ref());
-            session.listing(&call, page, DELIVERIES, "No deliveries.")
-        }
-        DeliveriesCommand::Show { delivery } => {
+    match &args.command {
+        None => listed(session, org, &args.list),
+        Some(DeliveriesCommand::List(list)) => listed(session, org, list),
+        Some(DeliveriesCommand::Show { delivery }) => {
             let reply = session.get(&["organizations", org, "deliveries", delivery])?;
             session.show(&reply, |it| session.out.fields(it, DELIVERY))
         }
-        DeliveriesCommand::Redeliver { delivery } => {
+        Some(DeliveriesCommand::Redeliver { delivery }) => {
             let reply = session
                 .post(&["organizations", org, "deliveries", delivery, "redeliver"], &json!({}))?;
             session.show(&reply, |it| format!("{delivery} is {}.", text(it, "state")))
         }
     }
+}
+
+fn listed(session: &Session, org: &str, args: &ListArgs) -> Result<(), Failure> {
+    let install = args.install.as_ref().map(|name| input::install(session, name)).transpose()?;
+    let segments = ["organizations", org, "deliveries"];
+    let call = Call::new(Method::GET, &segments)
+        .with("install", install)
+        .with("state", args.state.as_ref());
+    session.listing(&call, &args.page, DELIVERIES, "No deliveries.")
 }

@@ -46,6 +46,7 @@ exits! {
     Unreachable = 7 "unreachable", "the server cannot be reached";
     Differs = 8 "differs", "the run, check or replay failed, or differs";
     Cancelled = 9 "cancelled", "cancelled by the person";
+    Later = 10 "later", "the server cannot take it now: try again in a few seconds";
 }
 
 impl Exit {
@@ -57,6 +58,7 @@ impl Exit {
             (403, _) => Self::NotAllowed,
             (404, _) => Self::NotFound,
             (400 | 409 | 413 | 415 | 422, _) => Self::Refused,
+            (429 | 503, _) => Self::Later,
             _ => Self::Unexpected,
         }
     }
@@ -72,7 +74,7 @@ impl From<Exit> for ExitCode {
 pub(crate) fn help() -> String {
     let mut text = String::from("Exit codes:\n");
     for exit in Exit::ALL {
-        put!(text, "  {}  {}\n", exit.code(), exit.words());
+        put!(text, "{:>3}  {}\n", exit.code(), exit.words());
     }
     text
 }
@@ -95,7 +97,8 @@ mod tests {
             (409, "check-failed", 8),
             (405, "method-not-allowed", 1),
             (500, "internal", 1),
-            (503, "busy", 1),
+            (503, "busy", 10),
+            (429, "", 10),
         ];
         for (status, code, exit) in table {
             assert_eq!(Exit::of_problem(status, code).code(), exit, "{status} {code}");
@@ -116,7 +119,8 @@ mod tests {
              \x20 6  refused as invalid, or not possible in the present state\n\
              \x20 7  the server cannot be reached\n\
              \x20 8  the run, check or replay failed, or differs\n\
-             \x20 9  cancelled by the person\n"
+             \x20 9  cancelled by the person\n\
+             \x2010  the server cannot take it now: try again in a few seconds\n"
         );
     }
 }

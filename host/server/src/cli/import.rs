@@ -90,6 +90,9 @@ const PROBLEMS: &[Column] = &[
     Column::text("NEXT", "next_step"),
 ];
 
+/// What to type where no column is known: the API says what to send.
+const COLUMNS_NEXT: &str = "Say which column is which: --columns '{\"external_id\":\"Nr\",\"name\":\"Firma\",\"website\":\"Web\"}', with the names that the file has.";
+
 /// `venn import`
 pub(crate) fn run(session: &Session, args: &ImportArgs) -> Result<(), Failure> {
     let columns = args.columns.as_ref().map(|text| input::json(text, "--columns")).transpose()?;
@@ -257,7 +260,11 @@ fn ended(import: &Value) -> Result<(), Failure> {
                 .into_iter()
                 .find(|reason| !reason.is_empty())
                 .unwrap_or("no reason is known");
-            let next = [raw(import, "error.next_step"), "Correct the file and import it again."];
+            let next = match raw(import, "error.code") {
+                "unrecognised-columns" => COLUMNS_NEXT,
+                _ => raw(import, "error.next_step"),
+            };
+            let next = [next, "Correct the file and import it again."];
             let next = next.into_iter().find(|next| !next.is_empty()).unwrap_or_default();
             Err(Failure::new(
                 Exit::Refused,
@@ -308,6 +315,11 @@ mod tests {
         assert_eq!(
             ended(&import).unwrap_err().to_string(),
             "error: The import failed, nothing was changed: a quote is never closed\n  where: imp_1\n  next: Close it."
+        );
+        let unknown = json!({"id": "imp_1", "state": "failed", "error": {"code": "unrecognised-columns", "reason": "the columns aren't those of a known CRM export: \"Nr\"", "next_step": "Pass a column map."}});
+        assert_eq!(
+            ended(&unknown).unwrap_err().next_step(),
+            r#"Say which column is which: --columns '{"external_id":"Nr","name":"Firma","website":"Web"}', with the names that the file has."#
         );
         assert_eq!(ended(&json!({"state": "cancelled"})).unwrap_err().exit, Exit::Cancelled);
         assert_eq!(ended(&json!({"state": "done"})), Ok(()));

@@ -19,6 +19,10 @@ use super::{
     session::{Page, Session},
 };
 
+mod grant;
+
+use grant::GrantArgs;
+
 /// The organization's installs
 #[derive(Debug, Subcommand)]
 pub(crate) enum InstallsCommand {
@@ -37,14 +41,7 @@ pub(crate) enum InstallsCommand {
     Pause(Which),
     /// Goes on after a pause
     Resume(Which),
-    /// Replaces the grant
-    Grant {
-        #[command(flatten)]
-        which: Which,
-        /// The whole grant
-        #[arg(long, value_name = "JSON|@FILE")]
-        set: String,
-    },
+    Grant(GrantArgs),
     /// Replaces the configuration
     Config {
         #[command(flatten)]
@@ -153,8 +150,9 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
         InstallsCommand::Resume(which) => {
             show(session, &act(session, org, &id(which)?, "resume", &json!({}))?)
         }
-        InstallsCommand::Grant { which, set } => {
-            replace(session, org, &id(which)?, "grant", &input::json(set, "--set")?)
+        InstallsCommand::Grant(args) => {
+            let id = id(&args.which)?;
+            replace(session, org, &id, "grant", &grant::wanted(session, org, &id, args)?)
         }
         InstallsCommand::Config { which, set } => {
             replace(session, org, &id(which)?, "config", &input::json(set, "--set")?)

@@ -45,8 +45,10 @@ pub(crate) fn run(session: &Session, command: &KeysCommand) -> Result<(), Failur
 fn rotate(session: &Session, storage: &StorageArgs) -> Result<(), Failure> {
     let (data, database) = (storage.folder()?, storage.database()?);
     let place = data.display();
-    ask::confirm(session, &format!("Add a new encryption key in {place}?"), "No key was added.")?;
+    // Who is asked can do it: what keeps a rotation from working is told before.
+    crate::keys::unused(data).map_err(anyhow::Error::from)?;
     block_on(installation::check(data, &database))??;
+    ask::confirm(session, &format!("Add a new encryption key in {place}?"), "No key was added.")?;
     let rotated = crate::keys::rotate(data, database).map_err(anyhow::Error::from)?;
     if session.out.json {
         return session
@@ -61,6 +63,7 @@ fn rotate(session: &Session, storage: &StorageArgs) -> Result<(), Failure> {
 fn replace_lost(session: &Session, storage: &StorageArgs) -> Result<(), Failure> {
     let (data, database) = (storage.folder()?, storage.database()?);
     let place = database.place(data);
+    crate::keys::unused(data).map_err(anyhow::Error::from)?;
     ask::confirm(
         session,
         &format!(

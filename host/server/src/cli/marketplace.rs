@@ -1,5 +1,5 @@
 //! `venn marketplace`: what can be enabled, and what it would do.
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -16,24 +16,36 @@ use super::{
 };
 
 /// What can be enabled
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct MarketplaceArgs {
+    #[command(subcommand)]
+    command: Option<MarketplaceCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
 #[derive(Debug, Subcommand)]
-pub(crate) enum MarketplaceCommand {
+enum MarketplaceCommand {
     /// Lists plugins
-    List {
-        /// Only this category
-        #[arg(long, value_name = "CATEGORY")]
-        category: Option<String>,
-        /// Only with this in name, title or summary
-        #[arg(long, value_name = "TEXT")]
-        q: Option<String>,
-        #[command(flatten)]
-        page: Page,
-    },
+    List(ListArgs),
     /// Shows what a plugin may do, in plain words, and where data goes
     Show {
         /// The plugin's name
         plugin: String,
     },
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only this category
+    #[arg(long, value_name = "CATEGORY")]
+    category: Option<String>,
+    /// Only with this in name, title or summary
+    #[arg(long, value_name = "TEXT")]
+    q: Option<String>,
+    #[command(flatten)]
+    page: Page,
 }
 
 const LISTINGS: &[Column] = &[
@@ -46,19 +58,22 @@ const LISTINGS: &[Column] = &[
 ];
 
 /// `venn marketplace`
-pub(crate) fn run(session: &Session, command: &MarketplaceCommand) -> Result<(), Failure> {
-    match command {
-        MarketplaceCommand::List { category, q, page } => {
-            let call = Call::new(Method::GET, &["marketplace", "plugins"])
-                .with("category", category.as_ref())
-                .with("q", q.as_ref());
-            session.listing(&call, page, LISTINGS, "The marketplace has no such plugin.")
-        }
-        MarketplaceCommand::Show { plugin } => {
+pub(crate) fn run(session: &Session, args: &MarketplaceArgs) -> Result<(), Failure> {
+    match &args.command {
+        None => listed(session, &args.list),
+        Some(MarketplaceCommand::List(list)) => listed(session, list),
+        Some(MarketplaceCommand::Show { plugin }) => {
             let reply = session.get(&["marketplace", "plugins", plugin])?;
             session.show(&reply, |listing| render(listing, session.out.paint))
         }
     }
+}
+
+fn listed(session: &Session, args: &ListArgs) -> Result<(), Failure> {
+    let call = Call::new(Method::GET, &["marketplace", "plugins"])
+        .with("category", args.category.as_ref())
+        .with("q", args.q.as_ref());
+    session.listing(&call, &args.page, LISTINGS, "The marketplace has no such plugin.")
 }
 
 /// A listing for people. What the platform did not approve is said to be denied.

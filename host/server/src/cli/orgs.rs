@@ -8,6 +8,7 @@ use venn_domain::organization::{Role, Scope};
 use super::{
     ask,
     client::Call,
+    exit::Exit,
     input,
     output::{
         failure::Failure,
@@ -220,8 +221,24 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
             let call = Call::new(Method::GET, &segments)
                 .with("token", args.token.as_ref())
                 .with("call", args.call.as_ref());
-            session.listing(&call, &args.page, USAGE, "No calls were counted.")
+            session.listing(&call, &args.page, USAGE, &uncounted(args))
         }
+    }
+}
+
+/// What is said where nothing was counted: a name may be mistyped.
+fn uncounted(args: &UsageArgs) -> String {
+    match (&args.call, &args.token) {
+        (None, None) => "No calls were counted.".to_owned(),
+        (Some(call), None) => format!(
+            "No call `{call}` was counted, or there is none of that name; `venn orgs usage` shows those that were."
+        ),
+        (None, Some(token)) => format!(
+            "No call with the token `{token}` was counted; `venn orgs tokens` shows the tokens."
+        ),
+        (Some(call), Some(token)) => format!(
+            "No call `{call}` with the token `{token}` was counted; `venn orgs usage` shows those that were."
+        ),
     }
 }
 
@@ -237,7 +254,7 @@ fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
         "customer": args.customer, "publisher": args.publisher,
         "admin_email": args.admin_email, "admin_name": args.admin_name.as_ref().unwrap_or(&args.admin_email),
     });
-    let reply = session.post(&["organizations"], &body)?;
+    let reply = session.post(&["organizations"], &body).map_err(by_the_platform)?;
     session.show(&reply, |it| {
         format!(
             "{} ({}) is there.\n{}It ends in 90 days; before, its owner makes the next: `venn orgs tokens --create NAME --scope admin`.",
@@ -246,6 +263,17 @@ fn create(session: &Session, args: &CreateArgs) -> Result<(), Failure> {
             once(it, &args.admin_email)
         )
     })
+}
+
+/// For anyone else the call does not exist; what it takes is no secret.
+fn by_the_platform(failure: Failure) -> Failure {
+    if failure.exit != Exit::NotFound {
+        return failure;
+    }
+    let what = "Only an admin of the platform makes organizations, and this login is not one's.";
+    let next =
+        "Ask the platform's admin, or add the --profile of one; `venn whoami` shows who you are.";
+    Failure::new(Exit::NotFound, what, next)
 }
 
 /// A token on its only appearance.
@@ -326,4 +354,35 @@ fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
         return session.show(&reply, |_| format!("{token} is revoked."));
     }
     session.listing(&Call::new(Method::GET, &segments), &args.page, TOKENS, "There are no tokens.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_make_organizations_is_told_who_may() {
+        let not_found = Failure::new(Exit::NotFound, "There is no such thing.", "");
+        assert_eq!(
+            by_the_platform(not_found).to_string(),
+            "error: Only an admin of the platform makes organizations, and this login is not one's.\n  \
+             next: Ask the platform's admin, or add the --profile of one; `venn whoami` shows who you are."
+        );
+        let taken = Failure::new(Exit::Refused, "`acme` is already taken.", "Choose another name.");
+        assert_eq!(by_the_platform(taken.clone()), taken);
+    }
+
+    #[test]
+    fn a_call_that_was_never_counted_is_not_none_at_all() {
+        let asked = |call: Option<&str>| UsageArgs {
+            token: None,
+            call: call.map(str::to_owned),
+            page: Page::default(),
+        };
+        assert_eq!(uncounted(&asked(None)), "No calls were counted.");
+        assert_eq!(
+            uncounted(&asked(Some("acount-list"))),
+            "No call `acount-list` was counted, or there is none of that name; `venn orgs usage` shows those that were."
+        );
+    }
 }

@@ -2,12 +2,13 @@
 //! account mapping found.
 //!
 //! A partner is named by slug or by the partnership's id.
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     ask,
-    client::Reply,
+    client::{Call, Reply},
     input,
     output::{failure::Failure, table::Column, value::text},
     session::{Page, Session},
@@ -16,12 +17,21 @@ use super::{
 mod mapping;
 mod rules;
 
-pub(crate) use mapping::OverlapsArgs;
-pub(crate) use rules::RulesArgs;
+use mapping::OverlapsArgs;
+use rules::RulesArgs;
 
 /// Partnerships, sharing rules and the account mapping
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct PartnerArgs {
+    #[command(subcommand)]
+    command: Option<PartnerCommand>,
+    #[command(flatten)]
+    page: Page,
+}
+
 #[derive(Debug, Subcommand)]
-pub(crate) enum PartnerCommand {
+enum PartnerCommand {
     /// Proposes a partnership to an organization
     Propose {
         /// The organization's slug
@@ -50,6 +60,9 @@ pub(crate) enum PartnerCommand {
     /// Shows the sharing rules of both sides, or replaces ours
     Rules(RulesArgs),
     /// Counts overlaps by population
+    ///
+    /// `few`: where the partner shares counts only, a count below 5 is not told, so
+    /// that nobody learns of a single account; none at all looks the same.
     Matrix {
         /// The partner's slug, or the partnership's id
         partner: String,
@@ -93,7 +106,7 @@ pub(crate) enum PartnerCommand {
 
 /// What a person says about a pair.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Decision {
+enum Decision {
     /// These two are the same company
     Confirm,
     /// These two are never the same company
@@ -125,8 +138,9 @@ const PARTNERSHIP: &[Column] = &[
 ];
 
 /// `venn partner`
-pub(crate) fn run(session: &Session, command: &PartnerCommand) -> Result<(), Failure> {
+pub(crate) fn run(session: &Session, args: &PartnerArgs) -> Result<(), Failure> {
     let org = session.org()?;
+    let Some(command) = &args.command else { return listed(session, org, &args.page) };
     match command {
         PartnerCommand::Propose { slug } => {
             let reply = session
@@ -152,16 +166,7 @@ pub(crate) fn run(session: &Session, command: &PartnerCommand) -> Result<(), Fai
             let reply = act(session, org, partner, "end")?;
             session.show(&reply, |_| format!("The partnership with {partner} has ended."))
         }
-        PartnerCommand::List { page } => {
-            let segments = ["organizations", org, "partnerships"];
-            let call = super::client::Call::new(reqwest::Method::GET, &segments);
-            session.listing(
-                &call,
-                page,
-                PARTNERSHIPS,
-                "No partnerships. `venn partner propose SLUG` begins one.",
-            )
-        }
+        PartnerCommand::List { page } => listed(session, org, page),
         PartnerCommand::Show { partner } => {
             let id = input::partnership(session, partner)?;
             let reply = session.get(&["organizations", org, "partnerships", &id])?;
@@ -194,6 +199,12 @@ pub(crate) fn run(session: &Session, command: &PartnerCommand) -> Result<(), Fai
             })
         }
     }
+}
+
+fn listed(session: &Session, org: &str, page: &Page) -> Result<(), Failure> {
+    let segments = ["organizations", org, "partnerships"];
+    let empty = "No partnerships. `venn partner propose SLUG` begins one.";
+    session.listing(&Call::new(Method::GET, &segments), page, PARTNERSHIPS, empty)
 }
 
 fn act(session: &Session, org: &str, partner: &str, verb: &str) -> Result<Reply, Failure> {

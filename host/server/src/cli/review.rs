@@ -50,6 +50,17 @@ pub(crate) enum ReviewCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Takes something out of a plugin's ceiling, for all its customers at once
+    ///
+    /// Counts at a running plugin's next host call. It is given back with a later
+    /// release, by `venn approve --widen`.
+    Narrow {
+        /// The plugin's name
+        plugin: String,
+        /// This capability, field or host (repeatable)
+        #[arg(long, value_name = "CAPABILITY|FIELD|HOST", required = true)]
+        deny: Vec<String>,
+    },
     /// Withdraws one approved release, for good: installs with it stop at once
     Withdraw {
         /// The release's id, or PLUGIN@VERSION
@@ -121,6 +132,7 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
             let reply = decide(session, raw(&found.value, "id"), false, reason)?;
             session.show(&reply, |_| format!("Refused {}.", name_of(&found.value)))
         }
+        ReviewCommand::Narrow { plugin, deny } => narrow(session, plugin, deny),
         ReviewCommand::Withdraw { release, reason } => {
             let found = find(session, release)?.value;
             ask::withdrawal(session, &name_of(&found))?;
@@ -161,10 +173,7 @@ pub(crate) fn approve(session: &Session, args: &ApproveArgs) -> Result<(), Failu
             next,
         ));
     }
-    let standing: Option<Approval> = serde_json::from_value(at(&found.value, "approval").clone())
-        .map_err(|error| {
-        Failure::unexpected(format!("The ceiling cannot be understood: {error}."))
-    })?;
+    let standing = standing(&found.value)?;
     let asked = Approval::of(&manifest);
     let base = standing.clone().filter(|_| !args.widen).unwrap_or_else(|| asked.clone());
     let ceiling = ceiling(&asked, base, &args.deny)?;
@@ -181,6 +190,31 @@ pub(crate) fn approve(session: &Session, args: &ApproveArgs) -> Result<(), Failu
         }
         out
     })
+}
+
+/// `venn review narrow`
+fn narrow(session: &Session, plugin: &str, deny: &[String]) -> Result<(), Failure> {
+    let is_it = |item: &Value| raw(item, "plugin_name") == plugin;
+    let next = "`venn review list --state ''` shows the releases of all plugins.";
+    let release = first(session, is_it, format!("There is no plugin {plugin}."), next)?.value;
+    let Some(standing) = standing(&release)? else {
+        let next = format!("`venn approve {plugin}@VERSION` sets it with the first release.");
+        return Err(Failure::new(Exit::Refused, format!("{plugin} has no ceiling yet."), next));
+    };
+    let left = narrowed(&standing, deny)?;
+    let question = format!("Take {} from {plugin} for all its customers at once?", deny.join(", "));
+    ask::confirm(session, &question, "Nothing was changed.")?;
+    let plugin_id = raw(&release, "plugin");
+    let reply = session.put(&["review", "plugins", plugin_id, "approval"], &json!(left))?;
+    session.show(&reply, |_| {
+        format!("What {plugin} may do at most, from now on:\n{}", show::render_ceiling(&left))
+    })
+}
+
+/// The ceiling as it stands, told with a release; none before the first approval.
+fn standing(release: &Value) -> Result<Option<Approval>, Failure> {
+    serde_json::from_value(at(release, "approval").clone())
+        .map_err(|error| Failure::unexpected(format!("The ceiling cannot be understood: {error}.")))
 }
 
 fn decide(session: &Session, release: &str, go: bool, reason: &str) -> Result<Reply, Failure> {
@@ -202,19 +236,36 @@ fn find(session: &Session, release: &str) -> Result<Reply, Failure> {
     let Some((name, version)) = release.split_once('@') else {
         return session.get(&["review", "releases", release]);
     };
+    let is_it = |item: &Value| raw(item, "version") == version && raw(item, "plugin_name") == name;
+    let next = "`venn review list --state ''` shows all of them.";
+    first(session, is_it, format!("There is no release {version} of a plugin {name}."), next)
+}
+
+/// The first release in the listing that is meant, or what there is not.
+fn first(
+    session: &Session,
+    is_it: impl Fn(&Value) -> bool,
+    what: String,
+    next: &str,
+) -> Result<Reply, Failure> {
     let call = Call::new(Method::GET, &["review", "releases"]);
     let all = session.page(&call, &Page { all: true, ..Page::default() })?;
-    let is_it = |item: &&Value| raw(item, "version") == version && raw(item, "plugin_name") == name;
-    let found = list(&all.value, "items").iter().find(is_it).map(|item| raw(item, "id").to_owned());
-    let id = found.ok_or_else(|| {
-        let next = "`venn review list --state ''` shows all of them.";
-        Failure::new(
-            Exit::NotFound,
-            format!("There is no release {version} of a plugin {name}."),
-            next,
-        )
-    })?;
+    let found = list(&all.value, "items").iter().find(|item| is_it(item));
+    let id = found.map(|item| raw(item, "id").to_owned());
+    let id = id.ok_or_else(|| Failure::new(Exit::NotFound, what, next))?;
     session.get(&["review", "releases", &id])
+}
+
+/// The standing ceiling without what is denied, all of which it must have.
+fn narrowed(standing: &Approval, deny: &[String]) -> Result<Approval, Failure> {
+    let names = names(standing);
+    if let Some(unknown) = deny.iter().find(|name| !names.contains(name)) {
+        return Err(Failure::usage(
+            format!("The ceiling does not have `{unknown}`, so it cannot be taken out."),
+            format!("It has: {}.", names.join(", ")),
+        ));
+    }
+    ceiling(standing, standing.clone(), deny)
 }
 
 /// The base without what is denied. A denial that hits nothing of what is
@@ -250,13 +301,17 @@ fn without(fields: &OverlapFields, denied: &str) -> OverlapFields {
 }
 
 fn not_asked(asked: &Approval, name: &str) -> Failure {
-    let capabilities = asked.capabilities.iter().map(|capability| capability.name().to_owned());
-    let hosts = asked.egress.iter().map(|rule| rule.host.clone());
-    let all: Vec<_> = capabilities.chain(asked.fields.names()).chain(hosts).collect();
     Failure::usage(
         format!("The manifest does not ask for `{name}`, so it cannot be denied."),
-        format!("It asks for: {}.", all.join(", ")),
+        format!("It asks for: {}.", names(asked).join(", ")),
     )
+}
+
+/// Everything that a ceiling has, by name.
+fn names(ceiling: &Approval) -> Vec<String> {
+    let capabilities = ceiling.capabilities.iter().map(|capability| capability.name().to_owned());
+    let hosts = ceiling.egress.iter().map(|rule| rule.host.clone());
+    capabilities.chain(ceiling.fields.names()).chain(hosts).collect()
 }
 
 #[cfg(test)]
@@ -311,6 +366,24 @@ mod tests {
             denied(&["their-owners"]).unwrap_err(),
             "error: The manifest does not ask for `their-owners`, so it cannot be denied.\n  \
              next: It asks for: overlaps:read, http:egress, our-name, their-owner, api.hubapi.com."
+        );
+    }
+
+    #[test]
+    fn a_ceiling_is_narrowed_by_what_it_has() {
+        let standing = Approval::of(&manifest());
+        let narrow = |deny: &[&str]| {
+            let deny: Vec<_> = deny.iter().map(|name| (*name).to_owned()).collect();
+            narrowed(&standing, &deny).map(|it| json!(it).to_string()).map_err(|e| e.to_string())
+        };
+        assert_eq!(
+            narrow(&["http:egress", "their-owner"]).unwrap(),
+            r#"{"capabilities":["overlaps:read"],"fields":["our-name"],"egress":[]}"#
+        );
+        assert_eq!(
+            narrow(&["their-owner", "timeline:write"]).unwrap_err(),
+            "error: The ceiling does not have `timeline:write`, so it cannot be taken out.\n  \
+             next: It has: overlaps:read, http:egress, our-name, their-owner, api.hubapi.com."
         );
     }
 }

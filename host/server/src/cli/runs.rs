@@ -57,7 +57,7 @@ struct ListArgs {
 pub(crate) struct LogsArgs {
     /// The run's id
     run: String,
-    /// The whole transcript: host calls, effects and usage too
+    /// The transcript: ending, calls of the contract, effects, log and usage
     #[arg(long)]
     transcript: bool,
 }

@@ -110,13 +110,8 @@ impl Session {
         let name = &self.global.profile;
         let mut kept = credentials::read(&credentials::path()?)?;
         let Some(profile) = kept.profiles.remove(name) else {
-            let next =
-                format!("`venn login --server {} --profile {name}`, or set VENN_TOKEN.", server());
-            return Err(Failure::new(
-                Exit::NotLoggedIn,
-                format!("There is no login kept as `{name}`."),
-                next,
-            ));
+            let others: Vec<&str> = kept.profiles.keys().map(String::as_str).collect();
+            return Err(no_login(name, &others, &server()));
         };
         if let Some(asked) = &self.global.server {
             same_server(asked, &profile.server, name)?;
@@ -228,6 +223,17 @@ impl Session {
     }
 }
 
+/// Who has other logins wants one of these, more likely than another.
+fn no_login(name: &str, others: &[&str], server: &str) -> Failure {
+    let login = format!("`venn login --server {server} --profile {name}`");
+    let next = if others.is_empty() {
+        format!("{login}, or set VENN_TOKEN.")
+    } else {
+        format!("Add --profile NAME with one of those that are kept: {}.", others.join(", "))
+    };
+    Failure::new(Exit::NotLoggedIn, format!("There is no login kept as `{name}`."), next)
+}
+
 /// A kept token goes nowhere but to its server.
 fn same_server(asked: &str, kept: &str, profile: &str) -> Result<(), Failure> {
     let origin =
@@ -247,6 +253,19 @@ fn same_server(asked: &str, kept: &str, profile: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_other_logins_is_told_their_names() {
+        assert_eq!(
+            no_login("default", &["acme", "platform"], "http://a:8080").to_string(),
+            "error: There is no login kept as `default`.\n  \
+             next: Add --profile NAME with one of those that are kept: acme, platform."
+        );
+        assert_eq!(
+            no_login("default", &[], "http://a:8080").next_step(),
+            "`venn login --server http://a:8080 --profile default`, or set VENN_TOKEN."
+        );
+    }
 
     #[test]
     fn a_kept_token_goes_to_its_own_server_only() {

@@ -38,11 +38,14 @@ fn what_the_handbook_types_can_be_typed() {
         "venn build tests/guests --examples --out dist",
         "venn component core.wasm -o plugin.wasm",
         "venn check example-plugins/crm-tasks",
+        "venn check --manifest venn.toml --component plugin.wasm",
+        "venn check --component plugin.wasm",
         "venn publish example-plugins/crm-tasks",
         "venn publish --manifest m.json --component c.wasm",
         "venn publish --signing-key key.pem",
         "venn signing-keys list",
         "venn audit --action grant. --actor usr_1 --from 2026-01-01T00:00:00Z --all",
+        "venn audit --actor ann@acme.example",
         "venn audit export --out audit.jsonl",
         "venn audit verify",
         "venn audit verify --file audit.jsonl",
@@ -51,6 +54,7 @@ fn what_the_handbook_types_can_be_typed() {
         "venn signing-keys revoke sgk_1 --because compromised --since 2026-01-01T00:00:00Z",
         "venn review list",
         "venn review refuse rel_1 --reason no",
+        "venn review narrow crm-tasks --deny timeline:write --deny api.hubapi.com --yes",
         "venn approve crm-tasks@0.1.0 --deny timeline:write --deny their-owner --reason fine",
         "venn install crm-tasks --name eu --partner globex --population customers --field our-name --host api.hubapi.com --config {} --connection crm=hubspot --enable --yes",
         "venn install crm-tasks --name eu --grant grant.json",
@@ -58,6 +62,8 @@ fn what_the_handbook_types_can_be_typed() {
         "venn accounts --population customers",
         "venn accounts list --q acme --limit 5",
         "venn accounts show acc_1",
+        "venn partner",
+        "venn partner --all",
         "venn partner propose globex",
         "venn partner accept acme",
         "venn partner rules globex --set customers:overlaps:egress:name --set prospects:counts",
@@ -69,12 +75,15 @@ fn what_the_handbook_types_can_be_typed() {
         "venn partner pair globex acc_1 acc_2 --decision confirm",
         "venn installs check eu",
         "venn installs grant eu --set @grant.json",
+        "venn installs grant eu --partner initech --without-population prospects --without-field their-owner --without-host api.hubapi.com --without-capability timeline:write",
         "venn installs backfill eu --partner globex",
         "venn connections add hubspot --host api.hubapi.com --secret-file key",
         "venn connections rotate hubspot",
         "venn runs",
         "venn runs --ending trap",
         "venn runs show run_1",
+        "venn deliveries",
+        "venn deliveries --install eu --state parked",
         "venn deliveries redeliver dlv_1",
         "venn logs run_1 --transcript",
         "venn replay run_1",
@@ -87,6 +96,8 @@ fn what_the_handbook_types_can_be_typed() {
         "venn plugins show crm-tasks",
         "venn plugins releases crm-tasks --all",
         "venn plugins release crm-tasks@0.1.0",
+        "venn marketplace",
+        "venn marketplace --category crm",
         "venn marketplace list --category crm --q tasks",
         "venn marketplace show crm-tasks",
         "venn imports list",
@@ -109,6 +120,7 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refused("venn import list.csv"), ErrorKind::MissingRequiredArgument);
     assert_eq!(refused("venn import list.csv --mode overwrite"), ErrorKind::InvalidValue);
     assert_eq!(refused("venn publish --manifest m.json"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("venn check . --manifest m.json"), ErrorKind::ArgumentConflict);
     assert_eq!(refused("venn login --token a --token-file b"), ErrorKind::ArgumentConflict);
     assert_eq!(refused("venn partner rules globex --set customers"), ErrorKind::ValueValidation);
     assert_eq!(refused("venn serve --override api.hubapi.com"), ErrorKind::ValueValidation);
@@ -117,7 +129,13 @@ fn what_makes_no_sense_is_refused() {
         refused("venn connections add hubspot --host h --secret s"),
         ErrorKind::UnknownArgument
     );
+    assert_eq!(refused("venn installs grant eu"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(
+        refused("venn installs grant eu --set {} --partner globex"),
+        ErrorKind::ArgumentConflict
+    );
     assert_eq!(refused("venn plugins release crm-tasks"), ErrorKind::ValueValidation);
+    assert_eq!(refused("venn review narrow crm-tasks"), ErrorKind::MissingRequiredArgument);
     assert_eq!(refused("venn api me -X BREW"), ErrorKind::ValueValidation);
     assert_eq!(refused("venn orgs members --role user"), ErrorKind::MissingRequiredArgument);
     assert_eq!(

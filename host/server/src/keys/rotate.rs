@@ -5,7 +5,11 @@
 //! row changes, all rows change in one transaction, and the old keys go once
 //! no row needs them. A crash leaves a key too many, which the next rotation
 //! removes. It does not run beside a server, which would go on using old keys.
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::Arc,
+};
 
 use venn_domain::{
     id::IdSource,
@@ -40,8 +44,7 @@ pub(super) async fn rotate_from(
     source: Source,
 ) -> Result<Rotated, KeysError> {
     let Source::File(path) = source else { return Err(KeysError::NotRotatable) };
-    let lock = open_lock(folder)?;
-    lock.try_lock().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
+    let _lock = lock(folder)?;
     remove_unfinished(&path)?;
     let missing = || KeysError::Missing { path: path.display().to_string() };
     let mut file = read(&path)?.ok_or_else(missing)?;
@@ -62,6 +65,18 @@ pub(super) async fn rotate_from(
     file.keys.retain(|id, _| *id == current);
     file.write(&path)?;
     Ok(Rotated { secrets })
+}
+
+/// Whether nobody uses the keys of a data folder at the moment: no server runs there,
+/// and no rotation.
+pub fn unused(folder: &Path) -> Result<(), KeysError> {
+    lock(folder).map(drop)
+}
+
+fn lock(folder: &Path) -> Result<File, KeysError> {
+    let lock = open_lock(folder)?;
+    lock.try_lock().map_err(|_| KeysError::InUse { path: folder.display().to_string() })?;
+    Ok(lock)
 }
 
 /// Removes what a process that was killed while it wrote has left: it holds keys,

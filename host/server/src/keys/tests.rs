@@ -179,6 +179,7 @@ async fn rotation_keeps_secrets_drops_the_old_key_and_leaves_the_rest() {
             folder.path().display()
         )
     );
+    assert_eq!(rotate::unused(folder.path()).unwrap_err().to_string(), in_use.to_string());
     // What a rotation that was killed had left, and what only looks like it.
     let folder_file = |name: &str| folder.path().join(name);
     std::fs::copy(folder_file(FILE), folder_file(".keysAb3xyZ")).unwrap();

@@ -58,7 +58,7 @@ pub struct Confirm {
     pub removes: u64,
     /// Accounts that are there.
     pub of: u64,
-    /// Their share, rounded up.
+    /// Their share, rounded up; 100 only if all of them go.
     pub percent: u64,
     /// The question, in one sentence.
     pub question: String,
@@ -81,7 +81,8 @@ impl Confirm {
     }
 
     fn asking(who: &str, [one, all]: [&str; 2], removes: u64, of: u64) -> Self {
-        let percent = removes.saturating_mul(100).div_ceil(of.max(1));
+        let share = removes.saturating_mul(100).div_ceil(of.max(1));
+        let percent = if removes < of { share.min(99) } else { share };
         let question = if of == 1 {
             format!("{who} lacks the only account that {one}. Shall it be removed?")
         } else {
@@ -106,6 +107,10 @@ mod tests {
                         Shall they be removed?";
         let confirm = Confirm { removes: 21, of: 100, percent: 21, question: question.to_owned() };
         assert_eq!(Confirm::of_list(21, 100), confirm);
+        // 2656 of 2675 are 99.3 %: only all are 100 %.
+        let percents = [(2_656, 2_675), (2_675, 2_675), (201, 1_000)];
+        let percents = percents.map(|(removes, of)| Confirm::of_list(removes, of).percent);
+        assert_eq!(percents, [99, 100, 21]);
         assert_eq!(
             Confirm::of_source(1, 1).question,
             "The source lacks the only account that came from it. Shall it be removed?"

@@ -12,7 +12,10 @@ use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use venn_testkit::{Echo, HubSpot, Options, Simulator};
 
-/// A simulated third party on 127.0.0.1.
+/// A simulated third party on 127.0.0.1
+///
+/// It starts empty, and runs until its standard input closes. docs/simulator.md says how to
+/// fill it and how to point `venn serve` to it.
 #[derive(Parser)]
 #[command(name = "venn-sim", version)]
 struct Arguments {
@@ -21,13 +24,15 @@ struct Arguments {
     /// Port of the third party (TLS); 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Port of the admin listener (plain HTTP); 0 takes a free one.
+    /// Port of the admin listener (plain HTTP: /objects, /calls, /faults, /reset …); 0 takes a
+    /// free one.
     #[arg(long, default_value_t = 0)]
     admin_port: u16,
     /// Where to write the certificate that clients must trust.
     #[arg(long, value_name = "PATH")]
     ca_out: Option<PathBuf>,
-    /// The private app token to accept. Invented for the simulation: never a real one.
+    /// The private app token to accept, which is the secret of the connection. Invented for the
+    /// simulation: never a real one.
     #[arg(long, default_value = "pat-simulated")]
     token: String,
     /// Names or addresses for the certificate, instead of the third party's own.
