@@ -17,6 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
     id::IdSource,
+    sharing::COUNT_FLOOR,
     time::{Clock, Timestamp},
 };
 use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
@@ -53,6 +54,10 @@ pub(crate) struct ServeArgs {
     /// Serve figures for Prometheus at /metrics on this address; whoever reaches it may read them
     #[arg(long, value_name = "ADDR:PORT", env = "VENN_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// Where only counts are shared, tell none below this, and others rounded down to its multiples
+    #[arg(long, value_name = "N", env = "VENN_COUNT_FLOOR", default_value_t = COUNT_FLOOR,
+          value_parser = clap::value_parser!(u64).range(COUNT_FLOOR..))]
+    count_floor: u64,
 }
 
 fn name_override(text: &str) -> Result<NameOverride, String> {
@@ -104,6 +109,7 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
         metrics,
     })
     .await?;
+    server.app.store.set_count_floor(args.count_floor);
     let first_start = server.first_token.is_some();
     // Signals are taken before the address is told: who reads it may stop us.
     let stop = stop_on_signals().context("signals cannot be taken")?;
