@@ -6,11 +6,13 @@
 //! - [`namesakes`]: the same address in two organizations
 //! - [`recovery`]: an organization does not lose its last way in, and gets a new one
 //! - [`repeats`]: requests that are sent twice
+//! - [`sessions`]: people who log in with a password
 mod bodies;
 mod namesakes;
 pub mod people;
 mod recovery;
 mod repeats;
+mod sessions;
 pub mod table;
 
 pub use people::member;

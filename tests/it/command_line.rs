@@ -256,6 +256,49 @@ async fn people_and_tokens_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_invited_logs_in_and_out() {
+    let mut desk = Desk::new().await;
+    let acme = &desk.acme;
+    acme.venn("orgs members --add b@acme.example --role user").await.good();
+    let told = acme.venn("orgs members --invite b@acme.example --yes").await.good();
+    let invitation = told.lines().find_map(|line| line.trim().strip_prefix("vinv_")).unwrap();
+    // From here on Bob types, with no token but what he logs in for.
+    desk.globex.token = String::new();
+    let bob = &desk.globex;
+    let lines = format!("vinv_{invitation}\ncorrect horse battery\n");
+    bob.venn_with("passwd --invitation", &lines).await.good();
+    let again = bob.venn_with("passwd --invitation", &lines).await.failed(6);
+    assert!(again.contains("invitation: it is not valid any more"), "{again}");
+    let login = "login --email b@acme.example --org acme";
+    let wrong = bob.venn_with(login, "wrong horse battery\n").await.failed(3);
+    assert!(wrong.contains("do not belong together"), "{wrong}");
+    let nowhere = bob.venn_with("login --email b@acme.example", "x\n").await.failed(2);
+    assert!(nowhere.contains("next: Add --org SLUG."), "{nowhere}");
+    bob.venn_with(login, "correct horse battery\n").await.good();
+    let me = bob.venn("whoami --json").await.json();
+    assert_eq!(me["user_email"], "b@acme.example");
+    // A call that changes something, with the cookie and its header.
+    bob.venn("api organizations/{org}/populations --data {\"key\":\"vip\",\"title\":\"VIP\"}")
+        .await
+        .good();
+    bob.venn_with(&format!("{login} --profile other"), "correct horse battery\n").await.good();
+    let listed = bob.venn("sessions list --json").await.json();
+    let others = listed["items"].as_array().unwrap().iter().filter(|one| one["current"] == false);
+    let ids: Vec<_> = others.map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 1, "{listed}");
+    bob.venn(&format!("sessions end {}", ids[0])).await.good();
+    bob.venn("whoami --profile other").await.failed(3);
+    let lines = "correct horse battery\nanother horse, no staple\n";
+    bob.venn_with("passwd", lines).await.good();
+    bob.venn("whoami").await.failed(3);
+    bob.venn_with(login, "another horse, no staple\n").await.good();
+    assert_eq!(bob.venn("logout").await.good(), "Logged out.\n");
+    let out = bob.venn("whoami").await.failed(3);
+    assert!(out.contains("There is no login kept as `default`."), "{out}");
+    reach::check("a_person_is_invited_logs_in_and_out", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_come_and_go_and_the_audit_says_so() {
     let desk = Desk::new().await;
     let publisher = &desk.publisher;

@@ -8,6 +8,9 @@
 //! - **organization**: a company on the platform; *customer*, *publisher*, or
 //!   the one *platform*. A company may be customer and publisher at once.
 //! - **partner**: only the other side of a **partnership**.
+//! - **token**: what a program calls with. **session**: a token that a login with a
+//!   password made, kept in a cookie. **invitation**: the one-time text with which a
+//!   person sets a password.
 //! - **account**: a company in an organization's CRM. **population**: a named
 //!   segment of accounts. **sharing rule**: what a population shows to one
 //!   partner: level, fields, purpose.
@@ -48,10 +51,13 @@ pub mod limits;
 pub mod manifest;
 pub mod organization;
 pub mod overlap;
+pub mod password;
+pub mod peer;
 pub mod retry;
 pub mod run;
 pub mod sharing;
 pub mod signing;
 pub mod text;
+pub mod throttle;
 pub mod time;
 pub mod verdict;

@@ -123,6 +123,11 @@ impl<'a> Need<'a> {
         Self::of(organization, ANYONE, Scope::Read)
     }
 
+    /// Any member of the organization, to change what is their own.
+    pub const fn oneself(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, ANYONE, Scope::Write)
+    }
+
     /// A user or admin of the organization, to change accounts and such.
     pub const fn user(organization: &'a OrganizationId) -> Self {
         Self::of(organization, WORKERS, Scope::Write)

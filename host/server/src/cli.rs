@@ -41,6 +41,7 @@ mod review;
 mod runs;
 mod serve;
 mod session;
+mod sessions;
 mod shell;
 mod signing_keys;
 mod sources;
@@ -62,8 +63,13 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Login(login::LoginArgs),
+    /// Ends the session and forgets the kept login
+    Logout,
     /// Shows who the token stands for
     Whoami,
+    Passwd(sessions::PasswdArgs),
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
     New(author::NewArgs),
     Sdk(author::SdkArgs),
     Toolchain(author::ToolchainArgs),
@@ -148,7 +154,10 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(session, args),
         Command::Login(args) => login::login(session, args),
+        Command::Logout => sessions::logout(session),
         Command::Whoami => login::whoami(session),
+        Command::Passwd(args) => sessions::passwd(session, &args),
+        Command::Sessions(command) => sessions::run(session, &command),
         Command::New(args) => author::new(session, &args),
         Command::Sdk(args) => author::sdk(session, &args),
         Command::Toolchain(args) => author::toolchain(session, &args),

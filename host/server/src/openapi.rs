@@ -30,7 +30,8 @@ use venn_domain::{
 
 use crate::{
     app::App,
-    call::{Body, Call, Calls, Reply, Schemas},
+    auth::session,
+    call::{Access, Body, Call, Calls, Reply, Schemas},
     error::{Code, ProblemView},
     page::DEFAULT_LIMIT,
     routes,
@@ -95,6 +96,10 @@ pub fn document(calls: &Calls) -> Value {
                     "scheme": "bearer",
                     "description": "An API token of one member of one organization, `venn_…`. What it may do is the least of the member's role and the token's scopes.",
                 },
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": session::COOKIE,
+                    "description": "A session of one member, made by a login; it may do what the member's role allows. A call that changes something carries the session's `csrf_token` as `x-csrf-token`.",
+                },
             },
         },
     })
@@ -141,10 +146,8 @@ fn operation(call: &Call, schemas: &Components<'_>) -> Value {
         "operationId": call.id,
         "tags": [tag(call)],
         "summary": call.summary(),
-        "description": format!(
-            "{details}For {}; the token needs the scope `{}`.", access.words(), access.scope()
-        ),
-        "security": [{ "token": [access.scope()] }],
+        "description": format!("{details}{}", who(access)),
+        "security": security(access),
         "x-venn-roles": access.roles(),
         "parameters": parameters(call, schemas),
         "responses": responses(call, schemas),
@@ -156,6 +159,20 @@ fn operation(call: &Call, schemas: &Components<'_>) -> Value {
         operation["deprecated"] = json!(true);
     }
     operation
+}
+
+fn who(access: Access) -> String {
+    match access {
+        Access::Public => "For anybody, without a token.".to_owned(),
+        _ => format!("For {}; the token needs the scope `{}`.", access.words(), access.scope()),
+    }
+}
+
+fn security(access: Access) -> Value {
+    match access {
+        Access::Public => json!([]),
+        _ => json!([{ "token": [access.scope()] }, { "session": [] }]),
+    }
 }
 
 /// The parameters of paths: name, words, and what it is.
@@ -181,6 +198,7 @@ fn path_parameter(name: &str) -> Value {
         "release" => id("The release's id.", ReleaseId::json_schema(generator)),
         "run" => id("The run's id.", RunId::json_schema(generator)),
         "key" => id("The signing key's id.", SigningKeyId::json_schema(generator)),
+        "session" => id("The session's id.", TokenId::json_schema(generator)),
         "token" => id("The token's id: its public part.", TokenId::json_schema(generator)),
         "user" => id("The person's id.", UserId::json_schema(generator)),
         // The lint says that it is not described.

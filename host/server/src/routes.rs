@@ -30,6 +30,7 @@ mod import;
 mod inbox;
 mod install;
 mod install_change;
+mod login;
 mod marketplace;
 mod organization;
 mod partnership;
@@ -43,6 +44,7 @@ mod source;
 pub fn v1() -> Calls {
     let nouns = [
         organization::calls,
+        login::calls,
         import::calls,
         account::calls,
         source::calls,

@@ -17,7 +17,7 @@ use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
     row::Row,
-    token::{self, NewToken},
+    token::{self, Kind, NewToken},
 };
 
 /// A company on the platform.
@@ -231,7 +231,7 @@ async fn create(
     }
     let admin = find_or_make(store, connection, &made.id, &new.admin).await?;
     member::insert(connection, &made.id, &admin.id, Role::Admin, made.created_at).await?;
-    token::insert(store, connection, &made.id, &admin.id, &new.token).await?;
+    token::insert(store, connection, &made.id, &admin.id, &new.token, Kind::Token).await?;
     let entry = NewAudit {
         organization: made.id.clone(),
         actor: new.actor.clone(),

@@ -65,8 +65,32 @@ pub struct Token {
     pub created_at: Timestamp,
 }
 
+/// What made a token, and so how it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An admin; as a bearer.
+    Token,
+    /// A login; in a cookie.
+    Session,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Token, Self::Session].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// What a request's token stands for, as of now.
 pub struct LoginToken {
+    /// What made it.
+    pub kind: Kind,
     /// Who, where, with which role and scopes.
     pub principal: Principal,
     /// SHA-256 of the secret part.
@@ -94,7 +118,7 @@ impl Store {
         let mut connection = self.read().await?;
         let row = sqlx::query(
             "SELECT token.id AS id, token.hash AS hash, token.scopes AS scopes,
-                    token.expires_at AS expires_at, token.revoked_at AS revoked_at,
+                    token.kind AS kind, token.expires_at AS expires_at, token.revoked_at AS revoked_at,
                     token.user_id AS user_id, token.organization_id AS organization_id,
                     member.role AS role, organization.is_customer AS is_customer,
                     organization.is_publisher AS is_publisher, organization.is_platform AS is_platform
@@ -110,6 +134,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let row = Row::new("token", &row);
         Ok(Some(LoginToken {
+            kind: row.named("kind", Kind::parse)?,
             principal: Principal {
                 user: row.parsed("user_id")?,
                 organization: row.parsed("organization_id")?,
@@ -151,7 +176,7 @@ impl Store {
                 .await?;
                 let Some(row) = row else { return Ok(None) };
                 let user = person(&Row::new("person", &row))?;
-                insert(&store, connection, &organization, &user.id, &new).await?;
+                insert(&store, connection, &organization, &user.id, &new, Kind::Token).await?;
                 let names: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
                 let entry = NewAudit {
                     organization,
@@ -175,7 +200,7 @@ impl Store {
         .await
     }
 
-    /// The tokens of an organization, revoked ones too.
+    /// The tokens of an organization, revoked ones too; no sessions.
     pub async fn tokens(
         &self,
         organization: &OrganizationId,
@@ -184,7 +209,8 @@ impl Store {
     ) -> Result<Page<Token>, StoreError> {
         let mut connection = self.read().await?;
         let sql = format!(
-            "{SELECT} WHERE token.organization_id = $1 AND token.id > $2 ORDER BY token.id LIMIT $3"
+            "{SELECT} WHERE token.organization_id = $1 AND token.kind = 'token' AND token.id > $2
+             ORDER BY token.id LIMIT $3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
@@ -269,11 +295,13 @@ pub(crate) async fn insert(
     organization: &OrganizationId,
     user: &UserId,
     new: &NewToken,
+    kind: Kind,
 ) -> Result<(), StoreError> {
     let scopes: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
     sqlx::query(
-        "INSERT INTO token (id, organization_id, user_id, name, hash, scopes, expires_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO token
+             (id, organization_id, user_id, name, hash, scopes, expires_at, created_at, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(new.id.to_string())
     .bind(organization.to_string())
@@ -283,6 +311,7 @@ pub(crate) async fn insert(
     .bind(scopes.join(" "))
     .bind(new.expires_at.0)
     .bind(store.now().0)
+    .bind(kind.name())
     .execute(connection)
     .await?;
     Ok(())

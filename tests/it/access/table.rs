@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 /// What a route needs of its caller.
 pub use venn_server::call::Access as Needs;
 
-use Needs::{Admin, Anyone, Developer, Member, Owner, Platform, PlatformAdmin, User};
+use Needs::{
+    Admin, Anyone, Developer, Member, Oneself, Owner, Platform, PlatformAdmin, Public, User,
+};
 
 /// The roles that are too small.
 pub fn refused_roles(needs: Needs) -> impl Iterator<Item = &'static str> {
@@ -20,7 +22,7 @@ pub fn refused_roles(needs: Needs) -> impl Iterator<Item = &'static str> {
 /// The roles that may, as a refusal names them.
 pub fn roles_text(needs: Needs) -> &'static str {
     match needs {
-        Anyone | Member | Platform => "",
+        Public | Anyone | Oneself | Member | Platform => "",
         User => "admin or user",
         Admin | Owner | PlatformAdmin => "admin",
         Developer => "admin or developer",
@@ -73,6 +75,12 @@ const INSTALL: &str = r#"{"plugin":"script","name":"x","grant":{"capabilities":[
 /// Every route of `/v1`.
 pub const ROWS: &[Row] = &[
     get("/me", Anyone),
+    post("/sessions", Public, r#"{"organization":"acme","email":"x@x.example","password":"x"}"#),
+    get("/me/sessions", Anyone),
+    delete("/me/sessions/{session}", Oneself),
+    delete("/me/session", Oneself),
+    put("/me/password", Oneself, r#"{"current":"x","password":"correct horse battery"}"#),
+    post("/passwords", Public, r#"{"invitation":"x","password":"correct horse battery"}"#),
     get("/directory", Anyone),
     get("/organizations", Anyone),
     post(
@@ -88,6 +96,7 @@ pub const ROWS: &[Row] = &[
         r#"{"email":"x@x.example","name":"X","role":"user"}"#,
     ),
     put("/organizations/{org}/members/{user}/role", Owner, r#"{"role":"user"}"#),
+    post("/organizations/{org}/members/{user}/invitation", Owner, ""),
     delete("/organizations/{org}/members/{user}", Owner),
     get("/organizations/{org}/tokens", Owner),
     post("/organizations/{org}/tokens", Owner, r#"{"name":"x","scopes":["read"]}"#),

@@ -43,6 +43,12 @@ const SELF: Leaves = Nothing("it would be an entry about reading entries");
 
 const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/me", NO_DATA),
+    ("POST", "/sessions", EntryIn("session.created", "access::sessions")),
+    ("GET", "/me/sessions", NO_DATA),
+    ("DELETE", "/me/sessions/{session}", EntryIn("session.ended", "access::sessions")),
+    ("DELETE", "/me/session", EntryIn("session.ended", "access::sessions")),
+    ("PUT", "/me/password", EntryIn("password.changed", "command_line")),
+    ("POST", "/passwords", EntryIn("password.set", "access::sessions")),
     ("GET", "/directory", PUBLIC),
     ("GET", "/organizations", NO_DATA),
     ("POST", "/organizations", Entry("organization.created")),
@@ -54,6 +60,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
         "/organizations/{org}/members/{user}/role",
         EntryIn("member.role-changed", "access::people"),
     ),
+    ("POST", "/organizations/{org}/members/{user}/invitation", Entry("member.invited")),
     ("DELETE", "/organizations/{org}/members/{user}", EntryIn("member.removed", "access::people")),
     ("GET", "/organizations/{org}/tokens", NO_DATA),
     ("POST", "/organizations/{org}/tokens", Entry("token.created")),

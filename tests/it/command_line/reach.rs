@@ -114,6 +114,18 @@ const STORIES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "a_person_is_invited_logs_in_and_out",
+        &[
+            "password-change",
+            "password-invite",
+            "password-set",
+            "session-create",
+            "session-end",
+            "session-list",
+            "session-log-out",
+        ],
+    ),
+    (
         "keys_come_and_go_and_the_audit_says_so",
         &[
             "api-usage-list",

@@ -1,8 +1,8 @@
-//! `venn login` keeps a token that the server accepts; `venn whoami` shows what
-//! it stands for.
+//! `venn login` keeps a token that the server accepts, or the session of a login by
+//! password; `venn whoami` shows what it stands for.
 use clap::Args;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{
@@ -16,13 +16,19 @@ use super::{
     },
     session::{SERVER, Session},
 };
+use crate::auth::session::COOKIE;
 
-/// Keeps a token for the commands that follow
+/// Keeps a token or a session for the commands that follow
 ///
-/// The token comes from --token-file, from --token, or from stdin. It is
-/// checked, then kept in `$XDG_CONFIG_HOME/venn/credentials.json` (mode 0600).
+/// The token comes from --token-file, from --token, or from stdin. With --email it is
+/// the password that is asked for, or read from stdin: the session ends by itself after
+/// twelve hours, or at `venn logout`. Either is checked, then kept in
+/// `$XDG_CONFIG_HOME/venn/credentials.json` (mode 0600).
 #[derive(Debug, Args)]
 pub(crate) struct LoginArgs {
+    /// Log in with the password of this address, at the organization that --org names
+    #[arg(long, value_name = "E-MAIL", conflicts_with = "token")]
+    email: Option<String>,
     /// The token; other users of this machine can see it there: prefer stdin
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
     token: Option<String>,
@@ -42,9 +48,10 @@ const ME: &[Field] = &[
 /// `venn login`
 pub(crate) fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
     let server = session.global.server.clone().unwrap_or_else(|| SERVER.to_owned());
-    let token = match args.token {
-        Some(token) => Zeroizing::new(token),
-        None => ask::secret(session.global.token_file.as_deref(), "The token")?,
+    let token = match (args.token, args.email) {
+        (Some(token), _) => Zeroizing::new(token),
+        (None, Some(email)) => by_password(session, &server, &email)?,
+        (None, None) => ask::secret(session.global.token_file.as_deref(), "The token")?,
     };
     let client = Client::new(&server, Some(token.clone()))?;
     warn_if_open(session, &client);
@@ -64,6 +71,20 @@ pub(crate) fn login(session: &Session, args: LoginArgs) -> Result<(), Failure> {
         let (profile, file) = (&session.global.profile, path.display());
         format!("Logged in as {name}, {role} of {org}. Kept as `{profile}` in {file}.")
     })
+}
+
+/// A new session's text.
+fn by_password(session: &Session, server: &str, email: &str) -> Result<Zeroizing<String>, Failure> {
+    let org = session.global.org.as_ref().ok_or_else(|| {
+        Failure::usage("A password is one organization's, and none is named.", "Add --org SLUG.")
+    })?;
+    let client = Client::new(server, None)?;
+    warn_if_open(session, &client);
+    let password = ask::secret_line("The password")?;
+    let body = json!({ "organization": org, "email": email, "password": password.as_str() });
+    let call = Call::new(Method::POST, &["sessions"]);
+    let (_, text) = client.call_for_cookie(&call, &Send::Json(&body), COOKIE)?;
+    Ok(text)
 }
 
 /// Who listens on the way reads the token.

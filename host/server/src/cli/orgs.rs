@@ -87,6 +87,9 @@ pub(crate) struct MembersArgs {
     /// Removes a member, by the user's id or address
     #[arg(long, value_name = "USER")]
     remove: Option<String>,
+    /// Makes a text with which a member sets a password, once; the one until now ends
+    #[arg(long, value_name = "USER", conflicts_with_all = ["add", "change", "remove"])]
+    invite: Option<String>,
     #[command(flatten)]
     page: Page,
 }
@@ -305,7 +308,7 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
             session.post(&segments, &json!({ "email": email, "name": name, "role": args.role }))?;
         return session.show(&reply, |it| {
             let user = text(it, "user_id");
-            format!("{email} ({user}) is a member. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
+            format!("{email} ({user}) is a member. A password: `venn orgs members --invite {user}`. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
         });
     }
     if let Some(who) = &args.change {
@@ -314,6 +317,17 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
         let reply = session.put(&segments, &json!({ "role": args.role }))?;
         return session
             .show(&reply, |it| format!("{who} has the role {} from now on.", text(it, "role")));
+    }
+    if let Some(who) = &args.invite {
+        let user = &input::member(session, who)?;
+        ask::confirm(
+            session,
+            &format!("Invite {who} to set a password? The one until now and their sessions end."),
+            "Nobody was invited.",
+        )?;
+        let segments = ["organizations", org, "members", user, "invitation"];
+        let reply = session.post(&segments, &json!({}))?;
+        return session.show(&reply, |it| invitation(it, who));
     }
     if let Some(who) = &args.remove {
         let user = &input::member(session, who)?;
@@ -330,6 +344,18 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
         &args.page,
         MEMBERS,
         "There are no members.",
+    )
+}
+
+/// An invitation on its only appearance.
+fn invitation(reply: &Value, whose: &str) -> String {
+    let text = text(reply, "invitation");
+    if text == "-" {
+        return "The invitation is not shown again.".to_owned();
+    }
+    format!(
+        "The invitation of {whose}, shown only this once; it works once, for three days:\n  {text}\n\
+         They set a password with it: `venn passwd --invitation`.\n"
     )
 }
 

@@ -44,7 +44,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/members",
             Owner,
             member::add,
-            about("Adds a member, without a token.")
+            about("Adds a member, without a token or password.")
                 .example(json!({ "email": "bob@acme.example", "name": "Bob", "role": "user" }))
                 .fails([Invalid, Taken]),
         )
@@ -53,7 +53,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             Owner,
             member::set_role,
             about("Gives a member another role, from their next call on.")
-                .details("The last admin keeps the role.")
+                .details("Their sessions end. The last admin keeps the role.")
                 .example(json!({ "role": "developer" }))
                 .fails([WrongState]),
         )
@@ -61,7 +61,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/members/{user}",
             Owner,
             member::remove,
-            about("Removes a member and revokes their tokens.").fails([WrongState]),
+            about("Removes a member, revokes their tokens and ends their sessions.").fails([WrongState]),
         )
         .get("/organizations/{org}/tokens", Owner, token::list, about("Lists the API tokens, without their text."))
         .post(

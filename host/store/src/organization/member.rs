@@ -13,8 +13,9 @@ use super::{NewPerson, Person, find_or_make, person};
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
+    password,
     row::Row,
-    token,
+    session, token,
 };
 
 /// A person in an organization.
@@ -124,7 +125,7 @@ impl Store {
 }
 
 impl Store {
-    /// Gives a member another role.
+    /// Gives a member another role, and ends their sessions.
     pub async fn set_role(
         &self,
         organization: &OrganizationId,
@@ -158,6 +159,7 @@ impl Store {
                 .bind(user.to_string())
                 .execute(&mut *connection)
                 .await?;
+                session::end_all(connection, &user, store.now()).await?;
                 let entry = NewAudit {
                     organization,
                     actor,
@@ -228,7 +230,8 @@ async fn remove(
     if removed.rows_affected() == 0 {
         return Ok(Removal::NotMember);
     }
-    // Else the old tokens would work again if the person came back.
+    // Else the old tokens and password would work again if the person came back.
+    password::forget(connection, user).await?;
     token::revoke_all(connection, &organization, user, store.now()).await?;
     let entry = NewAudit {
         organization,

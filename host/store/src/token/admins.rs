@@ -1,5 +1,5 @@
 //! The tokens with which an organization can be managed: admins' own, with the scope
-//! `admin`, that are neither revoked nor over. The last one does not go by mistake,
+//! `admin`, that are neither revoked nor over; sessions are over too soon to count. The last one does not go by mistake,
 //! and where all are lost the platform can give one more.
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -7,7 +7,7 @@ use venn_domain::{
     organization::Scope,
 };
 
-use super::{NewToken, Token, insert, scopes};
+use super::{Kind, NewToken, Token, insert, scopes};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
@@ -43,7 +43,7 @@ pub(crate) async fn living(
          FROM token JOIN member ON member.organization_id = token.organization_id
                                AND member.user_id = token.user_id
          WHERE token.organization_id = $1 AND member.role = 'admin'
-           AND token.revoked_at IS NULL AND token.expires_at > $2",
+           AND token.kind = 'token' AND token.revoked_at IS NULL AND token.expires_at > $2",
     )
     .bind(organization.to_string())
     .bind(store.now().0)
@@ -98,7 +98,7 @@ impl Store {
                 .await?;
                 let Some(row) = row else { return Ok(None) };
                 let user = person(&Row::new("person", &row))?;
-                insert(&store, connection, &organization, &user.id, &new).await?;
+                insert(&store, connection, &organization, &user.id, &new, Kind::Token).await?;
                 let mut whose = vec![organization.clone()];
                 if platform != organization {
                     whose.push(platform);
