@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use venn_server::second_factor::Secret;
 
 use crate::support::world::{CRM_TOKEN, rows};
 
@@ -292,6 +293,27 @@ async fn a_person_is_invited_logs_in_and_out() {
     bob.venn_with("passwd", lines).await.good();
     bob.venn("whoami").await.failed(3);
     bob.venn_with(login, "another horse, no staple\n").await.good();
+    let told = bob.venn_with("two-factor set-up --json", "another horse, no staple\n").await.json();
+    let secret = Secret::from_base32(told["secret"].as_str().unwrap()).unwrap();
+    let now = || desk.world.host.app.clock.now();
+    let code = |steps: i64| secret.code(now().plus_ms(steps * 30_000)).unwrap() + "\n";
+    let told = bob.venn_with("two-factor confirm", &code(0)).await.good();
+    let recovery = told.lines().find_map(|line| line.strip_prefix("  ")).unwrap();
+    assert!(bob.venn("two-factor show").await.good().contains("10"));
+    let lines = format!("another horse, no staple\n{}", code(1));
+    bob.venn_with(login, &lines).await.good();
+    let by_recovery = format!("{login} --code {recovery}");
+    bob.venn_with(&by_recovery, "another horse, no staple\n").await.good();
+    bob.venn_with(&by_recovery, "another horse, no staple\n").await.failed(3);
+    let acme = &desk.acme;
+    acme.venn("orgs two-factor --demand").await.good();
+    acme.venn("orgs members --reset-two-factor b@acme.example --yes").await.good();
+    acme.venn("orgs two-factor --optional").await.good();
+    let told = bob.venn_with("two-factor set-up --json", "another horse, no staple\n").await.json();
+    let secret = Secret::from_base32(told["secret"].as_str().unwrap()).unwrap();
+    let code = |steps: i64| secret.code(now().plus_ms(steps * 30_000)).unwrap() + "\n";
+    bob.venn_with("two-factor confirm", &code(0)).await.good();
+    bob.venn_with("two-factor remove", &code(1)).await.good();
     assert_eq!(bob.venn("logout").await.good(), "Logged out.\n");
     let out = bob.venn("whoami").await.failed(3);
     assert!(out.contains("There is no login kept as `default`."), "{out}");

@@ -10,7 +10,7 @@
 //! - **partner**: only the other side of a **partnership**.
 //! - **token**: what a program calls with. **session**: a token that a login with a
 //!   password made, kept in a cookie. **invitation**: the one-time text with which a
-//!   person sets a password.
+//!   person sets a password. **second factor**: a device's codes beside it.
 //! - **account**: a company in an organization's CRM. **population**: a named
 //!   segment of accounts. **sharing rule**: what a population shows to one
 //!   partner: level, fields, purpose.

@@ -105,7 +105,8 @@ pub struct Need<'a> {
     organization: Option<&'a OrganizationId>,
     platform: bool,
     roles: &'static [Role],
-    scope: Scope,
+    /// None: whatever the scopes, even none.
+    scope: Option<Scope>,
 }
 
 const ANYONE: &[Role] = Role::ALL;
@@ -115,12 +116,18 @@ const WORKERS: &[Role] = &[Role::Admin, Role::User];
 
 impl<'a> Need<'a> {
     const fn of(organization: &'a OrganizationId, roles: &'static [Role], scope: Scope) -> Self {
-        Self { organization: Some(organization), platform: false, roles, scope }
+        Self { organization: Some(organization), platform: false, roles, scope: Some(scope) }
     }
 
     /// Any member of the organization, to read.
     pub const fn member(organization: &'a OrganizationId) -> Self {
         Self::of(organization, ANYONE, Scope::Read)
+    }
+
+    /// Any member of the organization, also with a session that may do nothing but set up
+    /// the second factor that is demanded.
+    pub const fn enrolling(organization: &'a OrganizationId) -> Self {
+        Self { organization: Some(organization), platform: false, roles: ANYONE, scope: None }
     }
 
     /// Any member of the organization, to change what is their own.
@@ -150,12 +157,12 @@ impl<'a> Need<'a> {
 
     /// Anyone of the platform, to read.
     pub const fn platform() -> Self {
-        Self { organization: None, platform: true, roles: ANYONE, scope: Scope::Read }
+        Self { organization: None, platform: true, roles: ANYONE, scope: Some(Scope::Read) }
     }
 
     /// An admin of the platform, to approve, refuse and suspend.
     pub const fn platform_admin() -> Self {
-        Self { organization: None, platform: true, roles: ADMIN, scope: Scope::Admin }
+        Self { organization: None, platform: true, roles: ADMIN, scope: Some(Scope::Admin) }
     }
 
     /// The same, for members of the platform too.
@@ -205,10 +212,10 @@ impl Principal {
             let needed: Vec<_> = need.roles.iter().map(|role| role.name()).collect();
             return Err(AccessDenied::Role { needed: needed.join(" or "), has: self.role });
         }
-        if !self.has(need.scope) {
-            return Err(AccessDenied::Scope { needed: need.scope });
+        match need.scope {
+            Some(needed) if !self.has(needed) => Err(AccessDenied::Scope { needed }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

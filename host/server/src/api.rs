@@ -25,6 +25,7 @@ pub mod population;
 pub mod release;
 pub mod review;
 pub mod run;
+pub mod second_factor;
 pub mod session;
 pub mod sharing_rule;
 pub mod signing_key;

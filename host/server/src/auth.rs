@@ -4,6 +4,7 @@
 //!
 //! - [`session`]: cookies, and what keeps other sites' pages out
 //! - [`secret`]: texts that are told once
+//! - `again`: what is shown once more before the way in is changed
 //! - [`source`], [`device`]: where somebody logs in from
 use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
@@ -28,6 +29,7 @@ use crate::{
     telemetry,
 };
 
+mod again;
 pub mod device;
 pub mod secret;
 pub mod session;

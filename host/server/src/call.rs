@@ -41,6 +41,8 @@ pub enum Access {
     Member,
     /// Any member of any organization, for what is their own.
     Oneself,
+    /// The same, whatever the scopes: also with a session that must enrol.
+    Enrolling,
     /// A user or admin of the organization.
     User,
     /// An admin of the organization.
@@ -61,7 +63,9 @@ impl Access {
         match self {
             Self::Public => "anybody",
             Self::Anyone => "any member of any organization",
-            Self::Oneself => "any member of any organization, for what is their own",
+            Self::Oneself | Self::Enrolling => {
+                "any member of any organization, for what is their own"
+            }
             Self::Member => "any member of the organization",
             Self::User => "a user or admin of the organization",
             Self::Admin | Self::Owner => "an admin of the organization",
@@ -74,7 +78,7 @@ impl Access {
     /// The scope that the token needs; empty where none is looked at.
     pub const fn scope(self) -> &'static str {
         match self {
-            Self::Public => "",
+            Self::Public | Self::Enrolling => "",
             Self::Anyone | Self::Member | Self::Platform => "read",
             Self::Oneself | Self::User | Self::Admin => "write",
             Self::Owner | Self::PlatformAdmin => "admin",
@@ -85,9 +89,12 @@ impl Access {
     /// The roles that may.
     pub const fn roles(self) -> &'static [&'static str] {
         match self {
-            Self::Public | Self::Anyone | Self::Oneself | Self::Member | Self::Platform => {
-                &["admin", "developer", "user", "support"]
-            }
+            Self::Public
+            | Self::Anyone
+            | Self::Oneself
+            | Self::Enrolling
+            | Self::Member
+            | Self::Platform => &["admin", "developer", "user", "support"],
             Self::User => &["admin", "user"],
             Self::Admin | Self::Owner | Self::PlatformAdmin => &["admin"],
             Self::Developer => &["admin", "developer"],
@@ -229,7 +236,10 @@ impl Call {
     pub fn errors(&self) -> Vec<Code> {
         let mut codes = vec![Code::BadQuery, Code::NotAcceptable, Code::Internal];
         if self.access != Access::Public {
-            codes.extend([Code::Unauthenticated, Code::ScopeTooSmall, Code::TooMany]);
+            codes.extend([Code::Unauthenticated, Code::TooMany]);
+        }
+        if !self.access.scope().is_empty() {
+            codes.push(Code::ScopeTooSmall);
         }
         if self.method != Method::GET {
             codes.push(Code::CrossSite);

@@ -46,6 +46,7 @@ mod shell;
 mod signing_keys;
 mod sources;
 mod storage;
+mod two_factor;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
 
@@ -70,6 +71,8 @@ enum Command {
     Passwd(sessions::PasswdArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsCommand),
+    #[command(subcommand)]
+    TwoFactor(two_factor::TwoFactorCommand),
     New(author::NewArgs),
     Sdk(author::SdkArgs),
     Toolchain(author::ToolchainArgs),
@@ -158,6 +161,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Whoami => login::whoami(session),
         Command::Passwd(args) => sessions::passwd(session, &args),
         Command::Sessions(command) => sessions::run(session, &command),
+        Command::TwoFactor(command) => two_factor::run(session, &command),
         Command::New(args) => author::new(session, &args),
         Command::Sdk(args) => author::sdk(session, &args),
         Command::Toolchain(args) => author::toolchain(session, &args),

@@ -49,6 +49,7 @@ macro_rules! codes {
 codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "caller", "There is no valid token with the request.";
     LoginFailed = "login-failed", UNAUTHORIZED, "caller", "The organization, address and password do not belong together.";
+    CodeNeeded = "code-needed", UNAUTHORIZED, "caller", "The password is right; a code of the second factor is missing or wrong.";
     NotFound = "not-found", NOT_FOUND, "caller", "There is no such thing, or it is not yours to see.";
     RoleTooSmall = "role-too-small", FORBIDDEN, "organization-admin", "The member's role does not allow this.";
     ScopeTooSmall = "scope-too-small", FORBIDDEN, "caller", "The token's scopes do not allow this.";

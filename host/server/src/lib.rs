@@ -45,6 +45,7 @@ pub mod refused;
 pub mod refused_upload;
 pub mod releases;
 pub mod routes;
+pub mod second_factor;
 pub mod serve;
 pub mod signing;
 pub mod telemetry;

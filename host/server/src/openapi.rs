@@ -164,6 +164,7 @@ fn operation(call: &Call, schemas: &Components<'_>) -> Value {
 fn who(access: Access) -> String {
     match access {
         Access::Public => "For anybody, without a token.".to_owned(),
+        Access::Enrolling => format!("For {}, whatever the token's scopes.", access.words()),
         _ => format!("For {}; the token needs the scope `{}`.", access.words(), access.scope()),
     }
 }
@@ -171,6 +172,7 @@ fn who(access: Access) -> String {
 fn security(access: Access) -> Value {
     match access {
         Access::Public => json!([]),
+        Access::Enrolling => json!([{ "token": [] }, { "session": [] }]),
         _ => json!([{ "token": [access.scope()] }, { "session": [] }]),
     }
 }

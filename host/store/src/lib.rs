@@ -50,6 +50,7 @@ pub mod plugin;
 pub mod release;
 pub mod run;
 pub mod schema;
+pub mod second_factor;
 pub mod secret;
 pub mod session;
 pub mod signing_key;

@@ -21,6 +21,8 @@ use crate::{
 pub struct PasswordLogin {
     /// Where.
     pub organization: OrganizationId,
+    /// Its short name.
+    pub slug: String,
     /// Who.
     pub user: Person,
     /// The hash of their password; none if they have none.
@@ -73,7 +75,7 @@ macro_rules! without_hash {
 without_hash!(PasswordLogin, Invitation, NewInvitation, With);
 
 impl Store {
-    /// Who a login by password is about, by organization (id or slug) and address.
+    /// Who a login by password is about, by organization (its slug) and address.
     pub async fn password_login(
         &self,
         organization: &str,
@@ -82,12 +84,13 @@ impl Store {
         let mut connection = self.read().await?;
         let row = sqlx::query(
             "SELECT person.id AS id, person.email AS email, person.name AS name,
-                    organization.id AS organization_id, password.hash AS hash
+                    organization.id AS organization_id, organization.slug AS slug,
+                    password.hash AS hash
              FROM organization
              JOIN member ON member.organization_id = organization.id
              JOIN person ON person.id = member.user_id
              LEFT JOIN password ON password.user_id = person.id
-             WHERE (organization.id = $1 OR organization.slug = $1) AND person.email = $2",
+             WHERE organization.slug = $1 AND person.email = $2",
         )
         .bind(organization.to_owned())
         .bind(email.to_lowercase())
@@ -97,6 +100,7 @@ impl Store {
         let row = Row::new("person", &row);
         Ok(Some(PasswordLogin {
             organization: row.parsed("organization_id")?,
+            slug: row.text("slug")?,
             user: person(&row)?,
             hash: row.text_or_none("hash")?,
         }))

@@ -11,6 +11,7 @@ use crate::{
     audit::{self, NewAudit},
     password::PasswordLogin,
     row::Row,
+    second_factor::{self, Shown},
     token::{self, Kind, NewToken},
 };
 
@@ -30,17 +31,18 @@ pub struct Session {
 impl Store {
     /// Keeps a session for a person whose password was found right, and ends the one
     /// that it takes the place of. False if the password or the membership is not what
-    /// it was.
+    /// it was, or a second factor was not shown, or shown before.
     pub async fn create_session(
         &self,
         login: PasswordLogin,
+        shown: Option<Shown>,
         new: NewToken,
         replaced: Option<TokenId>,
     ) -> Result<bool, StoreError> {
         let store = self.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let PasswordLogin { organization, user, hash } = login;
+                let PasswordLogin { organization, user, hash, .. } = login;
                 let stands: i64 = sqlx::query_scalar(
                     "SELECT COUNT(*) FROM password
                      JOIN member ON member.user_id = password.user_id
@@ -53,6 +55,15 @@ impl Store {
                 .fetch_one(&mut *connection)
                 .await?;
                 if stands == 0 {
+                    return Ok(false);
+                }
+                let beside = match shown {
+                    Some(shown) => {
+                        second_factor::use_up(connection, &user.id, &shown, store.now()).await?
+                    }
+                    None => !second_factor::is_active(connection, &user.id).await?,
+                };
+                if !beside {
                     return Ok(false);
                 }
                 if let Some(replaced) = replaced {

@@ -12,12 +12,12 @@ use super::{
 };
 use crate::support::{Actor, Answer, Host};
 
-const PASSWORD: &str = "correct horse battery";
-const HOME: &str = "198.51.100.1";
-const ELSEWHERE: &str = "203.0.113.9";
+pub const PASSWORD: &str = "correct horse battery";
+pub const HOME: &str = "198.51.100.1";
+pub const ELSEWHERE: &str = "203.0.113.9";
 
 /// Somebody with a browser, at an address.
-struct Browser {
+pub struct Browser {
     nobody: Actor,
     address: &'static str,
     cookies: Vec<(String, String)>,
@@ -25,7 +25,7 @@ struct Browser {
 }
 
 impl Browser {
-    fn at(host: &Host, address: &'static str) -> Self {
+    pub fn at(host: &Host, address: &'static str) -> Self {
         let nobody = Actor::new(&host.url, "acme", "");
         Self { nobody, address, cookies: Vec::new(), csrf: String::new() }
     }
@@ -37,7 +37,7 @@ impl Browser {
     }
 
     /// As a page of ours does it.
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let mut request = self.request(method, path).header("x-csrf-token", &self.csrf);
         request =
             request.header("origin", &self.nobody.url).header("sec-fetch-site", "same-origin");
@@ -47,13 +47,24 @@ impl Browser {
         self.nobody.send(request).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, None).await
     }
 
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
     /// Logs in, and keeps what the answer sets.
-    async fn log_in(&mut self, email: &str, password: &str) -> Answer {
-        let body = json!({ "organization": "acme", "email": email, "password": password });
+    pub async fn log_in(&mut self, email: &str, password: &str) -> Answer {
+        self.log_in_with(email, password, Value::Null).await
+    }
+
+    /// The same with a code.
+    pub async fn log_in_with(&mut self, email: &str, password: &str, code: Value) -> Answer {
+        let body = json!({
+            "organization": "acme", "email": email, "password": password, "code": code,
+        });
         let answer = self.call(Method::POST, "/v1/sessions", Some(&body)).await;
         for line in answer.headers.get_all("set-cookie") {
             let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
@@ -81,7 +92,7 @@ impl Browser {
 const SESSION: &str = "__Host-venn-session";
 
 /// A member who has set a password; their id.
-async fn member(admin: &Actor, email: &str, role: &str) -> String {
+pub async fn member(admin: &Actor, email: &str, role: &str) -> String {
     let person = json!({ "email": email, "name": "Somebody", "role": role });
     let made = admin.post(&admin.own("members"), &person).await.good();
     let user = made["user_id"].as_str().unwrap().to_owned();
@@ -102,7 +113,7 @@ async fn set_password(admin: &Actor, user: &str, password: &str) {
     assert_eq!(nobody.post("/v1/passwords", &body).await.status, 204);
 }
 
-async fn acme() -> (Host, Actor, String) {
+pub async fn acme() -> (Host, Actor, String) {
     let host = Host::start(&[]).await;
     let acme = host.organization("acme", true, true).await;
     let bob = member(&acme, "bob@acme.example", "admin").await;

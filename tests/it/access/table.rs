@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 pub use venn_server::call::Access as Needs;
 
 use Needs::{
-    Admin, Anyone, Developer, Member, Oneself, Owner, Platform, PlatformAdmin, Public, User,
+    Admin, Anyone, Developer, Enrolling, Member, Oneself, Owner, Platform, PlatformAdmin, Public,
+    User,
 };
 
 /// The roles that are too small.
@@ -22,7 +23,7 @@ pub fn refused_roles(needs: Needs) -> impl Iterator<Item = &'static str> {
 /// The roles that may, as a refusal names them.
 pub fn roles_text(needs: Needs) -> &'static str {
     match needs {
-        Public | Anyone | Oneself | Member | Platform => "",
+        Public | Anyone | Oneself | Enrolling | Member | Platform => "",
         User => "admin or user",
         Admin | Owner | PlatformAdmin => "admin",
         Developer => "admin or developer",
@@ -74,11 +75,17 @@ const INSTALL: &str = r#"{"plugin":"script","name":"x","grant":{"capabilities":[
 
 /// Every route of `/v1`.
 pub const ROWS: &[Row] = &[
-    get("/me", Anyone),
+    get("/me", Enrolling),
     post("/sessions", Public, r#"{"organization":"acme","email":"x@x.example","password":"x"}"#),
     get("/me/sessions", Anyone),
     delete("/me/sessions/{session}", Oneself),
-    delete("/me/session", Oneself),
+    delete("/me/session", Enrolling),
+    get("/me/second-factor", Enrolling),
+    post("/me/second-factor", Enrolling, r#"{"password":"x"}"#),
+    post("/me/second-factor/confirm", Enrolling, r#"{"code":"x"}"#),
+    post("/me/second-factor/remove", Oneself, r#"{"code":"x"}"#),
+    put("/organizations/{org}/second-factor", Owner, r#"{"demanded":false}"#),
+    delete("/organizations/{org}/members/{user}/second-factor", Owner),
     put("/me/password", Oneself, r#"{"current":"x","password":"correct horse battery"}"#),
     post("/passwords", Public, r#"{"invitation":"x","password":"correct horse battery"}"#),
     get("/directory", Anyone),

@@ -49,7 +49,7 @@ pub struct MeView {
 /// `GET /v1/me`.
 pub async fn get(State(app): State<App>, caller: Caller) -> Result<Json<MeView>, ApiError> {
     let org = &caller.principal.organization;
-    caller.need(Need::member(org))?;
+    caller.need(Need::enrolling(org))?;
     let organization =
         app.store.organization(org.as_str()).await?.ok_or_else(ApiError::not_found)?;
     let token = app.store.token(org, &caller.token).await?.ok_or_else(ApiError::not_found)?;

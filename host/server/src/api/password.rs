@@ -13,7 +13,6 @@ use crate::{
     answer::{CreatedOnce, NoContent},
     api::{check, organization::resolve},
     app::App,
-    attempts::Account,
     auth::{Caller, secret, source::Source},
     body::JsonBody,
     error::{ApiError, Code},
@@ -117,37 +116,10 @@ pub async fn change(
 ) -> Result<NoContent, ApiError> {
     let org = &caller.principal.organization;
     caller.need(Need::oneself(org))?;
-    let organization =
-        app.store.organization(org.as_str()).await?.ok_or_else(ApiError::not_found)?;
-    let person = app.store.person(caller.user()).await?.ok_or_else(ApiError::not_found)?;
-    let login = app.store.password_login(&organization.slug, &person.email).await?;
-    let kept = login.and_then(|login| login.hash).ok_or_else(|| {
-        let next =
-            "An admin of the organization makes an invitation: `venn orgs members --invite USER`.";
-        ApiError::new(Code::WrongState, "You have no password yet.", next)
-    })?;
-    check_new(&body.password, &person, &organization.slug)?;
-    // Who has a stranger's session or token open guesses no faster than at the door.
-    let account = Account::new(&organization.slug, &person.email);
-    let attempt = app
-        .attempts
-        .begin(account, address, Some(caller.token.as_str()), app.clock.now())
-        .map_err(|wait_ms| ApiError::wait("The password was wrong too often.", wait_ms))?;
-    let checked = app.hashing.verify(Lane::Known, body.current, Some(kept.clone())).await;
-    match checked {
-        Ok(true) => app.attempts.succeeded(attempt, app.clock.now()),
-        Ok(false) => {
-            return Err(ApiError::new(
-                Code::Invalid,
-                "current: this is not your password.",
-                "Type it again, or ask an admin of the organization for an invitation.",
-            ));
-        }
-        Err(error) => {
-            app.attempts.take_back(&attempt);
-            return Err(error);
-        }
-    }
+    let login = app.own_login(&caller).await?;
+    check_new(&body.password, &login.user, &login.slug)?;
+    app.confirm_password(&caller, &login, address, "current", body.current).await?;
+    let kept = login.hash.unwrap_or_default();
     let hash = app.hashing.hash(Lane::Known, body.password).await?;
     if app.store.set_password(org, caller.user(), hash, With::Password(kept)).await? {
         return Ok(NoContent);

@@ -40,6 +40,9 @@ pub struct SessionBody {
     /// Their password.
     #[schemars(with = "String")]
     password: Password,
+    /// A code of their second factor, or a recovery code; null or left out without one.
+    #[schemars(with = "Option<String>")]
+    code: Option<Password>,
 }
 
 /// A session that has just begun; its secret is in the cookie alone.
@@ -55,6 +58,9 @@ pub struct NewSessionView {
     organization_id: OrganizationId,
     /// What every call that changes something carries as `x-csrf-token`.
     csrf_token: String,
+    /// It may do nothing but set up a second factor, which the organization demands; then
+    /// log in again.
+    must_enrol: bool,
     /// When it ends.
     expires_at: Timestamp,
 }
@@ -101,6 +107,23 @@ pub async fn create(
         tracing::warn!(%address, "session.refused");
         return Err(refused());
     };
+    let active = app.store.second_factor(&login.user.id).await?;
+    let active = active.filter(|found| found.confirmed_at.is_some());
+    let demanded = app.store.demands_second_factor(&login.organization).await?;
+    let must_enrol = demanded && active.is_none();
+    let shown = match (active, body.code) {
+        (None, _) => None,
+        (Some(_), None) => {
+            // The password is right: nothing was guessed.
+            app.attempts.take_back(&attempt);
+            return Err(code_needed("There is no code with the request."));
+        }
+        (Some(active), Some(code)) => {
+            let (organization, user) = (&login.organization, &login.user.id);
+            let shown = app.shown(organization, user, active.version, code.expose()).await?;
+            Some(shown.ok_or_else(|| code_needed(CODE_WRONG))?)
+        }
+    };
     let id = TokenId::make(app.store.ids());
     let (text, hash) = session::make(&id).map_err(ApiError::internal)?;
     let expires_at = app.clock.now().plus_ms(limits::SESSION_MS.cast_signed());
@@ -108,13 +131,14 @@ pub async fn create(
         id: id.clone(),
         name: name(&headers),
         hash,
-        scopes: Scope::ALL.to_vec(),
+        scopes: if must_enrol { Vec::new() } else { Scope::ALL.to_vec() },
         expires_at,
     };
     let replaced = presented(&app, &headers).await?;
     let (user, organization_id) = (login.user.clone(), login.organization.clone());
-    if !app.store.create_session(login, new, replaced).await? {
-        return Err(refused());
+    let had_to_show = shown.is_some();
+    if !app.store.create_session(login, shown, new, replaced).await? {
+        return Err(if had_to_show { code_needed(CODE_WRONG) } else { refused() });
     }
     let mut cookies = vec![session::given(&text)];
     if browser.is_none() {
@@ -127,6 +151,7 @@ pub async fn create(
         user_name: user.name,
         organization_id,
         csrf_token: session::csrf_of(&text).map(|csrf| csrf.0).unwrap_or_default(),
+        must_enrol,
         expires_at,
     };
     WithCookies::new(Created(view), &cookies)
@@ -162,7 +187,7 @@ pub async fn log_out(
     caller: Caller,
 ) -> Result<WithCookies<NoContent>, ApiError> {
     let org = &caller.principal.organization;
-    caller.need(Need::oneself(org))?;
+    caller.need(Need::enrolling(org))?;
     if caller.session.is_none() {
         return Err(ApiError::new(
             Code::WrongState,
@@ -188,6 +213,17 @@ fn refused() -> ApiError {
         Code::LoginFailed,
         "This organization, address and password do not belong together.",
         "Check all three. Who has no password yet, or has forgotten it, asks an admin of the organization for an invitation.",
+    )
+}
+
+const CODE_WRONG: &str = "The code is not right, or was used before.";
+
+/// The password is right, and it takes more.
+fn code_needed(detail: &str) -> ApiError {
+    ApiError::new(
+        Code::CodeNeeded,
+        detail,
+        "Send the code that your device shows now as `code`, or one of your recovery codes; who has lost both asks an admin of the organization.",
     )
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum OrgsCommand {
     Members(MembersArgs),
     /// Lists tokens, or makes and revokes them
     Tokens(TokensArgs),
+    /// Says whether nobody logs in with a password alone
+    TwoFactor(TwoFactorArgs),
     /// Gives an organization's admin a fresh token, where all are lost (platform admins)
     Recover(RecoverArgs),
     /// Lists which calls were made with which token, per day (admins)
@@ -90,8 +92,23 @@ pub(crate) struct MembersArgs {
     /// Makes a text with which a member sets a password, once; the one until now ends
     #[arg(long, value_name = "USER", conflicts_with_all = ["add", "change", "remove"])]
     invite: Option<String>,
+    /// Removes the second factor of a member who has lost it
+    #[arg(long, value_name = "USER", conflicts_with_all = ["add", "change", "remove", "invite"])]
+    reset_two_factor: Option<String>,
     #[command(flatten)]
     page: Page,
+}
+
+/// Whether logins need a second factor
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TwoFactorArgs {
+    /// Demand one of every member; sessions of those without one end
+    #[arg(long)]
+    demand: bool,
+    /// Leave it to each member
+    #[arg(long)]
+    optional: bool,
 }
 
 /// Tokens
@@ -218,6 +235,15 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
         }
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
+        OrgsCommand::TwoFactor(args) => {
+            let segments = ["organizations", session.org()?, "second-factor"];
+            let reply = session.put(&segments, &json!({ "demanded": args.demand }))?;
+            session.show(&reply, |_| {
+                let who =
+                    if args.demand { "Every login needs" } else { "Each member decides about" };
+                format!("{who} a second factor from now on.")
+            })
+        }
         OrgsCommand::Recover(args) => recover(session, args),
         OrgsCommand::Usage(args) => {
             let segments = ["organizations", session.org()?, "api-usage"];
@@ -328,6 +354,14 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
         let segments = ["organizations", org, "members", user, "invitation"];
         let reply = session.post(&segments, &json!({}))?;
         return session.show(&reply, |it| invitation(it, who));
+    }
+    if let Some(who) = &args.reset_two_factor {
+        let user = &input::member(session, who)?;
+        let question =
+            format!("Let {who} log in with a password alone, until they set it up again?");
+        ask::confirm(session, &question, "Nothing was changed.")?;
+        let reply = session.delete(&["organizations", org, "members", user, "second-factor"])?;
+        return session.show(&reply, |_| format!("{who} has no second factor any more."));
     }
     if let Some(who) = &args.remove {
         let user = &input::member(session, who)?;

@@ -2,12 +2,12 @@
 use serde_json::json;
 
 use crate::{
-    api::{password, session},
+    api::{password, second_factor, session},
     call::{
-        Access::{Anyone, Oneself, Owner, Public},
+        Access::{Anyone, Enrolling, Oneself, Owner, Public},
         Calls, about,
     },
-    error::Code::{Busy, Invalid, LoginFailed, TooMany, WrongState},
+    error::Code::{Busy, CodeNeeded, Invalid, LoginFailed, TooMany, WrongState},
 };
 
 pub(super) fn calls(calls: Calls) -> Calls {
@@ -21,13 +21,13 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({
                     "organization": "acme", "email": "bob@acme.example", "password": "correct horse battery",
                 }))
-                .fails([LoginFailed, TooMany, Busy]),
+                .fails([LoginFailed, CodeNeeded, TooMany, Busy]),
         )
         .get("/me/sessions", Anyone, session::list, about("Lists one's sessions that have not ended."))
         .delete("/me/sessions/{session}", Oneself, session::end, about("Ends one of one's sessions, at once."))
         .delete(
             "/me/session",
-            Oneself,
+            Enrolling,
             session::log_out,
             about("Logs out: ends the session of this very call, and takes its cookie away.")
                 .fails([WrongState]),
@@ -39,6 +39,52 @@ pub(super) fn calls(calls: Calls) -> Calls {
             about("Changes one's password and ends all of one's sessions.")
                 .example(json!({ "current": "correct horse battery", "password": "another horse, no staple" }))
                 .fails([Invalid, WrongState, TooMany, Busy]),
+        )
+        .get(
+            "/me/second-factor",
+            Enrolling,
+            second_factor::get,
+            about("Tells whether one's logins need a second factor."),
+        )
+        .post(
+            "/me/second-factor",
+            Enrolling,
+            second_factor::set_up,
+            about("Makes a secret for an authenticator (RFC 6238: SHA-1, six digits, thirty seconds).")
+                .details("It asks for nothing until it is confirmed. The secret is told this once.")
+                .example(json!({ "password": "correct horse battery" }))
+                .fails([Invalid, WrongState, TooMany, Busy]),
+        )
+        .post(
+            "/me/second-factor/confirm",
+            Enrolling,
+            second_factor::confirm,
+            about("Confirms one's second factor by a code of it: from now on no login goes without.")
+                .details("The recovery codes are told this once.")
+                .example(json!({ "code": "123456" }))
+                .fails([Invalid, WrongState, TooMany]),
+        )
+        .post(
+            "/me/second-factor/remove",
+            Oneself,
+            second_factor::remove,
+            about("Removes one's second factor, by a code or a recovery code.")
+                .example(json!({ "code": "123456" }))
+                .fails([Invalid, WrongState, TooMany]),
+        )
+        .put(
+            "/organizations/{org}/second-factor",
+            Owner,
+            second_factor::demand,
+            about("Says whether nobody of the organization logs in with a password alone.")
+                .details("The sessions of members without a second factor end. At their next login they may do nothing but set one up. Tokens are not concerned.")
+                .example(json!({ "demanded": true })),
+        )
+        .delete(
+            "/organizations/{org}/members/{user}/second-factor",
+            Owner,
+            second_factor::reset,
+            about("Removes a member's second factor, where they have lost it."),
         )
         .post(
             "/passwords",

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::{
     api::{api_usage, me, member, organization, token},
     call::{
-        Access::{Admin, Anyone, Member, Owner, PlatformAdmin},
+        Access::{Admin, Anyone, Enrolling, Member, Owner, PlatformAdmin},
         Calls, about,
     },
     error::Code::{Invalid, Taken, WrongState},
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn calls(calls: Calls) -> Calls {
     calls
-        .get("/me", Anyone, me::get, about("Tells who the caller is, and what the token may do."))
+        .get("/me", Enrolling, me::get, about("Tells who the caller is, and what the token may do."))
         .get("/directory", Anyone, organization::directory, about("Lists every organization, to find partners."))
         .get(
             "/organizations",

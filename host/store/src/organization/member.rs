@@ -15,7 +15,7 @@ use crate::{
     audit::{self, NewAudit},
     password,
     row::Row,
-    session, token,
+    second_factor, session, token,
 };
 
 /// A person in an organization.
@@ -232,6 +232,7 @@ async fn remove(
     }
     // Else the old tokens and password would work again if the person came back.
     password::forget(connection, user).await?;
+    second_factor::forget(connection, user).await?;
     token::revoke_all(connection, &organization, user, store.now()).await?;
     let entry = NewAudit {
         organization,

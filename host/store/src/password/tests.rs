@@ -50,7 +50,7 @@ async fn login(store: &Store) -> PasswordLogin {
 async fn session(store: &Store) -> TokenId {
     let new = new(store);
     let id = new.id.clone();
-    assert!(store.create_session(login(store).await, new, None).await.unwrap());
+    assert!(store.create_session(login(store).await, None, new, None).await.unwrap());
     id
 }
 
@@ -127,7 +127,7 @@ async fn a_password_that_changed_in_between_makes_no_session() {
     let before = login(&store).await;
     let with = With::Password(HASH.to_owned());
     assert!(store.set_password(&acme, &bob.id, "second".to_owned(), with).await.unwrap());
-    assert!(!store.create_session(before, new(&store), None).await.unwrap());
+    assert!(!store.create_session(before, None, new(&store), None).await.unwrap());
     assert_eq!(store.number("SELECT COUNT(*) FROM token WHERE kind = 'session'").await, 0);
 }
 
