@@ -245,6 +245,16 @@ async fn people_and_tokens_come_and_go() {
     let line = tokens.lines().find(|line| line.contains(token)).unwrap();
     assert!(line.contains("b@acme.example"), "{tokens}");
     acme.venn(&format!("orgs tokens --revoke {token} --yes")).await.good();
+    let added = "orgs members --add-service nightly --role user --json";
+    let service = acme.venn(added).await.json();
+    let made = format!(
+        "orgs tokens --create nightly --scope write --only imports --only accounts --user {}",
+        service["user_id"].as_str().unwrap()
+    );
+    acme.venn(&made).await.good();
+    let wrong = "orgs tokens --create x --scope write --only import";
+    let wrong = acme.venn(wrong).await.failed(6);
+    assert!(wrong.contains("`import` is the noun of no call"), "{wrong}");
     acme.venn("orgs members --remove b@acme.example --yes").await.good();
     assert!(!acme.venn("orgs members").await.good().contains(user));
     let again = "orgs recover hooli --reason lost --email a@hooli.example --yes";
@@ -318,6 +328,27 @@ async fn a_person_is_invited_logs_in_and_out() {
     let out = bob.venn("whoami").await.failed(3);
     assert!(out.contains("There is no login kept as `default`."), "{out}");
     reach::check("a_person_is_invited_logs_in_and_out", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_is_let_look_for_a_while() {
+    let desk = Desk::new().await;
+    desk.with_overlaps().await;
+    desk.with_an_install().await;
+    let Desk { acme, publisher, .. } = &desk;
+    publisher.venn("runs --org acme").await.failed(4);
+    let line = "support grant eu --to publisher --thing runs --hours 2 --reason slow --json";
+    let given = acme.venn(line).await.json();
+    let id = given["id"].as_str().unwrap();
+    let received = publisher.venn("support list --received").await.good();
+    assert!(received.contains(id) && received.contains("acme"), "{received}");
+    publisher.venn("runs --org acme").await.good();
+    publisher.venn("deliveries list --org acme").await.failed(4);
+    assert!(acme.venn("support list").await.good().contains(id));
+    assert!(acme.venn("audit --action support.read").await.good().contains(id));
+    acme.venn(&format!("support revoke {id}")).await.good();
+    publisher.venn("runs --org acme").await.failed(4);
+    reach::check("a_publisher_is_let_look_for_a_while", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

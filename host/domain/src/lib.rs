@@ -23,6 +23,8 @@
 //!   of every data owner's rule; it has a number that any change raises).
 //! - **install**: a plugin enabled by one customer. **connection**: a
 //!   customer's credential for a third party.
+//! - **support grant** (or leave): what a customer lets the platform or a publisher look
+//!   at, of one install, for a while. **supporter**: who has it.
 //! - **event**, **delivery** (one event on its way to one install), **run**
 //!   (one execution), **report** (what the guest returns), **outcome** (how
 //!   the run ended), **effect** (what it changed inside Venn).
@@ -57,6 +59,7 @@ pub mod retry;
 pub mod run;
 pub mod sharing;
 pub mod signing;
+pub mod support;
 pub mod text;
 pub mod throttle;
 pub mod time;

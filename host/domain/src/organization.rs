@@ -97,6 +97,8 @@ pub struct Principal {
     pub role: Role,
     /// The token's scopes.
     pub scopes: Vec<Scope>,
+    /// The nouns of calls that the token is for; empty for all.
+    pub nouns: Vec<String>,
 }
 
 /// What a handler needs: whose, which roles, which scope.
@@ -199,6 +201,11 @@ impl Principal {
     /// Whether the token may what takes this scope.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.iter().any(|one| one.includes(scope))
+    }
+
+    /// Whether the token is for calls of this noun. Who one is can always be asked.
+    pub fn is_for(&self, noun: &str) -> bool {
+        noun == "me" || self.nouns.is_empty() || self.nouns.iter().any(|one| one == noun)
     }
 
     /// May this caller do that?

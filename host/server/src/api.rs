@@ -30,6 +30,7 @@ pub mod session;
 pub mod sharing_rule;
 pub mod signing_key;
 pub mod source;
+pub mod support;
 pub mod token;
 pub mod waiting;
 pub mod why_not;

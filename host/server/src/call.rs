@@ -207,6 +207,12 @@ impl Call {
         self.method == Method::POST && is_plain && self.access != Access::Public
     }
 
+    /// What it is about: the first word of its path, below the organization's.
+    pub fn noun(&self) -> &'static str {
+        let path = self.path.trim_start_matches("/organizations/{org}/");
+        path.trim_start_matches('/').split('/').next().unwrap_or_default()
+    }
+
     /// The names of its query parameters.
     pub fn parameters(&self) -> Vec<String> {
         let query = self.shape.query.as_ref().and_then(|query| query.get("properties"));

@@ -46,6 +46,7 @@ mod shell;
 mod signing_keys;
 mod sources;
 mod storage;
+mod support;
 mod two_factor;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
@@ -104,6 +105,8 @@ enum Command {
     Logs(runs::LogsArgs),
     Replay(runs::ReplayArgs),
     Deliveries(deliveries::DeliveriesArgs),
+    #[command(subcommand)]
+    Support(support::SupportCommand),
     Inbox(inbox::InboxArgs),
     Audit(audit::AuditArgs),
     #[command(subcommand)]
@@ -186,6 +189,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Logs(args) => runs::logs(session, &args),
         Command::Replay(args) => runs::replay(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
+        Command::Support(command) => support::run(session, &command),
         Command::Inbox(args) => inbox::run(session, &args),
         Command::Audit(args) => audit::run(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),

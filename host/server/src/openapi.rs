@@ -23,7 +23,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use venn_domain::{
     id::{
         AccountId, ConnectionId, DeliveryId, ImportId, InstallId, OverlapId, PartnershipId,
-        PluginId, ReleaseId, RouteId, RunId, SigningKeyId, TokenId, UserId,
+        PluginId, ReleaseId, RouteId, RunId, SigningKeyId, SupportGrantId, TokenId, UserId,
     },
     limits,
 };
@@ -119,20 +119,11 @@ it is null. `fields` keeps only the named members of each object. A GET answers 
 `If-None-Match`, an answer that did not change is a 304 without a body. A POST under an \
 `Idempotency-Key` has one effect, however often it is sent within a day.";
 
-fn tag(call: &Call) -> &str {
-    call.path
-        .trim_start_matches("/organizations/{org}/")
-        .trim_start_matches('/')
-        .split('/')
-        .next()
-        .unwrap_or_default()
-}
-
 fn tags(calls: &Calls) -> Vec<Value> {
     let mut names: Vec<&str> = Vec::new();
     for call in calls.all() {
-        if !names.contains(&tag(call)) {
-            names.push(tag(call));
+        if !names.contains(&call.noun()) {
+            names.push(call.noun());
         }
     }
     names.into_iter().map(|name| json!({ "name": name })).collect()
@@ -144,7 +135,7 @@ fn operation(call: &Call, schemas: &Components<'_>) -> Value {
         if call.details().is_empty() { String::new() } else { format!("{}\n\n", call.details()) };
     let mut operation = json!({
         "operationId": call.id,
-        "tags": [tag(call)],
+        "tags": [call.noun()],
         "summary": call.summary(),
         "description": format!("{details}{}", who(access)),
         "security": security(access),
@@ -201,6 +192,7 @@ fn path_parameter(name: &str) -> Value {
         "run" => id("The run's id.", RunId::json_schema(generator)),
         "key" => id("The signing key's id.", SigningKeyId::json_schema(generator)),
         "session" => id("The session's id.", TokenId::json_schema(generator)),
+        "grant" => id("The leave's id.", SupportGrantId::json_schema(generator)),
         "token" => id("The token's id: its public part.", TokenId::json_schema(generator)),
         "user" => id("The person's id.", UserId::json_schema(generator)),
         // The lint says that it is not described.

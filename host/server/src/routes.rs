@@ -39,6 +39,7 @@ mod review;
 mod run;
 mod signing_key;
 mod source;
+mod support;
 
 /// Every call of `/v1`.
 pub fn v1() -> Calls {
@@ -57,6 +58,7 @@ pub fn v1() -> Calls {
         install::calls,
         install_change::calls,
         run::calls,
+        support::calls,
         inbox::calls,
         audit::calls,
     ];

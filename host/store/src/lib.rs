@@ -56,6 +56,7 @@ pub mod session;
 pub mod signing_key;
 pub mod source;
 pub mod state;
+pub mod support;
 pub mod timeline;
 pub mod token;
 pub mod waiting;

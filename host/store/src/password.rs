@@ -83,7 +83,7 @@ impl Store {
     ) -> Result<Option<PasswordLogin>, StoreError> {
         let mut connection = self.read().await?;
         let row = sqlx::query(
-            "SELECT person.id AS id, person.email AS email, person.name AS name,
+            "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
                     organization.id AS organization_id, organization.slug AS slug,
                     password.hash AS hash
              FROM organization
@@ -121,9 +121,10 @@ impl Store {
             Box::pin(async move {
                 lock(connection, &organization).await?;
                 let row = sqlx::query(
-                    "SELECT person.id AS id, person.email AS email, person.name AS name
+                    "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
                      FROM person JOIN member ON member.user_id = person.id
-                     WHERE member.organization_id = $1 AND person.id = $2",
+                     WHERE member.organization_id = $1 AND person.id = $2
+                       AND person.is_service = 0",
                 )
                 .bind(organization.to_string())
                 .bind(user.to_string())
@@ -161,7 +162,7 @@ impl Store {
     pub async fn invitation(&self, user: &UserId) -> Result<Option<Invitation>, StoreError> {
         let mut connection = self.read().await?;
         let row = sqlx::query(
-            "SELECT person.id AS id, person.email AS email, person.name AS name,
+            "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
                     organization.id AS organization_id, organization.slug AS slug,
                     invitation.hash AS hash, invitation.expires_at AS expires_at
              FROM invitation

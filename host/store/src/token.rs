@@ -57,6 +57,10 @@ pub struct Token {
     pub name: String,
     /// What it may do at most.
     pub scopes: Vec<Scope>,
+    /// The nouns of calls that it is for; empty for all.
+    pub nouns: Vec<String>,
+    /// The last call with it that was counted, if there was one of late.
+    pub last_used_at: Option<Timestamp>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// When it was revoked, if it was.
@@ -118,7 +122,7 @@ impl Store {
         let mut connection = self.read().await?;
         let row = sqlx::query(
             "SELECT token.id AS id, token.hash AS hash, token.scopes AS scopes,
-                    token.kind AS kind, token.expires_at AS expires_at, token.revoked_at AS revoked_at,
+                    token.nouns AS nouns, token.kind AS kind, token.expires_at AS expires_at, token.revoked_at AS revoked_at,
                     token.user_id AS user_id, token.organization_id AS organization_id,
                     member.role AS role, organization.is_customer AS is_customer,
                     organization.is_publisher AS is_publisher, organization.is_platform AS is_platform
@@ -145,6 +149,7 @@ impl Store {
                 },
                 role: row.named("role", Role::parse)?,
                 scopes: row.named("scopes", scopes)?,
+                nouns: nouns(&row)?,
             },
             hash: row.blob("hash")?,
             revoked: row.time_or_none("revoked_at")?.is_some(),
@@ -152,13 +157,14 @@ impl Store {
         }))
     }
 
-    /// Keeps a token for a member; none if the user is not one. The actor is a user,
-    /// or `host`.
+    /// Keeps a token for a member, for calls of these nouns or all; none if the user is
+    /// not one. The actor is a user, or `host`.
     pub async fn create_token(
         &self,
         organization: &OrganizationId,
         user: &UserId,
         new: NewToken,
+        nouns: Vec<String>,
         actor: &str,
     ) -> Result<Option<Token>, StoreError> {
         let store = self.clone();
@@ -166,7 +172,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let row = sqlx::query(
-                    "SELECT person.id AS id, person.email AS email, person.name AS name
+                    "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
                      FROM person JOIN member ON member.user_id = person.id
                      WHERE member.organization_id = $1 AND person.id = $2",
                 )
@@ -177,13 +183,18 @@ impl Store {
                 let Some(row) = row else { return Ok(None) };
                 let user = person(&Row::new("person", &row))?;
                 insert(&store, connection, &organization, &user.id, &new, Kind::Token).await?;
+                sqlx::query("UPDATE token SET nouns = $1 WHERE id = $2")
+                    .bind(nouns.join(" "))
+                    .bind(new.id.to_string())
+                    .execute(&mut *connection)
+                    .await?;
                 let names: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
                 let entry = NewAudit {
                     organization,
                     actor,
                     action: "token.created",
                     subject: new.id.to_string(),
-                    detail: serde_json::json!({ "user": user.id, "scopes": names }),
+                    detail: serde_json::json!({ "user": user.id, "scopes": names, "nouns": nouns }),
                 };
                 audit::append(&store, connection, &entry).await?;
                 Ok(Some(Token {
@@ -191,6 +202,8 @@ impl Store {
                     user,
                     name: new.name,
                     scopes: new.scopes,
+                    nouns,
+                    last_used_at: None,
                     expires_at: new.expires_at,
                     revoked_at: None,
                     created_at: store.now(),
@@ -285,7 +298,10 @@ impl Store {
 const SELECT: &str =
     "SELECT token.id AS token_id, token.name AS token_name, token.scopes AS scopes,
     token.expires_at AS expires_at, token.revoked_at AS revoked_at, token.created_at AS created_at,
-    person.id AS id, person.email AS email, person.name AS name
+    token.nouns AS nouns,
+    (SELECT MAX(api_usage.last_at) FROM api_usage
+     WHERE api_usage.token_id = token.id) AS last_used_at,
+    person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
     FROM token JOIN person ON person.id = token.user_id";
 
 /// Keeps a token in the caller's transaction.
@@ -341,12 +357,18 @@ fn scopes(text: &str) -> Option<Vec<Scope>> {
     text.split_whitespace().map(Scope::parse).collect()
 }
 
+fn nouns(row: &Row<'_>) -> Result<Vec<String>, StoreError> {
+    Ok(row.text("nouns")?.split_whitespace().map(ToOwned::to_owned).collect())
+}
+
 fn token(row: &Row<'_>) -> Result<Token, StoreError> {
     Ok(Token {
         id: row.parsed("token_id")?,
         user: person(row)?,
         name: row.text("token_name")?,
         scopes: row.named("scopes", scopes)?,
+        nouns: nouns(row)?,
+        last_used_at: row.time_or_none("last_used_at")?,
         expires_at: row.time("expires_at")?,
         revoked_at: row.time_or_none("revoked_at")?,
         created_at: row.time("created_at")?,

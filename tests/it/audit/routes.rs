@@ -69,6 +69,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}", NO_DATA),
     ("GET", "/organizations/{org}/members", NO_DATA),
     ("POST", "/organizations/{org}/members", Entry("member.added")),
+    ("POST", "/organizations/{org}/services", Entry("service.added")),
     (
         "PUT",
         "/organizations/{org}/members/{user}/role",
@@ -245,6 +246,10 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}/runs/{run}/log", Entry("log.read")),
     ("GET", "/organizations/{org}/runs/{run}/transcript", Entry("transcript.read")),
     ("POST", "/organizations/{org}/runs/{run}/replay", Entry("run.replayed")),
+    ("GET", "/support-grants", NO_DATA),
+    ("GET", "/organizations/{org}/support-grants", NO_DATA),
+    ("POST", "/organizations/{org}/support-grants", Entry("support.granted")),
+    ("DELETE", "/organizations/{org}/support-grants/{grant}", Entry("support.revoked")),
     ("GET", "/organizations/{org}/inbox", METADATA),
     ("GET", "/organizations/{org}/inbox/{item}", METADATA),
     ("POST", "/organizations/{org}/inbox/{item}/done", Entry("incident.resolved")),

@@ -100,6 +100,7 @@ const STORIES: &[(&str, &[&str])] = &[
         &[
             "me-get",
             "member-add",
+            "member-add-service",
             "member-list",
             "member-remove",
             "member-set-role",
@@ -130,6 +131,10 @@ const STORIES: &[(&str, &[&str])] = &[
             "session-list",
             "session-log-out",
         ],
+    ),
+    (
+        "a_publisher_is_let_look_for_a_while",
+        &["support-give", "support-given", "support-received", "support-revoke"],
     ),
     (
         "keys_come_and_go_and_the_audit_says_so",

@@ -84,7 +84,18 @@ impl Around {
         if self.call.access == Access::Public {
             return session::check_origin(&parts.headers).map(|()| None);
         }
-        Caller::from_request_parts(parts, &self.app).await.map(Some)
+        let caller = Caller::from_request_parts(parts, &self.app).await?;
+        if !caller.principal.is_for(self.call.noun()) {
+            return Err(ApiError::new(
+                Code::ScopeTooSmall,
+                format!("this token is not for calls of `{}`", self.call.noun()),
+                format!(
+                    "Make a token with the noun `{}`, or for all, and use that.",
+                    self.call.noun()
+                ),
+            ));
+        }
+        Ok(Some(caller))
     }
 
     async fn answer(

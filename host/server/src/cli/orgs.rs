@@ -72,11 +72,14 @@ pub(crate) struct CreateArgs {
 
 /// Members
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("whose").args(["add", "change"]))]
+#[command(group = ArgGroup::new("whose").args(["add", "add_service", "change"]))]
 pub(crate) struct MembersArgs {
     /// Adds a member with this address
     #[arg(long, value_name = "E-MAIL", requires = "role", conflicts_with = "remove")]
     add: Option<String>,
+    /// Adds a service of this name: a program of the organization
+    #[arg(long, value_name = "NAME", requires = "role", conflicts_with_all = ["add", "change", "remove"])]
+    add_service: Option<String>,
     /// Their name; else the address
     #[arg(long, requires = "add")]
     name: Option<String>,
@@ -120,6 +123,9 @@ pub(crate) struct TokensArgs {
     /// What it may do (repeatable); write and publish may read, admin may all
     #[arg(long, requires = "create", value_parser = PossibleValuesParser::new(names(Scope::ALL, Scope::name)))]
     scope: Vec<String>,
+    /// Only for calls of this noun, for example imports (repeatable)
+    #[arg(long, value_name = "NOUN", requires = "create")]
+    only: Vec<String>,
     /// Days until it expires, 1 to 365
     #[arg(long, value_name = "DAYS", default_value = "90")]
     days: u32,
@@ -201,6 +207,8 @@ const TOKENS: &[Column] = &[
     Column::text("NAME", "name"),
     Column::text("MEMBER", "user_email"),
     Column::text("SCOPES", "scopes"),
+    Column::text("ONLY", "nouns"),
+    Column::moment("USED", "last_used_at"),
     Column::moment("EXPIRES", "expires_at"),
     Column::moment("REVOKED", "revoked_at"),
 ];
@@ -337,6 +345,14 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
             format!("{email} ({user}) is a member. A password: `venn orgs members --invite {user}`. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
         });
     }
+    if let Some(name) = &args.add_service {
+        let segments = ["organizations", org, "services"];
+        let reply = session.post(&segments, &json!({ "name": name, "role": args.role }))?;
+        return session.show(&reply, |it| {
+            let user = text(it, "user_id");
+            format!("{name} ({user}) is a service. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
+        });
+    }
     if let Some(who) = &args.change {
         let user = input::member(session, who)?;
         let segments = ["organizations", org, "members", &user, "role"];
@@ -397,7 +413,7 @@ fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
     let org = session.org()?;
     let segments = ["organizations", org, "tokens"];
     if let Some(name) = &args.create {
-        let mut body = json!({ "name": name, "scopes": args.scope, "expires_in_days": args.days });
+        let mut body = json!({ "name": name, "scopes": args.scope, "nouns": args.only, "expires_in_days": args.days });
         if let (Some(user), Some(body)) = (&args.user, body.as_object_mut()) {
             body.insert("user".to_owned(), input::member(session, user)?.into());
         }

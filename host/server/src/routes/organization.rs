@@ -48,6 +48,15 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({ "email": "bob@acme.example", "name": "Bob", "role": "user" }))
                 .fails([Invalid, Taken]),
         )
+        .post(
+            "/organizations/{org}/services",
+            Owner,
+            member::add_service,
+            about("Adds a service: a member that is a program of the organization, whoever comes and goes.")
+                .details("It has tokens like anybody, and no password. It is listed, changed and removed as a member.")
+                .example(json!({ "name": "nightly import", "role": "user" }))
+                .fails([Invalid]),
+        )
         .put(
             "/organizations/{org}/members/{user}/role",
             Owner,

@@ -98,7 +98,8 @@ async fn a_session_ends_with_what_it_was_made_on() {
         store.set_password(&acme, &bob.id, to.to_owned(), with).await.unwrap()
     };
     let first = session(&store).await;
-    let token = store.create_token(&acme, &bob.id, new(&store), "host").await.unwrap().unwrap();
+    let token =
+        store.create_token(&acme, &bob.id, new(&store), Vec::new(), "host").await.unwrap().unwrap();
     assert!(!changed("wrong", "x").await && lives(&store, &first).await);
     assert!(changed(HASH, "second").await);
     assert!(!lives(&store, &first).await);

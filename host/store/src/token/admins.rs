@@ -43,7 +43,7 @@ pub(crate) async fn living(
          FROM token JOIN member ON member.organization_id = token.organization_id
                                AND member.user_id = token.user_id
          WHERE token.organization_id = $1 AND member.role = 'admin'
-           AND token.kind = 'token' AND token.revoked_at IS NULL AND token.expires_at > $2",
+           AND token.kind = 'token' AND token.nouns = '' AND token.revoked_at IS NULL AND token.expires_at > $2",
     )
     .bind(organization.to_string())
     .bind(store.now().0)
@@ -86,9 +86,9 @@ impl Store {
             Box::pin(async move {
                 let Recovery { email, token: new, reason, actor } = recovery;
                 let row = sqlx::query(
-                    "SELECT person.id AS id, person.email AS email, person.name AS name
+                    "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
                      FROM person JOIN member ON member.user_id = person.id
-                     WHERE member.organization_id = $1 AND member.role = 'admin'
+                     WHERE member.organization_id = $1 AND member.role = 'admin' AND person.is_service = 0
                        AND ($2 = '' OR person.email = $2)
                      ORDER BY member.created_at, person.id LIMIT 1",
                 )
@@ -120,6 +120,8 @@ impl Store {
                     user,
                     name: new.name,
                     scopes: new.scopes,
+                    nouns: Vec::new(),
+                    last_used_at: None,
                     expires_at: new.expires_at,
                     revoked_at: None,
                     created_at: store.now(),
