@@ -80,6 +80,11 @@ limits! {
     REPLACE_REMOVES_PERCENT: u64 = 20, "import.replace.removes", "percent", "A replace or a sync that removes more waits for a yes.";
     API_BODY_BYTES: u64 = 1 << 20, "api.body", "bytes", "JSON bodies; uploads have limits of their own.";
     API_PAGE_ITEMS: u64 = 200, "api.page.items", "items", "The most in one page of the REST API.";
+    API_CALLS: u64 = 6_000, "api.calls", "calls", "Of one token or session in a minute, at once or evenly; `venn serve --calls-a-minute` sets another number.";
+    SESSION_MS: u64 = 12 * 60 * 60 * 1_000, "session", "ms", "A working day; then one logs in again.";
+    INVITATION_MS: u64 = 3 * 24 * 60 * 60 * 1_000, "invitation", "ms", "A weekend; an admin makes another one.";
+    LOGIN_FAILURES: u64 = 30, "login.failures", "failures", "From one address in `login.failures.period`, whoever is tried; those who have logged in from there are not counted with others.";
+    LOGIN_FAILURES_MS: u64 = 10 * 60 * 1_000, "login.failures.period", "ms", "A mistyped password in an office is forgotten over a coffee.";
     API_USAGE_DAYS: u64 = 90, "api.usage", "days", "A quarter tells what still uses a call; older counts are dropped.";
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
     DELIVERY_STEPS: u64 = 100_000, "delivery.steps", "runs", "Of one chain of `again`; a million overlaps in pages of 1,000 are a thousand.";

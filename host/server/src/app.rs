@@ -5,13 +5,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use ipnet::IpNet;
 use tokio::sync::Notify;
 use venn_domain::{id::OrganizationId, time::Clock};
 use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, call::Usage, keys::Keys, releases::Loaded, telemetry::metrics::Metrics,
+    accesses::Accesses, attempts::Attempts, call::Usage, keys::Keys, password::Hashing, rate::Rate,
+    releases::Loaded, telemetry::metrics::Metrics,
 };
 
 /// The running application.
@@ -31,6 +33,14 @@ pub struct App {
     pub uploads: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
+    /// Attempts to log in.
+    pub attempts: Arc<Attempts>,
+    /// How fast tokens call.
+    pub rate: Arc<Rate>,
+    /// Where passwords are hashed.
+    pub hashing: Arc<Hashing>,
+    /// Proxies whose `x-forwarded-for` counts.
+    pub proxies: Arc<[IpNet]>,
     /// Reads that are not in the audit yet.
     pub accesses: Accesses,
     /// Loaded components.

@@ -11,11 +11,17 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
+use hyper::{
+    Request,
+    body::Incoming,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -26,8 +32,11 @@ use venn_store::{Database, Store};
 use crate::{
     accesses::Accesses,
     app::{App, Wake},
+    auth::source::Peer,
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, idempotency, installation, openapi, refused_upload,
+    folder, headers, idempotency, installation, openapi,
+    rate::Rate,
+    refused_upload,
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
@@ -44,6 +53,10 @@ pub struct Settings {
     pub egress: EgressSettings,
     /// The program that compiles components in a child: normally this one.
     pub compile_program: PathBuf,
+    /// Proxies in front of the server, whose `x-forwarded-for` counts.
+    pub proxies: Vec<IpNet>,
+    /// The most API calls of one token in a minute.
+    pub calls_a_minute: u64,
     /// Room for runs at once.
     pub pool: venn_sandbox::PoolSettings,
     /// The time.
@@ -113,6 +126,10 @@ impl Server {
             metrics: settings.metrics,
             uploads,
             wake: Wake::default(),
+            attempts: Arc::default(),
+            rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
+            hashing: Arc::default(),
+            proxies: settings.proxies.into(),
             accesses: Accesses::default(),
             loaded: Loaded::default(),
             usage: Arc::default(),
@@ -159,6 +176,7 @@ pub fn router(app: App) -> Router {
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::map_response(headers::layer))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .layer(middleware::from_fn(refused_upload::layer))
         .with_state(app)
@@ -206,7 +224,11 @@ async fn accept(router: Router, listener: TcpListener, stop: &CancellationToken)
                 }
             },
         };
-        let service = TowerToHyperService::new(router.clone());
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            router.call(request)
+        });
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);

@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
     id::IdSource,
+    limits,
     time::{Clock, Timestamp},
 };
 use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
@@ -101,6 +102,8 @@ impl Host {
             database: data.database(),
             egress,
             compile_program: compile_program(),
+            proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            calls_a_minute: limits::API_CALLS,
             pool: POOL,
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
+use ipnet::IpNet;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -17,6 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
     id::IdSource,
+    limits,
     sharing::COUNT_FLOOR,
     time::{Clock, Timestamp},
 };
@@ -48,6 +50,12 @@ pub(crate) struct ServeArgs {
     /// Certificate authority (PEM) that is trusted for overridden hosts only
     #[arg(long, value_name = "FILE")]
     override_ca: Option<PathBuf>,
+    /// Network of proxies in front of the server, whose `x-forwarded-for` is believed (repeatable)
+    #[arg(long, value_name = "NETWORK")]
+    behind_proxy: Vec<IpNet>,
+    /// The most API calls of one token in a minute, all of them at once if need be
+    #[arg(long, value_name = "CALLS", default_value_t = limits::API_CALLS, value_parser = clap::value_parser!(u64).range(1..))]
+    calls_a_minute: u64,
     /// How log lines look; `VENN_LOG` sets what is logged
     #[arg(long, value_enum, default_value = "text")]
     log_format: log::Format,
@@ -103,6 +111,8 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
         database: args.storage.database()?,
         egress: EgressSettings { overrides: args.overrides, extra_ca_pem },
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
+        proxies: args.behind_proxy,
+        calls_a_minute: args.calls_a_minute,
         pool: PoolSettings::default(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds::default()),
