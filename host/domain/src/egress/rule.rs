@@ -134,7 +134,9 @@ pub fn host_covers(rule: &str, other: &str) -> bool {
         return false;
     };
     let label = other.strip_suffix(base).and_then(|head| head.strip_suffix('.'));
+    // Below `*.kobe.jp` every single label is a public suffix of its own.
     label.is_some_and(|label| !label.is_empty() && label != "*" && !label.contains('.'))
+        && is_below_suffix(other)
 }
 
 /// The narrower of two hosts, if one covers the other.
@@ -188,7 +190,7 @@ fn check_host(text: &str) -> Result<(), Cow<'static, str>> {
             if base.is_some() { "*." } else { "" }
         )));
     }
-    if base.is_some() && !is_below_suffix(name) {
+    if base.is_some() && !(is_below_suffix(name) && is_below_suffix(&format!("x.{name}"))) {
         return Err(Cow::Borrowed(
             "the wildcard covers a public suffix, where anyone can register a name",
         ));

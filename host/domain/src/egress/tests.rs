@@ -12,3 +12,4 @@ mod address;
 mod header;
 mod rule;
 mod url;
+mod vectors;
