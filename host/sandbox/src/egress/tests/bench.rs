@@ -172,7 +172,7 @@ async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Strin
     let mut bytes = Vec::new();
     let mut whole = usize::MAX;
     while bytes.len() < whole {
-        let mut chunk = [0; 16 << 10];
+        let mut chunk = vec![0; 16 << 10];
         match stream.read(&mut chunk).await {
             Ok(0) | Err(_) => break,
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
