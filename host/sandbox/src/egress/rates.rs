@@ -18,16 +18,20 @@ use crate::capability::Declined;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
-/// Full buckets are cleared away above this many.
+/// Scopes that have not called for a day are cleared away above this many.
 const ENTRIES_KEPT: usize = 10_000;
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Measure {
     Calls,
     Sent,
     Received,
     FailedDials,
+}
+
+impl Measure {
+    const ALL: [Self; 4] = [Self::Calls, Self::Sent, Self::Received, Self::FailedDials];
 }
 
 /// One published rate.
@@ -129,7 +133,10 @@ impl Rate {
 
 /// All buckets.
 #[derive(Default)]
-pub(super) struct Rates(Mutex<HashMap<(String, Measure), Bucket>>);
+pub(super) struct Rates(Mutex<HashMap<String, Buckets>>);
+
+/// Those of one scope, by [`Measure`].
+type Buckets = [Bucket; 4];
 
 impl Rates {
     /// Takes one call that sends about this much, or says which limit is
@@ -140,7 +147,7 @@ impl Rates {
         sends: u64,
         now: Timestamp,
     ) -> Result<(), Declined> {
-        let mut map = self.lock();
+        let mut map = self.lock(now);
         let wanted = [
             (Measure::Calls, 1),
             (Measure::Sent, sends),
@@ -152,7 +159,7 @@ impl Rates {
                 let rate = scope.rate(measure);
                 // One larger than the bucket would never fit: it needs a full one.
                 let needs = rate.weight(amount).min(rate.full());
-                let left = filled(&mut map, &rate, id, measure, now).left;
+                let left = filled(&mut map, scope, id, measure, now).left;
                 if left < needs {
                     return Err(rate.refusal(needs - left));
                 }
@@ -160,7 +167,7 @@ impl Rates {
         }
         for (scope, id) in SCOPES.iter().zip(ids(authority)) {
             let rate = scope.rate(Measure::Calls);
-            filled(&mut map, &rate, id, Measure::Calls, now).left -= rate.weight(1);
+            filled(&mut map, scope, id, Measure::Calls, now).left -= rate.weight(1);
         }
         Ok(())
     }
@@ -173,34 +180,39 @@ impl Rates {
         amount: u64,
         now: Timestamp,
     ) {
-        let mut map = self.lock();
+        let mut map = self.lock(now);
         for (scope, id) in SCOPES.iter().zip(ids(authority)) {
             let rate = scope.rate(measure);
-            filled(&mut map, &rate, id, measure, now).left -= rate.weight(amount);
+            filled(&mut map, scope, id, measure, now).left -= rate.weight(amount);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, Measure), Bucket>> {
+    fn lock(&self, now: Timestamp) -> MutexGuard<'_, HashMap<String, Buckets>> {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() > ENTRIES_KEPT {
-            // What is not full yet still counts; the rest begins full again.
-            let newest = map.values().map(|bucket| bucket.at).max().unwrap_or_default();
-            map.retain(|_, bucket| newest.ms_since(bucket.at) < DAY_MS);
+            map.retain(|_, buckets| buckets.iter().any(|one| now.ms_since(one.at) < DAY_MS));
         }
         map
     }
 }
 
 fn filled<'a>(
-    map: &'a mut HashMap<(String, Measure), Bucket>,
-    rate: &Rate,
+    map: &'a mut HashMap<String, Buckets>,
+    scope: &Scope,
     id: &str,
     measure: Measure,
     now: Timestamp,
 ) -> &'a mut Bucket {
-    let new = || Bucket { left: rate.full(), at: now };
-    let bucket = map.entry((id.to_owned(), measure)).or_insert_with(new);
-    bucket.fill(rate, now);
+    let full = |measure| Bucket { left: scope.rate(measure).full(), at: now };
+    let [calls, sent, received, failed] =
+        map.entry(id.to_owned()).or_insert_with(|| Measure::ALL.map(full));
+    let bucket = match measure {
+        Measure::Calls => calls,
+        Measure::Sent => sent,
+        Measure::Received => received,
+        Measure::FailedDials => failed,
+    };
+    bucket.fill(&scope.rate(measure), now);
     bucket
 }
 
