@@ -209,6 +209,7 @@ pub fn control() -> Control {
             rules: vec![rule],
         }],
         connections: vec!["echo".to_owned()],
+        customer_hosts: Vec::new(),
     }
 }
 

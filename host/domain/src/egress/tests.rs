@@ -9,6 +9,7 @@
 )]
 
 mod address;
+mod customer_host;
 mod header;
 mod rule;
 mod url;

@@ -375,12 +375,14 @@ impl RunEgress {
         Ok(newest)
     }
 
-    /// Whether the host is the customer's own word: no rule of the manifest
-    /// names it, and the configuration does.
+    /// Whether the host is the customer's own word: it came of the
+    /// configuration, or no rule of the manifest names it, and the configuration
+    /// does.
     fn is_from_config(&self, authority: &Authority, target: &Target) -> bool {
         let egress = &authority.manifest().egress;
-        !egress.iter().any(|request| request.rule.host == target.host)
-            && self.facts.config.to_ascii_lowercase().contains(&target.host)
+        authority.is_customer_host(&target.host)
+            || !egress.iter().any(|request| request.rule.host == target.host)
+                && self.facts.config.to_ascii_lowercase().contains(&target.host)
     }
 
     fn add_idempotency_key(&self, passage: &mut Passage<'_>, operation: Option<&str>) {

@@ -357,6 +357,7 @@ fn control(hosts: &[String], granted: &[String], number: u64) -> Control {
         stopped: None,
         partnerships: Vec::new(),
         connections: vec!["crm".into()],
+        customer_hosts: Vec::new(),
     }
 }
 
