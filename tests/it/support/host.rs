@@ -96,6 +96,7 @@ impl Host {
             extra_ca_pem: simulators
                 .first()
                 .map(|(_, simulator)| simulator.ca_pem.clone().into_bytes()),
+            own: Vec::new(),
         };
         let settings = Settings {
             data: data.path().to_owned(),

@@ -102,6 +102,9 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
         None => None,
     };
     let address = listener.local_addr().context("the address that is listened on is not known")?;
+    let scraped_at = scraped.as_ref().map(TcpListener::local_addr).transpose();
+    let scraped_at = scraped_at.context("the address of the figures is not known")?;
+    let own = [address].into_iter().chain(scraped_at).collect();
     let extra_ca_pem = match &args.override_ca {
         Some(path) => Some(fs::read(path).map_err(|error| Failure::file(path, "read", &error))?),
         None => None,
@@ -109,7 +112,7 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
     let server = Server::open(Settings {
         data: args.storage.data.clone(),
         database: args.storage.database()?,
-        egress: EgressSettings { overrides: args.overrides, extra_ca_pem },
+        egress: EgressSettings { overrides: args.overrides, extra_ca_pem, own },
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
         proxies: args.behind_proxy,
         calls_a_minute: args.calls_a_minute,
@@ -123,8 +126,6 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
     let first_start = server.first_token.is_some();
     // Signals are taken before the address is told: who reads it may stop us.
     let stop = stop_on_signals().context("signals cannot be taken")?;
-    let scraped_at = scraped.as_ref().map(TcpListener::local_addr).transpose();
-    let scraped_at = scraped_at.context("the address of the figures is not known")?;
     announce(session, address, scraped_at, &args.storage.data, first_start)?;
     server.run(listener, scraped, stop).await?;
     tracing::info!("server.stopped");
