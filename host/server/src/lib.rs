@@ -44,4 +44,5 @@ pub mod routes;
 pub mod serve;
 pub mod signing;
 pub mod telemetry;
+pub mod turns;
 pub mod workers;
