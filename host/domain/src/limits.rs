@@ -107,4 +107,7 @@ limits! {
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
     DELIVERY_STEPS: u64 = 100_000, "delivery.steps", "runs", "Of one chain of `again`; a million overlaps in pages of 1,000 are a thousand.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
+    RUNS_AT_ONCE_ORGANIZATION: u64 = 16, "delivery.at-once.organization", "runs", "A quarter of a server's: one customer's sleepers leave room for others.";
+    RUNS_AT_ONCE_PLUGIN: u64 = 32, "delivery.at-once.plugin", "runs", "Half of a server's, whoever installed it.";
+    OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";
 }

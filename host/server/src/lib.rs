@@ -49,4 +49,5 @@ pub mod second_factor;
 pub mod serve;
 pub mod signing;
 pub mod telemetry;
+pub mod turns;
 pub mod workers;

@@ -24,14 +24,14 @@ use hyper_util::{
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use venn_domain::{id::IdSource, time::Clock};
 use venn_sandbox::{EgressSettings, Sandbox};
 use venn_store::{Database, Store};
 
 use crate::{
     accesses::Accesses,
-    app::{App, Wake},
+    app::{ASKED_AT_ONCE, App, Wake},
     auth::source::Peer,
     error::{ApiError, Code, RETRY_AFTER_S},
     folder, headers, idempotency, installation, openapi,
@@ -40,6 +40,7 @@ use crate::{
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
+    turns::Turns,
     workers,
 };
 
@@ -73,6 +74,9 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// A client must send its headers within this; slower ones hold sockets only.
 const HEADER_READ: Duration = Duration::from_secs(10);
+
+/// A body of which nothing comes for so long has broken off: it holds a turn.
+const BODY_QUIET: Duration = Duration::from_secs(15);
 
 /// An application that is ready to serve.
 pub struct Server {
@@ -133,7 +137,8 @@ impl Server {
             accesses: Accesses::default(),
             loaded: Loaded::default(),
             usage: Arc::default(),
-            uploading: Arc::default(),
+            uploading: Turns::new(1),
+            asking: Turns::new(ASKED_AT_ONCE),
         };
         Ok(Self { app, first_token, _lock: lock })
     }
@@ -179,6 +184,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::map_response(headers::layer))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .layer(middleware::from_fn(refused_upload::layer))
+        .layer(RequestBodyTimeoutLayer::new(BODY_QUIET))
         .with_state(app)
 }
 

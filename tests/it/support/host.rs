@@ -70,8 +70,9 @@ pub struct Host {
     served: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Room for few runs: many tests reserve address space at once.
-const POOL: PoolSettings = PoolSettings { runs: 16 };
+/// Room for few runs, for many tests reserve address space at once; but for more than
+/// one organization's share.
+const POOL: PoolSettings = PoolSettings { runs: 40 };
 
 impl Host {
     /// A server whose plugins reach the given simulators by these names.

@@ -26,7 +26,7 @@ use crate::{
     body::one_of,
     error::{ApiError, Code},
     page::{PageOf, PageView},
-    releases,
+    releases, turns,
 };
 
 /// What the listing is narrowed to.
@@ -171,6 +171,7 @@ pub async fn transcript(
 ) -> Result<PlainText, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
+    let _turn = turns::asked(&app, &org.id)?;
     let text = tape(&app, &run).await?.transcript();
     let read = Read::own("transcript.read", run.id.as_str(), run.calls.len());
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
@@ -186,6 +187,7 @@ pub async fn replay(
 ) -> Result<Json<ReplayView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
+    let _turn = turns::asked(&app, &org.id)?;
     let tape = tape(&app, &run).await?;
     let proof = app.store.release_proof(&run.release).await?.ok_or_else(ApiError::not_found)?;
     let prepared = releases::prepared(&app, &proof).await?;
