@@ -102,7 +102,6 @@ pub const IMPORTS: &[Import] = &[
             "[method]request-options.between-bytes-timeout",
             "[method]request-options.set-between-bytes-timeout",
             "response-outparam",
-            "[method]response-outparam.send-informational",
             "[static]response-outparam.set",
             "incoming-response",
             "[method]incoming-response.status",
