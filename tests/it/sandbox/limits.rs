@@ -29,7 +29,8 @@ async fn computing_without_end_stops_at_the_cpu_limit_and_others_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_without_end_stops_at_the_wall_limit_and_says_what_it_waited_in() {
     let mut bed = Bed::start().await;
-    bed.limits = RunLimits { wall_ms: 100, ..RunLimits::default() };
+    // Enough to come to the poll where much else runs.
+    bed.limits = RunLimits { wall_ms: 1_000, ..RunLimits::default() };
     let ran = bed.run("wall_poll", json!({})).await;
     let Ending::Limit { limit, waiting_in } = &ran.outcome.ending else {
         panic!("{:?}", ran.outcome.ending)
