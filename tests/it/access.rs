@@ -6,11 +6,17 @@
 //! - [`namesakes`]: the same address in two organizations
 //! - [`recovery`]: an organization does not lose its last way in, and gets a new one
 //! - [`repeats`]: requests that are sent twice
+//! - [`second_factor`]: what a login needs beside the password
+//! - [`support`]: what a customer lets others look at
+//! - [`sessions`]: people who log in with a password
 mod bodies;
 mod namesakes;
 pub mod people;
 mod recovery;
 mod repeats;
+mod second_factor;
+mod sessions;
+mod support;
 pub mod table;
 
 pub use people::member;

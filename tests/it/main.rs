@@ -17,6 +17,7 @@
 mod support;
 
 mod access;
+mod attacks;
 mod audit;
 mod capabilities;
 mod command_line;

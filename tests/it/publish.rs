@@ -8,7 +8,7 @@
 //! - [`withdrawals`]: one release is taken back
 //! - [`loads`]: what is kept in memory of what was published
 //! - [`installs`]: configuration, grant and connections against all of that
-mod components;
+pub mod components;
 mod installs;
 mod loads;
 mod manifests;

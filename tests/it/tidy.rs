@@ -6,11 +6,11 @@ use std::{
     process::Command,
 };
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let name = entry.file_name();
@@ -140,6 +140,10 @@ fn every_test_guest_is_used_by_a_test() {
         }
     }
     assert!(!used.is_empty());
+    for entry in fs::read_dir(root().join("tests/guests/wat")).unwrap().flatten() {
+        let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(sources.contains(&format!("(\"{name}\"")), "the guest {name} has no test");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{cargo, flame};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `run`, `mapping`, `durable` or `api`; all by default.
+    /// `run`, `egress`, `mapping`, `durable` or `api`; all by default.
     benches: Vec<String>,
     /// One JSON object a line and nothing else.
     #[arg(long)]
@@ -29,8 +29,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     for name in &options.benches {
         anyhow::ensure!(
-            ["run", "mapping", "durable", "api"].contains(&name.as_str()),
-            "no bench `{name}`: use `run`, `mapping`, `durable` or `api`"
+            ["run", "egress", "mapping", "durable", "api"].contains(&name.as_str()),
+            "no bench `{name}`: use `run`, `egress`, `mapping`, `durable` or `api`"
         );
     }
     if wants("mapping") {
@@ -53,22 +53,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .arg(data.join("salesforce-accounts-export.csv"));
         cargo::run(json(&mut command, options))?;
     }
-    if wants("run") {
-        let programs = cargo::build_host(cargo::Profile::Release)?;
-        cargo::build_guests(&programs)?;
-        let mut command = cargo::cargo(&[
-            "run",
-            "--quiet",
-            "--locked",
-            "--release",
-            "-p",
-            "venn-sandbox",
-            "--example",
-            "bench_run",
-            "--",
-        ]);
-        command.arg(cargo::guests().join("bench_overlaps.wasm"));
-        cargo::run(json(&mut command, options))?;
+    for (name, example, guest) in [
+        ("run", "bench_run", "bench_overlaps.wasm"),
+        ("egress", "bench_egress", "bench_egress.wasm"),
+    ] {
+        if wants(name) {
+            let programs = cargo::build_host(cargo::Profile::Release)?;
+            cargo::build_guests(&programs)?;
+            let package = ["-p", "venn-sandbox", "--example", example, "--"];
+            let mut command = cargo::cargo(&["run", "--quiet", "--locked", "--release"]);
+            command.args(package).arg(cargo::guests().join(guest));
+            cargo::run(json(&mut command, options))?;
+        }
     }
     if wants("durable") {
         let mut bench = whole("bench_durable")?;

@@ -11,6 +11,7 @@
 use clap::{Parser, Subcommand};
 
 mod api_diff;
+mod attacks;
 mod bench;
 mod c_guest;
 mod cargo;
@@ -36,6 +37,8 @@ enum Task {
     Demo(demo::Options),
     /// Set up what the tests need, and run all of them.
     Test(test::Options),
+    /// Try the attacks of `docs/attacks.md`, each next to a bystander.
+    Attacks(attacks::Options),
     /// Measure us against the limit, interleaved, and print ratios.
     Bench(bench::Options),
     /// The same plugin in each guest language: sizes and times.
@@ -54,6 +57,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Attacks(options) => attacks::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Languages(options) => languages::run(&options),
         Task::Openapi => openapi::write(),

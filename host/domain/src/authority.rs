@@ -60,6 +60,18 @@ pub struct Control {
     pub partnerships: Vec<PartnershipControl>,
     /// Connections that are in place, by the manifest's name.
     pub connections: Vec<String>,
+    /// Hosts that came of the customer's configuration.
+    pub customer_hosts: Vec<String>,
+}
+
+impl Control {
+    /// Puts the customer's words into every layer's hosts that have a place for
+    /// them. What the configuration does not say stays a place, and allows nothing.
+    pub fn complete(&mut self, config: &serde_json::Value) {
+        self.customer_hosts = self.manifest.complete(config);
+        self.approval.complete(config);
+        self.grant.complete(config);
+    }
 }
 
 /// One partnership as an install's authority sees it.
@@ -128,6 +140,11 @@ impl Authority {
     /// The effective destinations.
     pub fn egress(&self) -> &[EgressRule] {
         &self.egress
+    }
+
+    /// Whether a host is the customer's own word: nobody else may read it.
+    pub fn is_customer_host(&self, host: &str) -> bool {
+        self.control.customer_hosts.iter().any(|customer| customer == host)
     }
 
     /// Whether any destination is left: decides which purpose data owners must allow.

@@ -2,10 +2,11 @@
 //! consent). Both are stored as JSON with exactly these members.
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     capability::{CapabilitySet, OverlapFields},
-    egress::{EgressRule, rule::host_covers},
+    egress::{EgressRule, customer_host::complete, rule::host_covers},
     id::PartnershipId,
     manifest::Manifest,
 };
@@ -62,6 +63,13 @@ impl Approval {
         }
     }
 
+    /// Puts the customer's words into the hosts that have a place for them.
+    pub fn complete(&mut self, config: &Value) {
+        for rule in &mut self.egress {
+            complete(&mut rule.host, config);
+        }
+    }
+
     /// Lists what this approval has beyond what the manifest asks for.
     pub fn excess(&self, manifest: &Manifest) -> Vec<Excess> {
         beyond(self, &Self::of(manifest), ASKED)
@@ -74,6 +82,13 @@ impl Approval {
 }
 
 impl Grant {
+    /// Puts the customer's words into the hosts that have a place for them.
+    pub fn complete(&mut self, config: &Value) {
+        for host in &mut self.egress_hosts {
+            complete(host, config);
+        }
+    }
+
     /// Lists what this grant has beyond the approval.
     pub fn excess(&self, approval: &Approval) -> Vec<Excess> {
         let asked = Approval {

@@ -146,6 +146,8 @@ ids! {
     IncidentId = "inc", "an incident id";
     /// One step to the owner of a failure.
     RouteId = "rte", "a route id";
+    /// Leave to look at an install.
+    SupportGrantId = "sup", "a support grant id";
     /// One audit entry.
     AuditId = "aud", "an audit id";
 }

@@ -8,6 +8,9 @@
 //! - **organization**: a company on the platform; *customer*, *publisher*, or
 //!   the one *platform*. A company may be customer and publisher at once.
 //! - **partner**: only the other side of a **partnership**.
+//! - **token**: what a program calls with. **session**: a token that a login with a
+//!   password made, kept in a cookie. **invitation**: the one-time text with which a
+//!   person sets a password. **second factor**: a device's codes beside it.
 //! - **account**: a company in an organization's CRM. **population**: a named
 //!   segment of accounts. **sharing rule**: what a population shows to one
 //!   partner: level, fields, purpose.
@@ -20,6 +23,8 @@
 //!   of every data owner's rule; it has a number that any change raises).
 //! - **install**: a plugin enabled by one customer. **connection**: a
 //!   customer's credential for a third party.
+//! - **support grant** (or leave): what a customer lets the platform or a publisher look
+//!   at, of one install, for a while. **supporter**: who has it.
 //! - **event**, **delivery** (one event on its way to one install), **run**
 //!   (one execution), **report** (what the guest returns), **outcome** (how
 //!   the run ended), **effect** (what it changed inside Venn).
@@ -48,10 +53,14 @@ pub mod limits;
 pub mod manifest;
 pub mod organization;
 pub mod overlap;
+pub mod password;
+pub mod peer;
 pub mod retry;
 pub mod run;
 pub mod sharing;
 pub mod signing;
+pub mod support;
 pub mod text;
+pub mod throttle;
 pub mod time;
 pub mod verdict;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capability::{Capability, CapabilitySet, OverlapFields},
-    egress::EgressRule,
+    egress::{EgressRule, customer_host},
 };
 
 mod check;
@@ -185,6 +185,24 @@ impl Manifest {
     /// The egress rules asked for.
     pub fn egress_rules(&self) -> Vec<EgressRule> {
         self.egress.iter().map(|request| request.rule.clone()).collect()
+    }
+
+    /// Puts the customer's words into the hosts that have a place for them; the
+    /// hosts that came of it.
+    pub fn complete(&mut self, config: &serde_json::Value) -> Vec<String> {
+        let egress = self.egress.iter_mut().map(|request| &mut request.rule.host);
+        let connections = self.connections.iter_mut().map(|request| &mut request.host);
+        let hosts = egress.chain(connections);
+        let mut completed: Vec<String> =
+            hosts.filter_map(|host| customer_host::complete(host, config)).collect();
+        completed.sort_unstable();
+        completed.dedup();
+        completed
+    }
+
+    /// The hosts that this configuration completes.
+    pub fn customer_hosts(&self, config: &serde_json::Value) -> Vec<String> {
+        self.clone().complete(config)
     }
 
     /// The fault code's FAQ entry.

@@ -97,6 +97,8 @@ pub struct Principal {
     pub role: Role,
     /// The token's scopes.
     pub scopes: Vec<Scope>,
+    /// The nouns of calls that the token is for; empty for all.
+    pub nouns: Vec<String>,
 }
 
 /// What a handler needs: whose, which roles, which scope.
@@ -105,7 +107,8 @@ pub struct Need<'a> {
     organization: Option<&'a OrganizationId>,
     platform: bool,
     roles: &'static [Role],
-    scope: Scope,
+    /// None: whatever the scopes, even none.
+    scope: Option<Scope>,
 }
 
 const ANYONE: &[Role] = Role::ALL;
@@ -115,12 +118,23 @@ const WORKERS: &[Role] = &[Role::Admin, Role::User];
 
 impl<'a> Need<'a> {
     const fn of(organization: &'a OrganizationId, roles: &'static [Role], scope: Scope) -> Self {
-        Self { organization: Some(organization), platform: false, roles, scope }
+        Self { organization: Some(organization), platform: false, roles, scope: Some(scope) }
     }
 
     /// Any member of the organization, to read.
     pub const fn member(organization: &'a OrganizationId) -> Self {
         Self::of(organization, ANYONE, Scope::Read)
+    }
+
+    /// Any member of the organization, also with a session that may do nothing but set up
+    /// the second factor that is demanded.
+    pub const fn enrolling(organization: &'a OrganizationId) -> Self {
+        Self { organization: Some(organization), platform: false, roles: ANYONE, scope: None }
+    }
+
+    /// Any member of the organization, to change what is their own.
+    pub const fn oneself(organization: &'a OrganizationId) -> Self {
+        Self::of(organization, ANYONE, Scope::Write)
     }
 
     /// A user or admin of the organization, to change accounts and such.
@@ -145,12 +159,12 @@ impl<'a> Need<'a> {
 
     /// Anyone of the platform, to read.
     pub const fn platform() -> Self {
-        Self { organization: None, platform: true, roles: ANYONE, scope: Scope::Read }
+        Self { organization: None, platform: true, roles: ANYONE, scope: Some(Scope::Read) }
     }
 
     /// An admin of the platform, to approve, refuse and suspend.
     pub const fn platform_admin() -> Self {
-        Self { organization: None, platform: true, roles: ADMIN, scope: Scope::Admin }
+        Self { organization: None, platform: true, roles: ADMIN, scope: Some(Scope::Admin) }
     }
 
     /// The same, for members of the platform too.
@@ -189,6 +203,11 @@ impl Principal {
         self.scopes.iter().any(|one| one.includes(scope))
     }
 
+    /// Whether the token is for calls of this noun. Who one is can always be asked.
+    pub fn is_for(&self, noun: &str) -> bool {
+        noun == "me" || self.nouns.is_empty() || self.nouns.iter().any(|one| one == noun)
+    }
+
     /// May this caller do that?
     pub fn may(&self, need: Need<'_>) -> Result<(), AccessDenied> {
         let own = need.organization == Some(&self.organization);
@@ -200,10 +219,10 @@ impl Principal {
             let needed: Vec<_> = need.roles.iter().map(|role| role.name()).collect();
             return Err(AccessDenied::Role { needed: needed.join(" or "), has: self.role });
         }
-        if !self.has(need.scope) {
-            return Err(AccessDenied::Scope { needed: need.scope });
+        match need.scope {
+            Some(needed) if !self.has(needed) => Err(AccessDenied::Scope { needed }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -115,16 +115,18 @@ impl SharingRule {
     }
 }
 
-/// Counts below this are not told where a rule allows counts only. A setting
-/// later; five is what statistical offices use for small cells.
+/// Counts below this are not told where a rule allows counts only, unless the host sets
+/// more; five is what statistical offices use for small cells.
 pub const COUNT_FLOOR: u64 = 5;
 
-/// One count as the partner sees it: the number, and whether it was suppressed.
-pub fn visible_count(count: u64, level: Level) -> (u64, bool) {
+/// One count as the partner sees it: the number, rounded down to a multiple of `floor`
+/// (at least 1) where a rule allows counts only, and whether it was suppressed.
+pub fn visible_count(count: u64, level: Level, floor: u64) -> (u64, bool) {
     match level {
         Level::Hidden => (0, true),
-        Level::Counts if count < COUNT_FLOOR => (0, true),
-        _ => (count, false),
+        Level::Counts if count < floor => (0, true),
+        Level::Counts => (count - count % floor.max(1), false),
+        Level::Overlaps | Level::All => (count, false),
     }
 }
 
@@ -147,9 +149,11 @@ mod tests {
 
     #[test]
     fn small_counts_are_suppressed_where_only_counts_are_shared() {
-        assert_eq!(visible_count(4, Level::Counts), (0, true));
-        assert_eq!(visible_count(5, Level::Counts), (5, false));
-        assert_eq!(visible_count(1, Level::Overlaps), (1, false));
-        assert_eq!(visible_count(900, Level::Hidden), (0, true));
+        assert_eq!(visible_count(4, Level::Counts, 5), (0, true));
+        assert_eq!(visible_count(5, Level::Counts, 5), (5, false));
+        assert_eq!(visible_count(9, Level::Counts, 5), (5, false));
+        assert_eq!(visible_count(19, Level::Counts, 20), (0, true));
+        assert_eq!(visible_count(1, Level::Overlaps, 5), (1, false));
+        assert_eq!(visible_count(900, Level::Hidden, 5), (0, true));
     }
 }

@@ -31,6 +31,7 @@ mod ticker;
 mod trace;
 
 pub use artifact::digest;
+pub use capability::imports::{IMPORTS, Import, Verdict, document as imports_document};
 pub use compile::{Gated, child_main};
 pub use engine::{Role, engine_config};
 pub use error::{LoadError, SandboxError};

@@ -24,6 +24,8 @@ pub struct EgressSettings {
     pub overrides: Vec<NameOverride>,
     /// A certificate authority that is trusted for overridden hosts only.
     pub extra_ca_pem: Option<Vec<u8>>,
+    /// Where this server itself listens: never dialled, by no override either.
+    pub own: Vec<SocketAddr>,
 }
 
 /// One name that the operator points somewhere: the only way past the rule on

@@ -63,7 +63,8 @@ pub(crate) fn allowed(span: &Span, authority: &Authority, method: &str, host: &s
     if span.is_disabled() {
         return;
     }
-    let named = authority.manifest().egress.iter().any(|request| request.rule.host == host);
+    let named = !authority.is_customer_host(host)
+        && authority.manifest().egress.iter().any(|request| request.rule.host == host);
     span.record("http.request.method", method);
     span.record("server.address", if named { host } else { OTHER_HOST });
 }

@@ -3,7 +3,7 @@
 use axum::{
     Extension, Json,
     body::Body,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
@@ -114,6 +114,36 @@ impl IntoResponse for NoContent {
 impl Answer for NoContent {
     fn replies(_: &mut Schemas) -> Replies {
         vec![(StatusCode::NO_CONTENT, Reply::Empty)]
+    }
+}
+
+/// An answer that sets cookies.
+pub struct WithCookies<T> {
+    answer: T,
+    cookies: Vec<HeaderValue>,
+}
+
+impl<T> WithCookies<T> {
+    /// The answer with these `set-cookie` headers.
+    pub fn new(answer: T, cookies: &[String]) -> Result<Self, ApiError> {
+        let cookies = cookies.iter().map(HeaderValue::try_from).collect::<Result<_, _>>();
+        Ok(Self { answer, cookies: cookies.map_err(ApiError::internal)? })
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for WithCookies<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.answer.into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl<T: Answer> Answer for WithCookies<T> {
+    fn replies(schemas: &mut Schemas) -> Replies {
+        T::replies(schemas)
     }
 }
 

@@ -1,18 +1,20 @@
 //! What every handler and worker shares. Cheap to clone.
-use std::{
-    collections::HashSet,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::{path::PathBuf, sync::Arc};
 
+use ipnet::IpNet;
 use tokio::sync::Notify;
-use venn_domain::{id::OrganizationId, time::Clock};
+use venn_domain::time::Clock;
 use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, call::Usage, keys::Keys, releases::Loaded, telemetry::metrics::Metrics,
+    accesses::Accesses, attempts::Attempts, call::Usage, keys::Keys, password::Hashing, rate::Rate,
+    releases::Loaded, telemetry::metrics::Metrics, turns::Turns,
 };
+
+/// Checks, replays and transcripts of one organization at once: with the deliveries' own bound
+/// there is room in the pool for those of many others.
+pub const ASKED_AT_ONCE: usize = 8;
 
 /// The running application.
 #[derive(Clone)]
@@ -31,14 +33,25 @@ pub struct App {
     pub uploads: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
+    /// Attempts to log in.
+    pub attempts: Arc<Attempts>,
+    /// How fast tokens call.
+    pub rate: Arc<Rate>,
+    /// Where passwords are hashed.
+    pub hashing: Arc<Hashing>,
+    /// Proxies whose `x-forwarded-for` counts.
+    pub proxies: Arc<[IpNet]>,
     /// Reads that are not in the audit yet.
     pub accesses: Accesses,
     /// Loaded components.
     pub loaded: Loaded,
     /// What calls were made, until it is written.
     pub usage: Arc<Usage>,
-    /// Organizations with an upload of a release under way: one at a time.
-    pub uploading: Arc<Mutex<HashSet<OrganizationId>>>,
+    /// Uploads of releases: one at a time.
+    pub uploading: Arc<Turns>,
+    /// Checks, replays and transcripts: each holds an instance or a tape while its
+    /// caller waits.
+    pub asking: Arc<Turns>,
 }
 
 impl App {

@@ -1,5 +1,11 @@
-//! Who calls: the bearer token, looked up by its public id and compared by
-//! hash in constant time. Every handler takes a [`Caller`] and states its need.
+//! Who calls: the bearer token, or else the session's cookie, looked up by its public
+//! id and compared by hash in constant time. Every handler takes a [`Caller`] and
+//! states its need.
+//!
+//! - [`session`]: cookies, and what keeps other sites' pages out
+//! - [`secret`]: texts that are told once
+//! - `again`: what is shown once more before the way in is changed
+//! - [`source`], [`device`]: where somebody logs in from
 use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use anyhow::Context as _;
@@ -7,8 +13,6 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use venn_domain::{
     id::{TokenId, UserId},
     organization::{Kinds, Need, Principal, Scope},
@@ -16,7 +20,7 @@ use venn_domain::{
 use venn_store::{
     Store,
     organization::{NewOrganization, NewPerson},
-    token::NewToken,
+    token::{Kind, NewToken},
 };
 
 use crate::{
@@ -25,13 +29,21 @@ use crate::{
     telemetry,
 };
 
-/// A caller with a valid token.
+mod again;
+pub mod device;
+pub mod secret;
+pub mod session;
+pub mod source;
+
+/// A caller with a valid token or session.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who, in which organization, with which role and scopes.
     pub principal: Principal,
-    /// The token.
+    /// The token, or the session.
     pub token: TokenId,
+    /// What goes with the session's calls; none with a token.
+    pub session: Option<session::Csrf>,
 }
 
 impl Caller {
@@ -46,16 +58,12 @@ impl Caller {
     }
 }
 
-/// Random bytes in a token's secret part.
-const SECRET_BYTES: usize = 32;
+/// How a token's text begins.
+const PREFIX: &str = "venn";
 
 /// A new token's text and the hash that is stored.
 pub fn make_token(id: &TokenId) -> std::io::Result<(String, Vec<u8>)> {
-    let mut secret = [0_u8; SECRET_BYTES];
-    getrandom::fill(&mut secret).map_err(|error| std::io::Error::other(error.to_string()))?;
-    let secret = data_encoding::HEXLOWER.encode(&secret);
-    let hash = Sha256::digest(secret.as_bytes()).to_vec();
-    Ok((format!("venn_{}_{secret}", id.as_str().trim_start_matches("tok_")), hash))
+    secret::make(PREFIX, id.as_str())
 }
 
 /// How long the platform's first token lasts: a year, because a platform whose
@@ -132,7 +140,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// Splits a token's text into its id and secret part.
 fn split_token(text: &str) -> Option<(TokenId, &str)> {
-    let (id, secret) = text.strip_prefix("venn_")?.split_once('_')?;
+    let (id, secret) = secret::split(PREFIX, text)?;
     Some((format!("tok_{id}").parse().ok()?, secret))
 }
 
@@ -166,18 +174,29 @@ impl FromRequestParts<App> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
-        let text = bearer(&parts.headers)?;
-        let invalid = || unauthenticated("The token is not valid, or has expired.");
-        let (id, secret) = split_token(text).ok_or_else(invalid)?;
+        let cookie = session::find(&parts.headers, session::COOKIE);
+        let (text, session) = match cookie {
+            // Who sends a token means it, whatever else a browser adds.
+            Some(text) if !parts.headers.contains_key(header::AUTHORIZATION) => {
+                (text, Some(session::check(&parts.headers, &parts.method, text)?))
+            }
+            _ => (bearer(&parts.headers)?, None),
+        };
+        let (kind, of_text, what) = match session {
+            Some(_) => (Kind::Session, session::split(text), "session"),
+            None => (Kind::Token, split_token(text), "token"),
+        };
+        let ended = if session.is_some() { "has ended" } else { "has expired" };
+        let invalid = || unauthenticated(&format!("The {what} is not valid, or {ended}."));
+        let (id, secret) = of_text.ok_or_else(invalid)?;
         let found = app.store.token_for_login(&id).await?.ok_or_else(invalid)?;
-        let hash = Sha256::digest(secret.as_bytes());
-        if !bool::from(hash.as_slice().ct_eq(&found.hash)) {
+        if !secret::fits(secret, &found.hash) || found.kind != kind {
             return Err(invalid());
         }
         if found.revoked || found.expires_at <= app.store.now() {
             return Err(invalid());
         }
-        let caller = Self { principal: found.principal, token: id };
+        let caller = Self { principal: found.principal, token: id, session };
         // Later extractors and the idempotency layer see the same caller.
         parts.extensions.insert(caller.clone());
         telemetry::request::authenticated(&caller.token);

@@ -33,10 +33,16 @@ pub use usage::Usage;
 /// tests hold every one of them against the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
+    /// Anybody, without a token: to get in.
+    Public,
     /// Any member of any organization.
     Anyone,
     /// Any member of the organization.
     Member,
+    /// Any member of any organization, for what is their own.
+    Oneself,
+    /// The same, whatever the scopes: also with a session that must enrol.
+    Enrolling,
     /// A user or admin of the organization.
     User,
     /// An admin of the organization.
@@ -55,7 +61,11 @@ impl Access {
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::Public => "anybody",
             Self::Anyone => "any member of any organization",
+            Self::Oneself | Self::Enrolling => {
+                "any member of any organization, for what is their own"
+            }
             Self::Member => "any member of the organization",
             Self::User => "a user or admin of the organization",
             Self::Admin | Self::Owner => "an admin of the organization",
@@ -65,11 +75,12 @@ impl Access {
         }
     }
 
-    /// The scope that the token needs.
+    /// The scope that the token needs; empty where none is looked at.
     pub const fn scope(self) -> &'static str {
         match self {
+            Self::Public | Self::Enrolling => "",
             Self::Anyone | Self::Member | Self::Platform => "read",
-            Self::User | Self::Admin => "write",
+            Self::Oneself | Self::User | Self::Admin => "write",
             Self::Owner | Self::PlatformAdmin => "admin",
             Self::Developer => "publish",
         }
@@ -78,9 +89,12 @@ impl Access {
     /// The roles that may.
     pub const fn roles(self) -> &'static [&'static str] {
         match self {
-            Self::Anyone | Self::Member | Self::Platform => {
-                &["admin", "developer", "user", "support"]
-            }
+            Self::Public
+            | Self::Anyone
+            | Self::Oneself
+            | Self::Enrolling
+            | Self::Member
+            | Self::Platform => &["admin", "developer", "user", "support"],
             Self::User => &["admin", "user"],
             Self::Admin | Self::Owner | Self::PlatformAdmin => &["admin"],
             Self::Developer => &["admin", "developer"],
@@ -189,7 +203,14 @@ impl Call {
 
     /// Whether the same request has the same effect once, by `Idempotency-Key`.
     pub fn takes_key(&self) -> bool {
-        self.method == Method::POST && !matches!(self.shape.body, Body::Form(_))
+        let is_plain = !matches!(self.shape.body, Body::Form(_));
+        self.method == Method::POST && is_plain && self.access != Access::Public
+    }
+
+    /// What it is about: the first word of its path, below the organization's.
+    pub fn noun(&self) -> &'static str {
+        let path = self.path.trim_start_matches("/organizations/{org}/");
+        path.trim_start_matches('/').split('/').next().unwrap_or_default()
     }
 
     /// The names of its query parameters.
@@ -219,13 +240,16 @@ impl Call {
 
     /// Every code that it can answer with, in the order of the table of codes.
     pub fn errors(&self) -> Vec<Code> {
-        let mut codes = vec![
-            Code::Unauthenticated,
-            Code::ScopeTooSmall,
-            Code::BadQuery,
-            Code::NotAcceptable,
-            Code::Internal,
-        ];
+        let mut codes = vec![Code::BadQuery, Code::NotAcceptable, Code::Internal];
+        if self.access != Access::Public {
+            codes.extend([Code::Unauthenticated, Code::TooMany]);
+        }
+        if !self.access.scope().is_empty() {
+            codes.push(Code::ScopeTooSmall);
+        }
+        if self.method != Method::GET {
+            codes.push(Code::CrossSite);
+        }
         if self.access.roles().len() < Access::Anyone.roles().len() {
             codes.push(Code::RoleTooSmall);
         }

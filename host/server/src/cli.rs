@@ -41,10 +41,13 @@ mod review;
 mod runs;
 mod serve;
 mod session;
+mod sessions;
 mod shell;
 mod signing_keys;
 mod sources;
 mod storage;
+mod support;
+mod two_factor;
 
 use self::{exit::Exit, output::failure::Failure, session::Session};
 
@@ -62,8 +65,15 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Login(login::LoginArgs),
+    /// Ends the session and forgets the kept login
+    Logout,
     /// Shows who the token stands for
     Whoami,
+    Passwd(sessions::PasswdArgs),
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
+    #[command(subcommand)]
+    TwoFactor(two_factor::TwoFactorCommand),
     New(author::NewArgs),
     Sdk(author::SdkArgs),
     Toolchain(author::ToolchainArgs),
@@ -95,6 +105,8 @@ enum Command {
     Logs(runs::LogsArgs),
     Replay(runs::ReplayArgs),
     Deliveries(deliveries::DeliveriesArgs),
+    #[command(subcommand)]
+    Support(support::SupportCommand),
     Inbox(inbox::InboxArgs),
     Audit(audit::AuditArgs),
     #[command(subcommand)]
@@ -148,7 +160,11 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(session, args),
         Command::Login(args) => login::login(session, args),
+        Command::Logout => sessions::logout(session),
         Command::Whoami => login::whoami(session),
+        Command::Passwd(args) => sessions::passwd(session, &args),
+        Command::Sessions(command) => sessions::run(session, &command),
+        Command::TwoFactor(command) => two_factor::run(session, &command),
         Command::New(args) => author::new(session, &args),
         Command::Sdk(args) => author::sdk(session, &args),
         Command::Toolchain(args) => author::toolchain(session, &args),
@@ -173,6 +189,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Logs(args) => runs::logs(session, &args),
         Command::Replay(args) => runs::replay(session, &args),
         Command::Deliveries(args) => deliveries::run(session, &args),
+        Command::Support(command) => support::run(session, &command),
         Command::Inbox(args) => inbox::run(session, &args),
         Command::Audit(args) => audit::run(session, &args),
         Command::Orgs(command) => orgs::run(session, &command),

@@ -10,7 +10,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use venn_domain::{id::BadId, manifest::Problem, organization::AccessDenied};
+use venn_domain::{count::counted, id::BadId, manifest::Problem, organization::AccessDenied};
 use venn_store::StoreError;
 
 macro_rules! codes {
@@ -48,9 +48,12 @@ macro_rules! codes {
 
 codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "caller", "There is no valid token with the request.";
+    LoginFailed = "login-failed", UNAUTHORIZED, "caller", "The organization, address and password do not belong together.";
+    CodeNeeded = "code-needed", UNAUTHORIZED, "caller", "The password is right; a code of the second factor is missing or wrong.";
     NotFound = "not-found", NOT_FOUND, "caller", "There is no such thing, or it is not yours to see.";
     RoleTooSmall = "role-too-small", FORBIDDEN, "organization-admin", "The member's role does not allow this.";
     ScopeTooSmall = "scope-too-small", FORBIDDEN, "caller", "The token's scopes do not allow this.";
+    CrossSite = "cross-site", FORBIDDEN, "caller", "The call was not made by a page of this server.";
     OwnRelease = "own-release", FORBIDDEN, "platform", "Nobody approves a release of their own.";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "caller", "The address exists, but not with this method.";
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "caller", "The caller does not take what this call answers.";
@@ -75,6 +78,7 @@ codes! {
     WrongState = "wrong-state", CONFLICT, "caller", "It is not in a state in which this can be done.";
     CheckFailed = "check-failed", CONFLICT, "organization-admin", "The plugin's check found an error.";
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "caller", "The idempotency key was used for another request.";
+    TooMany = "too-many", TOO_MANY_REQUESTS, "caller", "Too much was tried in a short time.";
     Busy = "busy", SERVICE_UNAVAILABLE, "platform", "Venn cannot take this now.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "platform", "Something of ours failed.";
 }
@@ -92,6 +96,7 @@ pub struct ApiError {
     next_step: String,
     problems: Vec<Problem>,
     unconfirmed: bool,
+    retry_after_s: Option<u64>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -129,8 +134,16 @@ impl ApiError {
             next_step: next_step.into(),
             problems: Vec::new(),
             unconfirmed: false,
+            retry_after_s: None,
             source: None,
         }
+    }
+
+    /// Too much in a short time: what it was, and how long to wait.
+    pub fn wait(detail: &str, wait_ms: u64) -> Self {
+        let seconds = wait_ms.div_ceil(1_000).max(1);
+        let next = format!("Wait {}, then try again.", counted(seconds, "second", "seconds"));
+        Self { retry_after_s: Some(seconds), ..Self::new(Code::TooMany, detail, next) }
     }
 
     /// The answer for what does not exist, and for what must look so.
@@ -184,10 +197,11 @@ impl IntoResponse for ApiError {
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         let status = self.code.status();
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            let wait = HeaderValue::from_static(RETRY_AFTER_S);
+            let wait =
+                self.retry_after_s.map_or(HeaderValue::from_static(RETRY_AFTER_S), Into::into);
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
-        if self.code == Code::Unauthenticated {
+        if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

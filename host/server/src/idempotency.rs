@@ -5,7 +5,9 @@
 //! The key is reserved before the request is worked on, so that of two equal
 //! requests at the same time one is; the work goes on when the caller hangs up,
 //! because that is when it comes back with the key. Answers with a status of
-//! 500 or more are not kept. A secret is never kept: [`crate::answer::CreatedOnce`].
+//! 429, or of 500 or more, are not kept. A secret is never kept: [`crate::answer::CreatedOnce`].
+use std::sync::LazyLock;
+
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequestParts as _, Request, State},
@@ -25,7 +27,9 @@ use crate::{
     app::App,
     auth::Caller,
     body::body_bytes_max,
+    call::Access,
     error::{ApiError, Code, Unconfirmed},
+    routes,
 };
 
 /// Longest key taken; a UUID has 36 characters.
@@ -49,7 +53,9 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
         .headers()
         .get(header::CONTENT_TYPE)
         .is_none_or(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"application/json"));
-    let (Some(key), &Method::POST, true) = (key, request.method(), is_json) else {
+    let (Some(key), &Method::POST, true, false) =
+        (key, request.method(), is_json, is_public(&request))
+    else {
         return Ok(next.run(request).await);
     };
     let key = read_key(&key)?;
@@ -65,6 +71,16 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
     let request = Request::from_parts(parts, Body::from(bytes));
     let work = async move { keep(&app.store, &caller.token, &key, next.run(request)).await };
     tokio::spawn(work.in_current_span()).await.map_err(ApiError::internal)?
+}
+
+/// Whether the call takes no token: nobody's key is nobody's own.
+fn is_public(request: &Request) -> bool {
+    static PUBLIC: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let calls = routes::v1();
+        let public = calls.all().filter(|call| call.access == Access::Public);
+        public.map(|call| format!("/v1{}", call.path)).collect()
+    });
+    PUBLIC.iter().any(|path| path == request.uri().path())
 }
 
 /// Reserves the key; or the answer that was given before.
@@ -94,7 +110,8 @@ async fn keep(
         Ok(response) => response,
         Err(panicked) => ApiError::internal(panicked).into_response(),
     };
-    if response.status().is_server_error() {
+    let status = response.status();
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         // What may have taken effect must not run again: its key stays taken.
         if response.extensions().get::<Unconfirmed>().is_none() {
             store.release_answer(token, key).await?;

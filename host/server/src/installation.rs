@@ -196,7 +196,7 @@ pub async fn admin_token(
     let expires_at = store.now().plus_ms(i64::from(days) * 24 * 60 * 60 * 1_000);
     let scopes = venn_domain::organization::Scope::ALL.to_vec();
     let token = NewToken { id, name: "recovered".to_owned(), hash, scopes, expires_at };
-    let made = store.create_token(&organization, &user, token, "host").await?;
+    let made = store.create_token(&organization, &user, token, Vec::new(), "host").await?;
     made.context("the platform's admin is no member any more")?;
     store.close().await;
     Ok((text, expires_at))

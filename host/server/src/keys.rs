@@ -49,6 +49,8 @@ pub struct Keys {
     pub idempotency: [u8; 32],
     /// Seals signing keys and signatures.
     pub signing: [u8; 32],
+    /// Seals the names of devices.
+    pub device: [u8; 32],
     /// Names these keys without telling them, hex; a rotation does not change it.
     pub fingerprint: String,
     /// Whether they are from `VENN_KEY`.
@@ -63,6 +65,7 @@ impl Drop for Keys {
         self.cursor.zeroize();
         self.idempotency.zeroize();
         self.signing.zeroize();
+        self.device.zeroize();
     }
 }
 
@@ -232,6 +235,7 @@ fn keys(lock: File, encryption: secret::Keys, root: &[u8; 32], of_variable: bool
         cursor: derive(root, "venn cursor v1"),
         idempotency: derive(root, "venn idempotency v1"),
         signing: derive(root, "venn signing v1"),
+        device: derive(root, "venn device v1"),
         fingerprint: HEXLOWER.encode(&derive(root, "venn fingerprint v1")),
         of_variable,
         _lock: lock,

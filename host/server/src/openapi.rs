@@ -23,14 +23,15 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use venn_domain::{
     id::{
         AccountId, ConnectionId, DeliveryId, ImportId, InstallId, OverlapId, PartnershipId,
-        PluginId, ReleaseId, RouteId, RunId, SigningKeyId, TokenId, UserId,
+        PluginId, ReleaseId, RouteId, RunId, SigningKeyId, SupportGrantId, TokenId, UserId,
     },
     limits,
 };
 
 use crate::{
     app::App,
-    call::{Body, Call, Calls, Reply, Schemas},
+    auth::session,
+    call::{Access, Body, Call, Calls, Reply, Schemas},
     error::{Code, ProblemView},
     page::DEFAULT_LIMIT,
     routes,
@@ -95,6 +96,10 @@ pub fn document(calls: &Calls) -> Value {
                     "scheme": "bearer",
                     "description": "An API token of one member of one organization, `venn_…`. What it may do is the least of the member's role and the token's scopes.",
                 },
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": session::COOKIE,
+                    "description": "A session of one member, made by a login; it may do what the member's role allows. A call that changes something carries the session's `csrf_token` as `x-csrf-token`.",
+                },
             },
         },
     })
@@ -114,20 +119,11 @@ it is null. `fields` keeps only the named members of each object. A GET answers 
 `If-None-Match`, an answer that did not change is a 304 without a body. A POST under an \
 `Idempotency-Key` has one effect, however often it is sent within a day.";
 
-fn tag(call: &Call) -> &str {
-    call.path
-        .trim_start_matches("/organizations/{org}/")
-        .trim_start_matches('/')
-        .split('/')
-        .next()
-        .unwrap_or_default()
-}
-
 fn tags(calls: &Calls) -> Vec<Value> {
     let mut names: Vec<&str> = Vec::new();
     for call in calls.all() {
-        if !names.contains(&tag(call)) {
-            names.push(tag(call));
+        if !names.contains(&call.noun()) {
+            names.push(call.noun());
         }
     }
     names.into_iter().map(|name| json!({ "name": name })).collect()
@@ -139,12 +135,10 @@ fn operation(call: &Call, schemas: &Components<'_>) -> Value {
         if call.details().is_empty() { String::new() } else { format!("{}\n\n", call.details()) };
     let mut operation = json!({
         "operationId": call.id,
-        "tags": [tag(call)],
+        "tags": [call.noun()],
         "summary": call.summary(),
-        "description": format!(
-            "{details}For {}; the token needs the scope `{}`.", access.words(), access.scope()
-        ),
-        "security": [{ "token": [access.scope()] }],
+        "description": format!("{details}{}", who(access)),
+        "security": security(access),
         "x-venn-roles": access.roles(),
         "parameters": parameters(call, schemas),
         "responses": responses(call, schemas),
@@ -156,6 +150,22 @@ fn operation(call: &Call, schemas: &Components<'_>) -> Value {
         operation["deprecated"] = json!(true);
     }
     operation
+}
+
+fn who(access: Access) -> String {
+    match access {
+        Access::Public => "For anybody, without a token.".to_owned(),
+        Access::Enrolling => format!("For {}, whatever the token's scopes.", access.words()),
+        _ => format!("For {}; the token needs the scope `{}`.", access.words(), access.scope()),
+    }
+}
+
+fn security(access: Access) -> Value {
+    match access {
+        Access::Public => json!([]),
+        Access::Enrolling => json!([{ "token": [] }, { "session": [] }]),
+        _ => json!([{ "token": [access.scope()] }, { "session": [] }]),
+    }
 }
 
 /// The parameters of paths: name, words, and what it is.
@@ -181,6 +191,8 @@ fn path_parameter(name: &str) -> Value {
         "release" => id("The release's id.", ReleaseId::json_schema(generator)),
         "run" => id("The run's id.", RunId::json_schema(generator)),
         "key" => id("The signing key's id.", SigningKeyId::json_schema(generator)),
+        "session" => id("The session's id.", TokenId::json_schema(generator)),
+        "grant" => id("The leave's id.", SupportGrantId::json_schema(generator)),
         "token" => id("The token's id: its public part.", TokenId::json_schema(generator)),
         "user" => id("The person's id.", UserId::json_schema(generator)),
         // The lint says that it is not described.

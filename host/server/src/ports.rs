@@ -25,7 +25,7 @@ use venn_store::{
     overlap::{InstallScope, ReadError},
 };
 
-use crate::{account_row, app::App, error::ApiError, releases};
+use crate::{account_row, app::App, error::ApiError, releases, turns};
 
 /// The ports of one run of one install.
 pub struct InstallPorts {
@@ -288,6 +288,7 @@ const LOOKUP_ITEMS: u32 = 1_000;
 pub async fn check_install(app: &App, install: &InstallId) -> Result<CheckRecord, ApiError> {
     let found = app.store.control_for_check(install).await?;
     let (control, facts) = found.ok_or_else(ApiError::not_found)?;
+    let _turn = turns::asked(app, &control.organization)?;
     let prepared = releases::prepared(app, &facts.proof).await?;
     let started_at = app.store.now();
     let job = CheckJob {

@@ -30,6 +30,7 @@ mod import;
 mod inbox;
 mod install;
 mod install_change;
+mod login;
 mod marketplace;
 mod organization;
 mod partnership;
@@ -38,11 +39,13 @@ mod review;
 mod run;
 mod signing_key;
 mod source;
+mod support;
 
 /// Every call of `/v1`.
 pub fn v1() -> Calls {
     let nouns = [
         organization::calls,
+        login::calls,
         import::calls,
         account::calls,
         source::calls,
@@ -55,6 +58,7 @@ pub fn v1() -> Calls {
         install::calls,
         install_change::calls,
         run::calls,
+        support::calls,
         inbox::calls,
         audit::calls,
     ];

@@ -11,26 +11,36 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
+use hyper::{
+    Request,
+    body::Incoming,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use venn_domain::{id::IdSource, time::Clock};
 use venn_sandbox::{EgressSettings, Sandbox};
 use venn_store::{Database, Store};
 
 use crate::{
     accesses::Accesses,
-    app::{App, Wake},
+    app::{ASKED_AT_ONCE, App, Wake},
+    auth::source::Peer,
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, idempotency, installation, openapi, refused_upload,
+    folder, headers, idempotency, installation, openapi,
+    rate::Rate,
+    refused_upload,
     releases::Loaded,
     routes,
     telemetry::{metrics::Metrics, request, scrape},
+    turns::Turns,
     workers,
 };
 
@@ -44,6 +54,10 @@ pub struct Settings {
     pub egress: EgressSettings,
     /// The program that compiles components in a child: normally this one.
     pub compile_program: PathBuf,
+    /// Proxies in front of the server, whose `x-forwarded-for` counts.
+    pub proxies: Vec<IpNet>,
+    /// The most API calls of one token in a minute.
+    pub calls_a_minute: u64,
     /// Room for runs at once.
     pub pool: venn_sandbox::PoolSettings,
     /// The time.
@@ -60,6 +74,9 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// A client must send its headers within this; slower ones hold sockets only.
 const HEADER_READ: Duration = Duration::from_secs(10);
+
+/// A body of which nothing comes for so long has broken off: it holds a turn.
+const BODY_QUIET: Duration = Duration::from_secs(15);
 
 /// An application that is ready to serve.
 pub struct Server {
@@ -113,10 +130,15 @@ impl Server {
             metrics: settings.metrics,
             uploads,
             wake: Wake::default(),
+            attempts: Arc::default(),
+            rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
+            hashing: Arc::default(),
+            proxies: settings.proxies.into(),
             accesses: Accesses::default(),
             loaded: Loaded::default(),
             usage: Arc::default(),
-            uploading: Arc::default(),
+            uploading: Turns::new(1),
+            asking: Turns::new(ASKED_AT_ONCE),
         };
         Ok(Self { app, first_token, _lock: lock })
     }
@@ -159,8 +181,10 @@ pub fn router(app: App) -> Router {
         .fallback(async || ApiError::not_found())
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::map_response(headers::layer))
         .layer(middleware::from_fn_with_state(app.clone(), request::layer))
         .layer(middleware::from_fn(refused_upload::layer))
+        .layer(RequestBodyTimeoutLayer::new(BODY_QUIET))
         .with_state(app)
 }
 
@@ -206,7 +230,11 @@ async fn accept(router: Router, listener: TcpListener, stop: &CancellationToken)
                 }
             },
         };
-        let service = TowerToHyperService::new(router.clone());
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            router.call(request)
+        });
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);

@@ -1,10 +1,17 @@
 //! Opening the store: the writer's link, the readers, what they share.
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures::future::BoxFuture;
 use sqlx::{AnyConnection, AnyPool, any::AnyPoolOptions, pool::PoolConnection};
 use venn_domain::{
     id::IdSource,
+    sharing::COUNT_FLOOR,
     time::{Clock, Timestamp},
 };
 
@@ -45,6 +52,7 @@ struct Inner {
     observer: Arc<dyn Observer>,
     authority: Arc<AuthorityNumber>,
     together: Together,
+    count_floor: AtomicU64,
 }
 
 impl Store {
@@ -74,6 +82,7 @@ impl Store {
             observer: settings.observer,
             authority,
             together: Together::default(),
+            count_floor: AtomicU64::new(COUNT_FLOOR),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -81,6 +90,16 @@ impl Store {
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// Counts below this are not told where only counts are shared; others are rounded
+    /// down to its multiples. [`COUNT_FLOOR`] if nobody sets it.
+    pub fn set_count_floor(&self, floor: u64) {
+        self.inner.count_floor.store(floor.max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_floor(&self) -> u64 {
+        self.inner.count_floor.load(Ordering::Relaxed)
     }
 
     /// The source of ids.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::AnyConnection;
 use venn_domain::{
     id::{IncidentId, InstallId, OrganizationId, PluginId, RunId},
+    limits,
     time::Timestamp,
     verdict::Verdict,
 };
@@ -60,24 +61,28 @@ pub(crate) struct Failure<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Adds the failure to the open incident of its fingerprint, or opens `fresh`.
+/// Adds the failure to the open incident of its fingerprint, or opens `fresh`. A
+/// plugin that fails in ever new ways (at paths that it makes up) does not fill an
+/// inbox: beyond [`limits::OPEN_INCIDENTS`] what is new is one more, by class.
 pub(crate) async fn group(
     connection: &mut AnyConnection,
     fresh: &IncidentId,
     failure: &Failure<'_>,
 ) -> Result<(IncidentId, bool), StoreError> {
-    let open = sqlx::query(
-        "UPDATE incident SET runs = runs + 1, last_run_id = $3, last_at = $4
-         WHERE install_id = $1 AND fingerprint = $2 AND state = 'open' RETURNING id",
-    )
-    .bind(failure.leased.install.to_string())
-    .bind(failure.verdict.fingerprint.clone())
-    .bind(failure.run.to_string())
-    .bind(failure.now.0)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(row) = open {
-        return Ok((Row::new("incident", &row).parsed("id")?, false));
+    let mut fingerprint = failure.verdict.fingerprint.clone();
+    if let Some(open) = joined(connection, &fingerprint, failure).await? {
+        return Ok((open, false));
+    }
+    let sql = "SELECT COUNT(*) FROM incident WHERE install_id = $1 AND state = 'open'";
+    let open: i64 = sqlx::query_scalar(sql)
+        .bind(failure.leased.install.to_string())
+        .fetch_one(&mut *connection)
+        .await?;
+    if open.unsigned_abs() >= limits::OPEN_INCIDENTS {
+        fingerprint = format!("more-{}", name(&failure.verdict.class));
+        if let Some(open) = joined(connection, &fingerprint, failure).await? {
+            return Ok((open, false));
+        }
     }
     sqlx::query(
         "INSERT INTO incident (id, fingerprint, organization_id, install_id, plugin_id, class, kind, state,
@@ -85,7 +90,7 @@ pub(crate) async fn group(
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', 1, $8, $8, $9, $9)",
     )
     .bind(fresh.to_string())
-    .bind(failure.verdict.fingerprint.clone())
+    .bind(fingerprint)
     .bind(failure.leased.organization.to_string())
     .bind(failure.leased.install.to_string())
     .bind(failure.plugin.to_string())
@@ -96,6 +101,25 @@ pub(crate) async fn group(
     .execute(connection)
     .await?;
     Ok((fresh.clone(), true))
+}
+
+/// Adds the failure to the open incident of this fingerprint, if there is one.
+async fn joined(
+    connection: &mut AnyConnection,
+    fingerprint: &str,
+    failure: &Failure<'_>,
+) -> Result<Option<IncidentId>, StoreError> {
+    let open = sqlx::query(
+        "UPDATE incident SET runs = runs + 1, last_run_id = $3, last_at = $4
+         WHERE install_id = $1 AND fingerprint = $2 AND state = 'open' RETURNING id",
+    )
+    .bind(failure.leased.install.to_string())
+    .bind(fingerprint.to_owned())
+    .bind(failure.run.to_string())
+    .bind(failure.now.0)
+    .fetch_optional(connection)
+    .await?;
+    open.map(|row| Row::new("incident", &row).parsed("id")).transpose()
 }
 
 /// The kebab-case name that serde gives a unit variant.

@@ -17,7 +17,7 @@ use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
     row::Row,
-    token::{self, NewToken},
+    token::{self, Kind, NewToken},
 };
 
 /// A company on the platform.
@@ -44,6 +44,8 @@ pub struct Person {
     pub email: String,
     /// Name.
     pub name: String,
+    /// No human being, but a program of the organization.
+    pub is_service: bool,
 }
 
 /// A person to be found by e-mail address, or made.
@@ -186,7 +188,7 @@ impl Store {
     /// A person by id.
     pub async fn person(&self, id: &UserId) -> Result<Option<Person>, StoreError> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT id, email, name FROM person WHERE id = $1")
+        let row = sqlx::query("SELECT id, email, name, is_service FROM person WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&mut *connection)
             .await?;
@@ -231,7 +233,7 @@ async fn create(
     }
     let admin = find_or_make(store, connection, &made.id, &new.admin).await?;
     member::insert(connection, &made.id, &admin.id, Role::Admin, made.created_at).await?;
-    token::insert(store, connection, &made.id, &admin.id, &new.token).await?;
+    token::insert(store, connection, &made.id, &admin.id, &new.token, Kind::Token).await?;
     let entry = NewAudit {
         organization: made.id.clone(),
         actor: new.actor.clone(),
@@ -265,7 +267,7 @@ async fn find_or_make(
     let row = sqlx::query(
         "INSERT INTO person (id, organization_id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (organization_id, email) DO UPDATE SET email = excluded.email
-         RETURNING id, email, name",
+         RETURNING id, email, name, is_service",
     )
     .bind(UserId::make(store.ids()).to_string())
     .bind(organization.to_string())
@@ -292,7 +294,10 @@ pub(crate) fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
 }
 
 pub(crate) fn person(row: &Row<'_>) -> Result<Person, StoreError> {
-    Ok(Person { id: row.parsed("id")?, email: row.text("email")?, name: row.text("name")? })
+    let is_service = row.truth("is_service")?;
+    // Its address only keeps it apart in the table.
+    let email = if is_service { String::new() } else { row.text("email")? };
+    Ok(Person { id: row.parsed("id")?, email, name: row.text("name")?, is_service })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@
 //! [`Overlap`]: venn_domain::overlap::Overlap
 mod changes;
 mod columns;
-mod counts;
+pub(crate) mod counts;
 mod cursor;
 mod people;
 mod plugin;

@@ -57,6 +57,10 @@ pub struct Token {
     pub name: String,
     /// What it may do at most.
     pub scopes: Vec<Scope>,
+    /// The nouns of calls that it is for; empty for all.
+    pub nouns: Vec<String>,
+    /// The last call with it that was counted, if there was one of late.
+    pub last_used_at: Option<Timestamp>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// When it was revoked, if it was.
@@ -65,8 +69,32 @@ pub struct Token {
     pub created_at: Timestamp,
 }
 
+/// What made a token, and so how it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An admin; as a bearer.
+    Token,
+    /// A login; in a cookie.
+    Session,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Token, Self::Session].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// What a request's token stands for, as of now.
 pub struct LoginToken {
+    /// What made it.
+    pub kind: Kind,
     /// Who, where, with which role and scopes.
     pub principal: Principal,
     /// SHA-256 of the secret part.
@@ -94,7 +122,7 @@ impl Store {
         let mut connection = self.read().await?;
         let row = sqlx::query(
             "SELECT token.id AS id, token.hash AS hash, token.scopes AS scopes,
-                    token.expires_at AS expires_at, token.revoked_at AS revoked_at,
+                    token.nouns AS nouns, token.kind AS kind, token.expires_at AS expires_at, token.revoked_at AS revoked_at,
                     token.user_id AS user_id, token.organization_id AS organization_id,
                     member.role AS role, organization.is_customer AS is_customer,
                     organization.is_publisher AS is_publisher, organization.is_platform AS is_platform
@@ -110,6 +138,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let row = Row::new("token", &row);
         Ok(Some(LoginToken {
+            kind: row.named("kind", Kind::parse)?,
             principal: Principal {
                 user: row.parsed("user_id")?,
                 organization: row.parsed("organization_id")?,
@@ -120,6 +149,7 @@ impl Store {
                 },
                 role: row.named("role", Role::parse)?,
                 scopes: row.named("scopes", scopes)?,
+                nouns: nouns(&row)?,
             },
             hash: row.blob("hash")?,
             revoked: row.time_or_none("revoked_at")?.is_some(),
@@ -127,13 +157,14 @@ impl Store {
         }))
     }
 
-    /// Keeps a token for a member; none if the user is not one. The actor is a user,
-    /// or `host`.
+    /// Keeps a token for a member, for calls of these nouns or all; none if the user is
+    /// not one. The actor is a user, or `host`.
     pub async fn create_token(
         &self,
         organization: &OrganizationId,
         user: &UserId,
         new: NewToken,
+        nouns: Vec<String>,
         actor: &str,
     ) -> Result<Option<Token>, StoreError> {
         let store = self.clone();
@@ -141,7 +172,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let row = sqlx::query(
-                    "SELECT person.id AS id, person.email AS email, person.name AS name
+                    "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
                      FROM person JOIN member ON member.user_id = person.id
                      WHERE member.organization_id = $1 AND person.id = $2",
                 )
@@ -151,14 +182,19 @@ impl Store {
                 .await?;
                 let Some(row) = row else { return Ok(None) };
                 let user = person(&Row::new("person", &row))?;
-                insert(&store, connection, &organization, &user.id, &new).await?;
+                insert(&store, connection, &organization, &user.id, &new, Kind::Token).await?;
+                sqlx::query("UPDATE token SET nouns = $1 WHERE id = $2")
+                    .bind(nouns.join(" "))
+                    .bind(new.id.to_string())
+                    .execute(&mut *connection)
+                    .await?;
                 let names: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
                 let entry = NewAudit {
                     organization,
                     actor,
                     action: "token.created",
                     subject: new.id.to_string(),
-                    detail: serde_json::json!({ "user": user.id, "scopes": names }),
+                    detail: serde_json::json!({ "user": user.id, "scopes": names, "nouns": nouns }),
                 };
                 audit::append(&store, connection, &entry).await?;
                 Ok(Some(Token {
@@ -166,6 +202,8 @@ impl Store {
                     user,
                     name: new.name,
                     scopes: new.scopes,
+                    nouns,
+                    last_used_at: None,
                     expires_at: new.expires_at,
                     revoked_at: None,
                     created_at: store.now(),
@@ -175,7 +213,7 @@ impl Store {
         .await
     }
 
-    /// The tokens of an organization, revoked ones too.
+    /// The tokens of an organization, revoked ones too; no sessions.
     pub async fn tokens(
         &self,
         organization: &OrganizationId,
@@ -184,7 +222,8 @@ impl Store {
     ) -> Result<Page<Token>, StoreError> {
         let mut connection = self.read().await?;
         let sql = format!(
-            "{SELECT} WHERE token.organization_id = $1 AND token.id > $2 ORDER BY token.id LIMIT $3"
+            "{SELECT} WHERE token.organization_id = $1 AND token.kind = 'token' AND token.id > $2
+             ORDER BY token.id LIMIT $3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
@@ -259,7 +298,10 @@ impl Store {
 const SELECT: &str =
     "SELECT token.id AS token_id, token.name AS token_name, token.scopes AS scopes,
     token.expires_at AS expires_at, token.revoked_at AS revoked_at, token.created_at AS created_at,
-    person.id AS id, person.email AS email, person.name AS name
+    token.nouns AS nouns,
+    (SELECT MAX(api_usage.last_at) FROM api_usage
+     WHERE api_usage.token_id = token.id) AS last_used_at,
+    person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
     FROM token JOIN person ON person.id = token.user_id";
 
 /// Keeps a token in the caller's transaction.
@@ -269,11 +311,13 @@ pub(crate) async fn insert(
     organization: &OrganizationId,
     user: &UserId,
     new: &NewToken,
+    kind: Kind,
 ) -> Result<(), StoreError> {
     let scopes: Vec<_> = new.scopes.iter().map(|scope| scope.name()).collect();
     sqlx::query(
-        "INSERT INTO token (id, organization_id, user_id, name, hash, scopes, expires_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO token
+             (id, organization_id, user_id, name, hash, scopes, expires_at, created_at, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(new.id.to_string())
     .bind(organization.to_string())
@@ -283,6 +327,7 @@ pub(crate) async fn insert(
     .bind(scopes.join(" "))
     .bind(new.expires_at.0)
     .bind(store.now().0)
+    .bind(kind.name())
     .execute(connection)
     .await?;
     Ok(())
@@ -312,12 +357,18 @@ fn scopes(text: &str) -> Option<Vec<Scope>> {
     text.split_whitespace().map(Scope::parse).collect()
 }
 
+fn nouns(row: &Row<'_>) -> Result<Vec<String>, StoreError> {
+    Ok(row.text("nouns")?.split_whitespace().map(ToOwned::to_owned).collect())
+}
+
 fn token(row: &Row<'_>) -> Result<Token, StoreError> {
     Ok(Token {
         id: row.parsed("token_id")?,
         user: person(row)?,
         name: row.text("token_name")?,
         scopes: row.named("scopes", scopes)?,
+        nouns: nouns(row)?,
+        last_used_at: row.time_or_none("last_used_at")?,
         expires_at: row.time("expires_at")?,
         revoked_at: row.time_or_none("revoked_at")?,
         created_at: row.time("created_at")?,

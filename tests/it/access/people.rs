@@ -35,11 +35,18 @@ impl Town {
         let acme = &world.acme;
         // Not the one that calls: it may be revoked.
         let (_, spare) = token(acme, json!({ "name": "spare", "scopes": ["read"] })).await;
+        let body = json!({
+            "to": "publisher", "install": install, "things": ["deliveries"], "hours": 1, "reason": "x",
+        });
+        let grant = acme.post(&acme.own("support-grants"), &body).await.good();
         let ids = BTreeMap::from([
+            ("grant", text(&grant["id"])),
             ("import", text(&acme.all("imports").await[0]["id"])),
             ("account", text(&world.overlaps().await[0]["our_account"])),
             ("user", text(&acme.all("members").await[0]["user_id"])),
-            ("token", spare),
+            ("token", spare.clone()),
+            // No session of anybody's: a token does not pass for one.
+            ("session", spare),
             ("connection", text(&acme.all("connections").await[0]["id"])),
             ("overlap", text(&world.overlaps().await[0]["id"])),
             ("partnership", world.partnership.clone()),
@@ -223,7 +230,7 @@ async fn without_a_valid_token_every_route_says_the_same_and_does_nothing() {
         "venn_7zzzzzzzzzzzzzzzzzzzzzzzzz_00".to_owned(),
     ];
     let before = town.audits().await;
-    for row in ROWS {
+    for row in ROWS.iter().filter(|row| row.needs != Needs::Public) {
         for text in &texts {
             let caller = Actor::new(&acme.url, "acme", text);
             let path = town.fill(row.path, &town.owner(row).org);
@@ -339,7 +346,7 @@ async fn a_token_without_the_scope_is_told_which_one_it_takes() {
     }
     let before = town.audits().await;
     // Every scope includes `read`.
-    for row in ROWS.iter().filter(|row| row.needs.scope() != "read") {
+    for row in ROWS.iter().filter(|row| !["", "read"].contains(&row.needs.scope())) {
         let org = town.owner(row).org.clone();
         let scope = row.needs.scope();
         let caller = &narrow[&(org.clone(), scope)];
@@ -372,6 +379,68 @@ async fn whoever_may_read_does_with_a_reading_token() {
         let answer = town.call(&readers[&org], row, &town.fill(row.path, &org)).await;
         assert_eq!(answer.status, 200, "{} {}: {}", row.method, row.path, answer.text);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_some_nouns_is_for_no_other_call_and_tells_who_it_is() {
+    let town = Town::start().await;
+    let acme = &town.world.acme;
+    let body = json!({ "name": "x", "scopes": ["admin"], "nouns": ["imports", "accounts"] });
+    let (narrow, id) = token(acme, body).await;
+    let before = town.audits().await;
+    for row in ROWS.iter().filter(|row| row.needs != Needs::Public) {
+        let path = row.path.trim_start_matches("/organizations/{org}").trim_start_matches('/');
+        let noun = path.split(['/', '?']).next().unwrap();
+        if ["me", "imports", "accounts"].contains(&noun) {
+            continue;
+        }
+        let answer = town.call(&narrow, row, &town.fill(row.path, "acme")).await;
+        let refused = answer.refused(403, "scope-too-small");
+        let noun = if noun.is_empty() { "organizations" } else { noun };
+        assert_eq!(refused["detail"], format!("this token is not for calls of `{noun}`"));
+    }
+    assert_eq!(town.audits().await, before);
+    narrow.get("/v1/me").await.good();
+    narrow.get(&acme.own("accounts")).await.good();
+    // It manages nothing, so it is not the last one that does.
+    let listed = acme.all("tokens").await;
+    let own = listed.iter().find(|token| token["id"] == id.as_str()).unwrap();
+    assert_eq!(
+        (&own["nouns"], &own["last_used_at"]),
+        (&json!(["imports", "accounts"]), &Value::Null)
+    );
+    town.world.host.app.write_usage().await.unwrap();
+    let listed = acme.all("tokens").await;
+    let own = listed.iter().find(|token| token["id"] == id.as_str()).unwrap();
+    assert_eq!(own["last_used_at"], town.world.host.app.clock.now().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_stays_when_people_go_and_never_logs_in() {
+    let world = World::start().await;
+    let acme = &world.acme;
+    let bob = member(acme, "admin", &["read", "admin"]).await;
+    let body = json!({ "name": "nightly", "role": "user" });
+    let made = bob.post(&acme.own("services"), &body).await.good();
+    assert_eq!((&made["service"], &made["user_email"]), (&json!(true), &json!("")));
+    let id = made["user_id"].as_str().unwrap();
+    let body = json!({ "name": "nightly", "scopes": ["write"], "user": id });
+    let (service, _) = token(&bob, body).await;
+    let own = bob.get("/v1/me").await.good();
+    let path = acme.own(&format!("members/{}", own["user_id"].as_str().unwrap()));
+    assert_eq!(acme.delete(&path).await.status, 204);
+    let body = json!({ "key": "vip", "title": "VIP" });
+    service.post(&acme.own("populations"), &body).await.good();
+    let told = acme.all("audit?action=population.created").await;
+    assert_eq!(told[0]["actor"], id);
+    // It has no password, and no way to one.
+    let path = acme.own(&format!("members/{id}/invitation"));
+    acme.post(&path, &json!({})).await.refused(404, "not-found");
+    // The same name twice is two services.
+    let body = json!({ "name": "nightly", "role": "user" });
+    acme.post(&acme.own("services"), &body).await.good();
+    assert_eq!(acme.delete(&acme.own(&format!("members/{id}"))).await.status, 204);
+    service.get("/v1/me").await.refused(401, "unauthenticated");
 }
 
 #[tokio::test(flavor = "multi_thread")]

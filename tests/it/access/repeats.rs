@@ -21,6 +21,28 @@ fn import(name: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_calls_too_fast_waits_alone_and_its_repeat_is_worked_on() {
+    let (host, acme) = acme().await;
+    let me = acme.get("/v1/me").await.good();
+    let token = me["token_id"].as_str().unwrap().parse().unwrap();
+    let now = || host.app.clock.now();
+    while host.app.rate.spend(&token, now()).is_ok() {}
+    let refused = send(&acme, "key-1", "imports", &import("a.csv")).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    let refused = refused.refused(429, "too-many");
+    assert_eq!(refused["detail"], "This token makes too many calls.");
+    // Another one of the same person is not held up.
+    host.organization("globex", true, false).await.get("/v1/me").await.good();
+    host.advance_ms(1_000);
+    send(&acme, "key-1", "imports", &import("a.csv")).await.good();
+    let interval_ms = 60_000 / venn_domain::limits::API_CALLS.cast_signed();
+    while host.app.rate.spend(&token, now()).is_ok() {}
+    host.advance_ms(interval_ms);
+    acme.get("/v1/me").await.good();
+    acme.get("/v1/me").await.refused(429, "too-many");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_again_has_one_effect_and_the_same_answer() {
     let (host, acme) = acme().await;
     let first = send(&acme, "key-1", "imports", &import("a.csv")).await;

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 /// What a route needs of its caller.
 pub use venn_server::call::Access as Needs;
 
-use Needs::{Admin, Anyone, Developer, Member, Owner, Platform, PlatformAdmin, User};
+use Needs::{
+    Admin, Anyone, Developer, Enrolling, Member, Oneself, Owner, Platform, PlatformAdmin, Public,
+    User,
+};
 
 /// The roles that are too small.
 pub fn refused_roles(needs: Needs) -> impl Iterator<Item = &'static str> {
@@ -20,7 +23,7 @@ pub fn refused_roles(needs: Needs) -> impl Iterator<Item = &'static str> {
 /// The roles that may, as a refusal names them.
 pub fn roles_text(needs: Needs) -> &'static str {
     match needs {
-        Anyone | Member | Platform => "",
+        Public | Anyone | Oneself | Enrolling | Member | Platform => "",
         User => "admin or user",
         Admin | Owner | PlatformAdmin => "admin",
         Developer => "admin or developer",
@@ -72,7 +75,19 @@ const INSTALL: &str = r#"{"plugin":"script","name":"x","grant":{"capabilities":[
 
 /// Every route of `/v1`.
 pub const ROWS: &[Row] = &[
-    get("/me", Anyone),
+    get("/me", Enrolling),
+    post("/sessions", Public, r#"{"organization":"acme","email":"x@x.example","password":"x"}"#),
+    get("/me/sessions", Anyone),
+    delete("/me/sessions/{session}", Oneself),
+    delete("/me/session", Enrolling),
+    get("/me/second-factor", Enrolling),
+    post("/me/second-factor", Enrolling, r#"{"password":"x"}"#),
+    post("/me/second-factor/confirm", Enrolling, r#"{"code":"x"}"#),
+    post("/me/second-factor/remove", Oneself, r#"{"code":"x"}"#),
+    put("/organizations/{org}/second-factor", Owner, r#"{"demanded":false}"#),
+    delete("/organizations/{org}/members/{user}/second-factor", Owner),
+    put("/me/password", Oneself, r#"{"current":"x","password":"correct horse battery"}"#),
+    post("/passwords", Public, r#"{"invitation":"x","password":"correct horse battery"}"#),
     get("/directory", Anyone),
     get("/organizations", Anyone),
     post(
@@ -87,7 +102,9 @@ pub const ROWS: &[Row] = &[
         Owner,
         r#"{"email":"x@x.example","name":"X","role":"user"}"#,
     ),
+    post("/organizations/{org}/services", Owner, r#"{"name":"x","role":"user"}"#),
     put("/organizations/{org}/members/{user}/role", Owner, r#"{"role":"user"}"#),
+    post("/organizations/{org}/members/{user}/invitation", Owner, ""),
     delete("/organizations/{org}/members/{user}", Owner),
     get("/organizations/{org}/tokens", Owner),
     post("/organizations/{org}/tokens", Owner, r#"{"name":"x","scopes":["read"]}"#),
@@ -202,6 +219,14 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/runs/{run}/log", Member),
     get("/organizations/{org}/runs/{run}/transcript", Member),
     post("/organizations/{org}/runs/{run}/replay", Member, ""),
+    get("/support-grants", Anyone),
+    get("/organizations/{org}/support-grants", Member),
+    post(
+        "/organizations/{org}/support-grants",
+        Admin,
+        r#"{"to":"platform","install":"{install}","things":["runs"],"hours":1,"reason":"x"}"#,
+    ),
+    delete("/organizations/{org}/support-grants/{grant}", Admin),
     get("/organizations/{org}/inbox", Member),
     get("/organizations/{org}/inbox/{item}", Member),
     post("/organizations/{org}/inbox/{item}/done", User, ""),

@@ -447,3 +447,99 @@ async fn the_idempotency_key_is_the_operations_own_in_one_delivery() {
     script.done().await;
     assert!(world.echo.calls().len() >= 14, "it was tried again: {}", world.echo.calls().len());
 }
+
+const PLACE: &str = "{portal}.hubapi.com";
+
+/// The manifest with a host that the customer completes.
+fn open_manifest() -> Value {
+    let mut manifest = World::manifest("script");
+    manifest["egress"][0]["host"] = json!(PLACE);
+    manifest["connections"][0]["host"] = json!(PLACE);
+    manifest["config_schema"] =
+        json!({ "type": "object", "properties": { "portal": { "type": "string" } } });
+    manifest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
+    let world = World::start().await;
+    world.listed(&open_manifest(), guest("script")).await;
+    let acme = &world.acme;
+    let mut grant = world.grant();
+    grant["egress_hosts"] = json!([PLACE]);
+    let body = |portal: &str, crm: &str| {
+        json!({ "plugin": "script", "name": "main", "grant": grant, "config": { "portal": portal },
+                "connections": { "crm": crm } })
+    };
+    let crm = world.connection().await;
+
+    // What cannot be is refused with its place; a host, too, that the connection is not for.
+    let refused = acme.post(&acme.own("installs"), &body("api.hubapi.com", &crm)).await;
+    let refused = refused.refused(422, "bad-config");
+    assert_eq!(
+        refused["problems"][0],
+        json!({ "place": "config/portal",
+                "reason": "it is not one label of lower-case letters, digits and `-`; for `acme.hubapi.com` it is `acme`",
+                "next_step": "Correct it; the plugin sends data to this host" })
+    );
+    let refused = acme.post(&acme.own("installs"), &body("eu1", &crm)).await;
+    let refused = refused.refused(422, "invalid");
+    assert_eq!(
+        refused["problems"][0]["next_step"],
+        "Give it a connection of the kind api-key for eu1.hubapi.com"
+    );
+
+    let made = acme.post(&acme.own("installs"), &body("api", &crm)).await.good();
+    let install = made["id"].as_str().unwrap().to_owned();
+    let before =
+        acme.post(&acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
+    world.runs(&install).await;
+    let script = Script { world: &world, install: install.clone() };
+    let url = "https://api.hubapi.com/crm/v3/objects/tasks";
+    let steps = json!([
+        with(call("GET", url), "connection", json!("crm")),
+        call("GET", "https://us.hubapi.com/crm/v3")
+    ]);
+    let configured =
+        |portal: &str| json!({ "portal": portal, "steps": { "overlaps-changed": steps } });
+    let config = acme.own(&format!("installs/{install}/config"));
+    let same = acme.put(&config, &configured("api")).await.good();
+    assert_eq!(same["authority_number"], before["authority_number"], "no host has changed");
+    world.runs(&install).await;
+    script.start().await;
+    let did = script.done().await;
+    assert_eq!(did.results[0]["ok"]["status"], 200, "{}", did.run);
+    assert_eq!(
+        did.results[1],
+        denied(EGRESS, "GET https://us.hubapi.com/crm/v3", NOT_ASKED, "publisher")
+    );
+
+    // Another word is another authority: what was allowed is not any more, and
+    // the credential does not follow.
+    let first = json!([steps[0]]);
+    let moved = json!({ "portal": "us", "steps": { "overlaps-changed": first } });
+    let moved = acme.put(&config, &moved).await.good();
+    assert!(moved["authority_number"].as_u64() > same["authority_number"].as_u64());
+    let entry = acme.all("audit?action=install.configured").await;
+    let hosts = entry.iter().find(|entry| !entry["detail"]["hosts"].is_null()).unwrap();
+    assert_eq!(
+        hosts["detail"]["hosts"],
+        json!({ "before": ["api.hubapi.com"], "after": ["us.hubapi.com"] })
+    );
+    world.runs(&install).await;
+    let sent = world.sim.calls().len();
+    script.start().await;
+    let did = script.done().await;
+    assert_eq!(did.results[0], denied(EGRESS, &format!("GET {url}"), NOT_ASKED, "publisher"));
+    assert_eq!(world.sim.calls().len(), sent, "nothing was sent to the old host");
+
+    // Without a word it leads nowhere, and says who can change that.
+    acme.put(&config, &json!({ "steps": { "overlaps-changed": steps } })).await.good();
+    world.runs(&install).await;
+    script.start().await;
+    let why = "the customer has not said in `portal` which host this is";
+    assert_eq!(
+        script.done().await.results[0],
+        denied(EGRESS, &format!("GET {url}"), why, "customer-admin")
+    );
+}

@@ -100,6 +100,7 @@ const STORIES: &[(&str, &[&str])] = &[
         &[
             "me-get",
             "member-add",
+            "member-add-service",
             "member-list",
             "member-remove",
             "member-set-role",
@@ -112,6 +113,28 @@ const STORIES: &[(&str, &[&str])] = &[
             "token-recover",
             "token-revoke",
         ],
+    ),
+    (
+        "a_person_is_invited_logs_in_and_out",
+        &[
+            "password-change",
+            "password-invite",
+            "password-set",
+            "second-factor-confirm",
+            "second-factor-demand",
+            "second-factor-get",
+            "second-factor-remove",
+            "second-factor-reset",
+            "second-factor-set-up",
+            "session-create",
+            "session-end",
+            "session-list",
+            "session-log-out",
+        ],
+    ),
+    (
+        "a_publisher_is_let_look_for_a_while",
+        &["support-give", "support-given", "support-received", "support-revoke"],
     ),
     (
         "keys_come_and_go_and_the_audit_says_so",

@@ -53,7 +53,7 @@ async fn fields_keep_what_is_named_and_name_what_there_is() {
         refused["detail"],
         "fields: `password` is not a member of this answer; it has user_id, user_email, user_name, \
          organization_id, organization_slug, organization_name, customer, publisher, platform, role, \
-         scopes, token_id, token_name, token_expires_at."
+         scopes, token_id, token_name, token_expires_at, csrf_token."
     );
     acme.get("/v1/me?fields=").await.refused(400, "bad-query");
     // A call that answers no JSON, or changes something, does not know it.

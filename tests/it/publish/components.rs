@@ -34,14 +34,14 @@ fn wat(text: &str) -> Vec<u8> {
 }
 
 /// An otherwise empty component that exports something by the entry's name.
-fn with_entry(inside: &str) -> Vec<u8> {
+pub fn with_entry(inside: &str) -> Vec<u8> {
     wat(&format!(
         r#"(component {inside} (instance $entry) (export "venn:plugin/entry@0.1.0" (instance $entry)))"#
     ))
 }
 
 /// Native code, as the compile child makes it.
-fn precompiled() -> Vec<u8> {
+pub fn precompiled() -> Vec<u8> {
     let mut child = Command::new(venn())
         .arg("compile-child")
         .stdin(Stdio::piped())
@@ -272,7 +272,7 @@ async fn what_is_damaged_or_does_not_compile_is_refused_at_its_place() {
 }
 
 /// A function with thousands of variables alive across as many branches.
-fn bomb() -> Vec<u8> {
+pub fn bomb() -> Vec<u8> {
     let branch = |i: usize| {
         let (to, from) = ((i * 7 + 1) % 9_000, (i * 13 + 5) % 9_000);
         format!(

@@ -157,6 +157,7 @@ pub fn settings(echo: &Simulator) -> Settings {
         egress: EgressSettings {
             overrides: vec![NameOverride { host: "echo.example".to_owned(), address: echo.addr }],
             extra_ca_pem: Some(echo.ca_pem.clone().into_bytes()),
+            own: Vec::new(),
         },
         // One: so that a second run gets the slot of the first.
         pool: PoolSettings { runs: 1 },
@@ -208,6 +209,7 @@ pub fn control() -> Control {
             rules: vec![rule],
         }],
         connections: vec!["echo".to_owned()],
+        customer_hosts: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
     id::IdSource,
+    limits,
     time::{Clock, Timestamp},
 };
 use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
@@ -69,8 +70,9 @@ pub struct Host {
     served: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Room for few runs: many tests reserve address space at once.
-const POOL: PoolSettings = PoolSettings { runs: 16 };
+/// Room for few runs, for many tests reserve address space at once; but for more than
+/// one organization's share.
+const POOL: PoolSettings = PoolSettings { runs: 40 };
 
 impl Host {
     /// A server whose plugins reach the given simulators by these names.
@@ -95,12 +97,15 @@ impl Host {
             extra_ca_pem: simulators
                 .first()
                 .map(|(_, simulator)| simulator.ca_pem.clone().into_bytes()),
+            own: Vec::new(),
         };
         let settings = Settings {
             data: data.path().to_owned(),
             database: data.database(),
             egress,
             compile_program: compile_program(),
+            proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            calls_a_minute: limits::API_CALLS,
             pool: POOL,
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::{Authority, Control, Denial, EgressQuestion, PartnershipControl};
 use crate::{
     capability::{Capability, OverlapFields},
-    egress::{EgressRule, rule::narrower_host},
+    egress::{EgressRule, customer_host::CustomerHost, rule::narrower_host},
     id::PartnershipId,
     manifest::ConnectionRequest,
     sharing::Purpose,
@@ -173,12 +173,21 @@ impl Authority {
     }
 
     fn deny_egress(&self, question: EgressQuestion<'_>) -> Denial {
-        let allows = |rule: &EgressRule| rule.allows(question.method, question.target);
-        let (why, who) = Self::layer(
-            self.control.manifest.egress.iter().any(|request| allows(&request.rule)),
-            self.control.approval.egress.iter().any(allows),
-        );
         let what = format!("{} {}", question.method, question.target.without_query());
+        let hosts = self.control.manifest.egress.iter().map(|request| request.rule.host.as_str());
+        let mut open = hosts.filter_map(CustomerHost::parse);
+        let asked = self
+            .control
+            .manifest
+            .egress
+            .iter()
+            .any(|request| request.rule.allows(question.method, question.target));
+        if !asked && let Some(place) = open.find(|place| place.may_become(&question.target.host)) {
+            let why = format!("the customer has not said in `{}` which host this is", place.field);
+            return denial(Capability::HttpEgress, what, &why, CUSTOMER_ADMIN);
+        }
+        let allows = |rule: &EgressRule| rule.allows(question.method, question.target);
+        let (why, who) = Self::layer(asked, self.control.approval.egress.iter().any(allows));
         denial(Capability::HttpEgress, what, why, who)
     }
 

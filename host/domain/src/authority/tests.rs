@@ -69,6 +69,7 @@ fn control() -> Control {
             with(4, false, Purpose::Egress),
         ],
         connections: vec!["crm".into()],
+        customer_hosts: Vec::new(),
     }
 }
 
@@ -318,4 +319,60 @@ fn rules_of_which_neither_covers_the_other_meet_in_the_middle() {
         paths: vec!["/crm/v3".into()],
     };
     assert_eq!(authority.egress(), [only]);
+}
+
+#[test]
+fn a_host_that_the_customer_completes_is_the_one_that_is_allowed() {
+    let place = "{portal}.hubapi.com";
+    let with = |config: serde_json::Value| {
+        without(|control| {
+            control.manifest.egress[0].rule.host = place.into();
+            control.manifest.connections[0].host = place.into();
+            control.approval = Approval::of(&control.manifest);
+            control.grant.egress_hosts = vec![place.into()];
+            control.complete(&config);
+        })
+    };
+    let ask = |authority: &Authority, url: &str| {
+        let target = Target::parse(url).unwrap();
+        let question = EgressQuestion { method: "GET", target: &target, connection: Some("crm") };
+        authority.allows_egress(question).map(|_| ()).map_err(|denial| {
+            format!("{} ({}; {})", denial.what, denial.why, denial.who_can_change_it)
+        })
+    };
+    let filled = with(serde_json::json!({ "portal": "eu1" }));
+    assert_eq!(ask(&filled, "https://eu1.hubapi.com/crm/v3"), Ok(()));
+    assert!(filled.is_customer_host("eu1.hubapi.com") && !filled.is_customer_host("us.hubapi.com"));
+    for url in [
+        "https://us.hubapi.com/crm/v3",
+        "https://eu1.hubapi.com/other",
+        "https://a.eu1.hubapi.com/crm/v3",
+    ] {
+        assert_eq!(
+            ask(&filled, url).unwrap_err(),
+            format!("GET {url} (the manifest does not ask for it; publisher)")
+        );
+    }
+    for config in [serde_json::json!({}), serde_json::json!({ "portal": "evil.com/" })] {
+        let open = with(config);
+        assert_eq!(
+            ask(&open, "https://eu1.hubapi.com/crm/v3").unwrap_err(),
+            "GET https://eu1.hubapi.com/crm/v3 (the customer has not said in `portal` which host this is; customer-admin)"
+        );
+        assert!(
+            ask(&open, "https://evil.com/crm/v3")
+                .unwrap_err()
+                .contains("the manifest does not ask for it")
+        );
+        assert!(open.has_egress(), "a data owner is asked before the customer has said where");
+    }
+    // One layer without the place is enough to deny it.
+    let narrowed = without(|control| {
+        control.manifest.egress[0].rule.host = place.into();
+        control.approval = Approval::of(&control.manifest);
+        control.complete(&serde_json::json!({ "portal": "eu1" }));
+    });
+    let target = Target::parse("https://eu1.hubapi.com/crm/v3").unwrap();
+    let question = EgressQuestion { method: "GET", target: &target, connection: None };
+    assert_eq!(narrowed.allows_egress(question).unwrap_err().why, "the customer did not grant it");
 }

@@ -33,11 +33,16 @@ const REFUSED_V4: [Range<Ipv4Addr>; 20] = [
 ];
 
 /// Inside `2000::/3`; what is outside is refused as a whole, below.
-const REFUSED_V6: [Range<Ipv6Addr>; 5] = [
+const REFUSED_V6: [Range<Ipv6Addr>; 6] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 32, "it is a Teredo address (2001::/32)"),
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "it is reserved for protocols (2001::/23)"),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "it is for documentation (2001:db8::/32)"),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "it is a 6to4 address (2002::/16)"),
+    (
+        Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0),
+        48,
+        "it is reserved for protocols (2620:4f:8000::/48)",
+    ),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "it is for documentation (3fff::/20)"),
 ];
 
@@ -87,6 +92,11 @@ pub fn vet(address: IpAddr) -> Result<(), &'static str> {
             };
             if let Some((_, _, why)) = NAMED_V6.iter().chain(&REFUSED_V6).find(inside) {
                 return Err(why);
+            }
+            // ISATAP: the interface's half carries an IPv4 address, and a tunnel
+            // of this machine would send there.
+            if (bits >> 32) & 0xfdff_ffff == 0x5efe {
+                return Err("it is an IPv4 address in IPv6 (ISATAP)");
             }
             if bits >> 125 == 0b001 { Ok(()) } else { Err("it is not a public address (2000::/3)") }
         }

@@ -2,13 +2,17 @@
 //!
 //! The list is ours and larger than the engine's default: whatever frames a
 //! message, names its origin or carries the host's own word stays with the
-//! host. To add one: [`RESERVED`] or [`RESERVED_PREFIXES`].
+//! host; whatever makes a server read another request than the one that was
+//! decided on is refused. To add one: [`RESERVED`], [`RESERVED_PREFIXES`] or
+//! [`OVERRIDES`].
 use crate::limits;
 
 /// Headers that the host writes itself. `idempotency-key` is among them: it is
 /// derived from install, delivery and operation, which is the promise that a
 /// repeated run does not repeat its effect; a guest chooses the operation.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 20] = [
+    "cf-connecting-ip",
+    "client-ip",
     "connection",
     "content-length",
     "expect",
@@ -17,16 +21,35 @@ const RESERVED: [&str; 14] = [
     "http2-settings",
     "idempotency-key",
     "keep-alive",
+    // A gateway of the CGI family makes the variable HTTP_PROXY of it.
+    "proxy",
     "te",
     "trailer",
     "transfer-encoding",
+    "true-client-ip",
     "upgrade",
     "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
     "x-real-ip",
 ];
 
 /// Families of headers that the host owns.
-const RESERVED_PREFIXES: [&str; 4] = [":", "proxy-", "venn-", "x-forwarded-"];
+const RESERVED_PREFIXES: [&str; 4] = [":", "proxy-", "venn-", "x-forwarded"];
+
+/// Headers by which a server or gateway takes another method, path or host for
+/// the request's than the ones that were decided on.
+const OVERRIDES: [&str; 9] = [
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-url",
+    "x-rewrite-url",
+];
 
 /// Names the connection whose credential the host adds; the host strips it.
 pub const CONNECTION: &str = "venn-connection";
@@ -46,22 +69,37 @@ pub struct BadHeader(pub &'static str);
 /// Headers that the host owns: refused in requests, dropped from responses.
 pub fn is_reserved(name: &str) -> bool {
     let starts = |prefix: &str| {
-        name.as_bytes()
-            .get(..prefix.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+        name.as_bytes().get(..prefix.len()).is_some_and(|head| same(head, prefix.as_bytes()))
     };
     if name.eq_ignore_ascii_case(CONNECTION) {
         return false;
     }
-    RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
-        || RESERVED_PREFIXES.into_iter().any(starts)
+    is_one_of(name, &RESERVED) || RESERVED_PREFIXES.into_iter().any(starts)
+}
+
+/// Headers that would undo the decision on method, path or host: refused in
+/// requests.
+pub fn is_override(name: &str) -> bool {
+    is_one_of(name, &OVERRIDES)
+}
+
+/// Whether two names are one to some server: case never counts, and gateways
+/// that make variables of headers write `-` and `_` alike.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| folded(a) == folded(b))
+}
+
+fn is_one_of(name: &str, list: &[&str]) -> bool {
+    list.iter().any(|other| same(name.as_bytes(), other.as_bytes()))
 }
 
 /// Whether this header is the host's where the credential of a connection is
 /// added: its own header, and every other one that says who is calling.
 pub fn owned_by_connection(name: &str, connection_header: &str) -> bool {
-    name.eq_ignore_ascii_case(connection_header)
-        || IDENTITY.iter().chain(&PIECEWISE).any(|other| name.eq_ignore_ascii_case(other))
+    same(name.as_bytes(), connection_header.as_bytes())
+        || is_one_of(name, &IDENTITY)
+        || is_one_of(name, &PIECEWISE)
 }
 
 /// Checks one header field by itself.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{host, path, url::Target};
+use super::{customer_host::CustomerHost, host, path, url::Target};
 
 /// The methods that can be allowed. `CONNECT` and `TRACE` never are: the one
 /// opens a tunnel, the other echoes credentials.
@@ -20,8 +20,9 @@ pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EgressRule {
-    /// Exact host in canonical form, or `*.` and a registrable domain or longer
-    /// for exactly one more label.
+    /// Exact host in canonical form; `*.` and a registrable domain or longer for
+    /// exactly one more label; or `{field}.` and the like, where the customer's
+    /// configuration says the label, and `{field}`, where it says the whole host.
     pub host: String,
     /// The port.
     #[serde(default = "https_port")]
@@ -134,7 +135,9 @@ pub fn host_covers(rule: &str, other: &str) -> bool {
         return false;
     };
     let label = other.strip_suffix(base).and_then(|head| head.strip_suffix('.'));
+    // Below `*.kobe.jp` every single label is a public suffix of its own.
     label.is_some_and(|label| !label.is_empty() && label != "*" && !label.contains('.'))
+        && is_below_suffix(other)
 }
 
 /// The narrower of two hosts, if one covers the other.
@@ -143,7 +146,7 @@ pub fn narrower_host<'a>(a: &'a str, b: &'a str) -> Option<&'a str> {
 }
 
 /// Whether a name is a registrable domain or longer, not a public suffix.
-fn is_below_suffix(name: &str) -> bool {
+pub(super) fn is_below_suffix(name: &str) -> bool {
     psl::domain_str(name).is_some()
 }
 
@@ -174,6 +177,11 @@ fn intersect<'a>(
 
 /// Checks a host as a rule writes it; the reason in words if it is unsound.
 fn check_host(text: &str) -> Result<(), Cow<'static, str>> {
+    if text.contains(['{', '}']) {
+        let plain = "a host that the customer completes is `{field}.example.com` or `{field}`";
+        let place = CustomerHost::parse(text).ok_or(Cow::Borrowed(plain))?;
+        return place.check().map_err(Cow::Owned);
+    }
     let base = text.strip_prefix("*.");
     let name = base.unwrap_or(text);
     if name.contains(['*', ':', '/', '@', '%', '[', ']', '\\']) {
@@ -188,7 +196,7 @@ fn check_host(text: &str) -> Result<(), Cow<'static, str>> {
             if base.is_some() { "*." } else { "" }
         )));
     }
-    if base.is_some() && !is_below_suffix(name) {
+    if base.is_some() && !(is_below_suffix(name) && is_below_suffix(&format!("x.{name}"))) {
         return Err(Cow::Borrowed(
             "the wildcard covers a public suffix, where anyone can register a name",
         ));

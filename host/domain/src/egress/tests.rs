@@ -9,6 +9,8 @@
 )]
 
 mod address;
+mod customer_host;
 mod header;
 mod rule;
 mod url;
+mod vectors;

@@ -10,7 +10,7 @@ use super::{CATEGORIES, ConnectionRequest, Manifest, schema};
 use crate::{
     account::check_key,
     capability::Capability,
-    egress::{Target, header, host, rule::host_covers},
+    egress::{Target, customer_host::CustomerHost, header, host, rule::host_covers},
     event, limits,
     text::is_hidden,
 };
@@ -124,9 +124,22 @@ impl Manifest {
             for bad in request.rule.check().err().unwrap_or_default() {
                 list.add(format!("{place}.{}", bad.member), bad.reason, "Correct it");
             }
+            self.check_customer_field(&place, &request.rule.host, list);
             list.text(format!("{place}.reason"), &request.reason, SENTENCE_CHARS);
             list.text(format!("{place}.data"), &request.data, SENTENCE_CHARS);
             list.text(format!("{place}.retention"), &request.retention, SENTENCE_CHARS);
+        }
+    }
+
+    /// A host that the customer completes needs the field to say it in.
+    fn check_customer_field(&self, place: &str, host: &str, list: &mut List) {
+        let Some(CustomerHost { field, .. }) = CustomerHost::parse(host) else { return };
+        let properties = self.config_schema.get("properties");
+        let property = properties.and_then(|properties| properties.get(field));
+        if property.and_then(|property| property.get("type")) != Some(&"string".into()) {
+            let reason = format!("`{field}` is not a text property of `config_schema`");
+            let next = "Add it there with `type = \"string\"`, or correct the name";
+            list.add(format!("{place}.host"), reason, next);
         }
     }
 
@@ -152,6 +165,7 @@ impl Manifest {
                 let reason = "it is not one of the egress hosts at port 443";
                 list.add(format!("{place}.host"), reason, "Name it under `egress` too");
             }
+            self.check_customer_field(&place, &request.host, list);
             check_credential_header(request, &place, list);
         }
     }

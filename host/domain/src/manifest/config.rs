@@ -7,9 +7,11 @@ use jsonschema::{ValidationError, error::ValidationErrorKind as Kind};
 use serde_json::Value;
 
 use super::{
+    Manifest,
     check::{PROBLEM_LIMIT, Problem},
     schema,
 };
+use crate::egress::customer_host::CustomerHost;
 
 /// Checks a configuration; the problems in the order of the schema.
 pub fn check_config(schema: &Value, config: &Value) -> Result<(), Vec<Problem>> {
@@ -24,6 +26,31 @@ pub fn check_config(schema: &Value, config: &Value) -> Result<(), Vec<Problem>> 
     let errors = validator.iter_errors(config);
     let problems: Vec<_> = errors.flat_map(|error| explain(&error)).take(PROBLEM_LIMIT).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+impl Manifest {
+    /// Checks a configuration against the schema, and the hosts that it
+    /// completes.
+    pub fn check_config(&self, config: &Value) -> Result<(), Vec<Problem>> {
+        let mut problems = check_config(&self.config_schema, config).err().unwrap_or_default();
+        let egress = self.egress.iter().map(|request| request.rule.host.as_str());
+        let connections = self.connections.iter().map(|request| request.host.as_str());
+        let mut hosts: Vec<_> = egress.chain(connections).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        for place in hosts.into_iter().filter_map(CustomerHost::parse) {
+            let word = config.get(place.field).and_then(Value::as_str);
+            if let Some(Err(reason)) = word.map(|word| place.complete(word)) {
+                problems.push(Problem {
+                    place: format!("/{}", place.field),
+                    reason,
+                    next_step: "Correct it; the plugin sends data to this host".to_owned(),
+                });
+            }
+        }
+        problems.truncate(PROBLEM_LIMIT);
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
 }
 
 fn explain(error: &ValidationError<'_>) -> Vec<Problem> {

@@ -237,6 +237,27 @@ fn what_must_hold_beyond_the_shape() {
         hosts[0],
         "egress[0].host: the wildcard covers a public suffix, where anyone can register a name. Correct it"
     );
+    let places = broken(
+        "[[egress]]\nhost = \"api.hubapi.com\"",
+        "[[egress]]\nhost = \"{portal_x}.hubapi.com\"",
+    );
+    assert_eq!(
+        places[0],
+        "egress[0].host: `portal_x` is not a text property of `config_schema`. \
+         Add it there with `type = \"string\"`, or correct the name"
+    );
+    let places =
+        broken("[[egress]]\nhost = \"api.hubapi.com\"", "[[egress]]\nhost = \"api.{x}.com\"");
+    assert_eq!(
+        places[0],
+        "egress[0].host: a host that the customer completes is `{field}.example.com` or `{field}`. Correct it"
+    );
+    let places =
+        broken("[[egress]]\nhost = \"api.hubapi.com\"", "[[egress]]\nhost = \"{x}.github.io\"");
+    assert_eq!(
+        places[0],
+        "egress[0].host: the customer's word stands before a public suffix, where anyone can register a name. Correct it"
+    );
     let many = GOOD.replace("events = [", &format!("events = [{}", "\"x\",".repeat(200)));
     assert_eq!(Manifest::parse_toml(&many).unwrap_err().len(), PROBLEM_LIMIT);
 }
@@ -404,4 +425,23 @@ fn names_of(schema: &Value, names: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| names_of(item, names)),
         _ => {}
     }
+}
+
+#[test]
+fn the_customers_word_is_checked_where_the_configuration_is() {
+    let mut manifest = good();
+    manifest.egress[0].rule.host = "{portal}.hubapi.com".into();
+    manifest.connections[0].host = "{portal}.hubapi.com".into();
+    manifest.config_schema =
+        json!({ "type": "object", "properties": { "portal": { "type": "string" } } });
+    assert_eq!(manifest.check(), Ok(()));
+    assert_eq!(manifest.check_config(&json!({})), Ok(()));
+    assert_eq!(manifest.check_config(&json!({ "portal": "eu1" })), Ok(()));
+    assert_eq!(
+        texts(&manifest.check_config(&json!({ "portal": "evil.com/" })).unwrap_err()),
+        ["/portal: it is not one label of lower-case letters, digits and `-`; \
+          for `acme.hubapi.com` it is `acme`. Correct it; the plugin sends data to this host"]
+    );
+    assert_eq!(manifest.customer_hosts(&json!({ "portal": "eu1" })), ["eu1.hubapi.com"]);
+    assert!(manifest.customer_hosts(&json!({ "portal": "a.b" })).is_empty());
 }

@@ -36,6 +36,7 @@ fn principals() -> Vec<Principal> {
                     kinds: Kinds { customer: true, publisher: true, platform },
                     role: *role,
                     scopes: scopes.clone(),
+                    nouns: Vec::new(),
                 });
             }
         }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     authority::Denial,
     limits,
-    manifest::{Manifest, check_config},
+    manifest::Manifest,
     run::{CallResult, CallSummary, Claim, Ending, Outcome},
 };
 
@@ -292,10 +292,11 @@ fn without_evidence(claim: Option<&Claim>, facts: &Facts<'_>) -> Row {
     Row::new(Class::Unknown, Kind::Transient, 100, sentence)
 }
 
-/// The claimed field, if the configuration breaks its schema there.
+/// The claimed field, if the configuration breaks its schema there, or completes
+/// no host.
 fn broken_setting<'a>(claim: Option<&'a Claim>, facts: &Facts<'_>) -> Option<&'a str> {
     let field = claimed(claim, facts)?;
-    let problems = check_config(&facts.manifest.config_schema, facts.config).err()?;
+    let problems = facts.manifest.check_config(facts.config).err()?;
     let concerns = |place: &str| place.split('/').nth(1) == Some(field);
     problems.iter().any(|problem| concerns(&problem.place)).then_some(field)
 }

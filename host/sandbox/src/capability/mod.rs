@@ -6,7 +6,7 @@
 //! 3. A file here: a head that says what a guest can do, what it cannot and
 //!    which attack that stops; `link`; the functions that answer. Each asks the
 //!    authority first, and calls a port only then.
-//! 4. A line in [`link`], a line per function in [`answer`].
+//! 4. A line in [`link`], a line per function in [`answer`], a row in [`imports`].
 //! 5. A test guest each for allowed, denied and exceeded.
 //!
 //! Every function goes through [`perform`]: it counts the call, refreshes the
@@ -41,6 +41,7 @@ mod clock;
 mod config;
 mod host;
 mod http;
+pub(crate) mod imports;
 mod log;
 pub(crate) mod overlaps;
 mod poll;

@@ -2,7 +2,8 @@
 //!
 //! A guest can do here what it can through `http.send`, and nothing more: the
 //! only thing this file does is to turn one shape into the other. A request
-//! goes out once its body is complete; one that is dropped before never does.
+//! goes out once its body is complete; one that is dropped before never does,
+//! and one with trailers is refused.
 //! The host refuses by the nearest standard code; `host.last-denial` has the
 //! whole denial.
 use std::sync::Arc;
@@ -180,6 +181,10 @@ async fn collect(
     let target = Target::from_parts(scheme, authority, path).map_err(|error| error.to_string());
     let limited = Limited::new(body, to_usize(limits::HTTP_BODY_BYTES));
     let body = match limited.collect().await {
+        // Fields after the body would pass by whatever looks at the head.
+        Ok(collected) if collected.trailers().is_some() => {
+            return Err(WasiError::HttpRequestTrailerSectionSize(Some(0)));
+        }
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             return Err(WasiError::HttpRequestBodySize(Some(limits::HTTP_BODY_BYTES)));

@@ -14,7 +14,7 @@ use venn_domain::limits;
 
 use crate::{
     artifact,
-    error::{SandboxError, text},
+    error::{LoadError, SandboxError, text},
     gate::{self, GateFinding, Inspection, contract_types},
     run::log::plain,
     sandbox::{Inner, Sandbox},
@@ -58,9 +58,16 @@ impl Sandbox {
         let sealed = self.0.sealer.seal(&inspection.digest, &code);
         drop(code);
         let opened = self.0.sealer.open(&inspection.digest, &sealed);
-        let loaded = opened
-            .and_then(|code| artifact::load(&self.0.engine, code))
-            .map_err(|error| SandboxError::Child(error.to_string()))?;
+        let opened = opened.map_err(|error| SandboxError::Child(error.to_string()))?;
+        let loaded = match artifact::load(&self.0.engine, opened) {
+            Ok(loaded) => loaded,
+            // The child's engine has no pool: what never fits into ours is found here.
+            Err(LoadError::Engine(why)) => {
+                inspection.fail(no_room(&why));
+                return Ok(Gated { inspection, artifact: None });
+            }
+            Err(error) => return Err(SandboxError::Child(error.to_string())),
+        };
         if let Some(finding) = contract_types::refusal(&self.0, &loaded) {
             inspection.fail(finding);
             return Ok(Gated { inspection, artifact: None });
@@ -154,6 +161,14 @@ fn failed(reason: &str) -> GateFinding {
         "compile.failed",
         format!("it does not compile: {}", plain(reason.trim(), 500)),
         "build it with a toolchain for WASI 0.2 and without proposals such as threads, 64-bit memories or garbage collection",
+    )
+}
+
+fn no_room(reason: &str) -> GateFinding {
+    gate::failed(
+        "component.too-complex",
+        format!("one run has no room for it: {}", plain(reason, 300)),
+        "build it with fewer instances, memories and tables, or smaller ones; what a run has is among the published limits",
     )
 }
 

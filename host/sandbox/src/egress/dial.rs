@@ -1,10 +1,11 @@
 //! From a canonical host to an open connection: resolve once, refuse every
-//! special-purpose address, dial one of those that were checked, and speak TLS
-//! for the same host. The name is never resolved again.
+//! special-purpose address and every one of this machine's own, dial one of
+//! those that were checked, and speak TLS for the same host. The name is never
+//! resolved again.
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
     time::Duration,
 };
@@ -35,8 +36,30 @@ pub(super) enum Refused {
     Failed { kind: &'static str, message: String },
 }
 
+/// Addresses of one name that are tried: a name that leads to thousands is a
+/// scan, not a service.
+const ADDRESSES_MAX: usize = 8;
+
+/// Who knows the addresses of a name: the system, or a test's own.
+#[async_trait::async_trait]
+pub(super) trait Resolve: Send + Sync {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+struct System;
+
+#[async_trait::async_trait]
+impl Resolve for System {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
+    }
+}
+
 /// TLS settings and the operator's overrides.
 pub(super) struct Dialer {
+    resolver: Box<dyn Resolve>,
+    /// Where this server itself listens.
+    own: Vec<SocketAddr>,
     public: Arc<ClientConfig>,
     /// Trusts the operator's own authority besides, for overridden hosts only.
     overridden: Arc<ClientConfig>,
@@ -61,15 +84,26 @@ impl Dialer {
         }
         let overrides =
             settings.overrides.iter().map(|entry| (entry.host.clone(), entry.address)).collect();
-        Ok(Self { public: tls(roots)?, overridden: tls(extra)?, overrides })
+        let own = settings.own.clone();
+        let (public, overridden) = (tls(roots)?, tls(extra)?);
+        Ok(Self { resolver: Box::new(System), own, public, overridden, overrides })
+    }
+
+    #[cfg(test)]
+    pub(super) fn resolving_by(mut self, resolver: impl Resolve + 'static) -> Self {
+        self.resolver = Box::new(resolver);
+        self
     }
 
     /// Opens a connection for `target`.
     pub(super) async fn connect(&self, target: &Target) -> Result<Box<dyn Stream>, Refused> {
         let (addresses, config) = match self.overrides.get(&target.host) {
             // The operator's word: such a name need not be public.
+            Some(address) if self.is_listened_on(*address) => {
+                return Err(Refused::Address("it is this server's own"));
+            }
             Some(address) => (vec![*address], &self.overridden),
-            None => (resolve(&target.host, target.port).await?, &self.public),
+            None => (self.resolve(&target.host, target.port).await?, &self.public),
         };
         let tcp = dial(&addresses, target).await?;
         if target.scheme != "https" {
@@ -85,6 +119,52 @@ impl Dialer {
             None => Err(failed("timeout", format!("no TLS handshake with {}", target.host))),
         }
     }
+
+    /// The addresses of a name that may be dialled.
+    pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
+        let found = match within_connect_limit(self.resolver.addresses(host)).await {
+            Some(Ok(found)) => found,
+            Some(Err(_)) => return Err(failed("dns", format!("{host} cannot be resolved"))),
+            None => return Err(failed("dns", format!("{host} was not resolved in time"))),
+        };
+        if found.is_empty() {
+            return Err(failed("dns", format!("{host} has no address")));
+        }
+        let mut vetted = address::vet_all(&found).map_err(Refused::Address)?;
+        vetted.truncate(ADDRESSES_MAX);
+        vetted.retain(|address| !is_this_machine(*address));
+        if vetted.is_empty() {
+            return Err(Refused::Address("it is an address of this server's own machine"));
+        }
+        Ok(vetted.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+    }
+
+    /// Whether this server listens there itself.
+    fn is_listened_on(&self, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        self.own.iter().any(|own| {
+            let own_ip = own.ip().to_canonical();
+            own.port() == address.port()
+                && (own_ip == ip
+                    || own_ip.is_unspecified()
+                        && (ip.is_loopback() || ip.is_unspecified() || is_this_machine(ip)))
+        })
+    }
+}
+
+/// Whether an address is one of this machine's: the system would take it as the
+/// sender's, too. Asking sends nothing.
+pub(super) fn is_this_machine(address: IpAddr) -> bool {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let sender = UdpSocket::bind((any, 0)).and_then(|socket| {
+        // Any port: a datagram socket only remembers it.
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    sender.is_ok_and(|sender| sender.ip() == address)
 }
 
 fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, SandboxError> {
@@ -96,21 +176,6 @@ fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, SandboxError> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
-}
-
-/// The addresses of a name that may be dialled.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
-    let lookup = tokio::net::lookup_host((host, port));
-    let found: Vec<IpAddr> = match within_connect_limit(lookup).await {
-        Some(Ok(found)) => found.map(|address| address.ip()).collect(),
-        Some(Err(_)) => return Err(failed("dns", format!("{host} cannot be resolved"))),
-        None => return Err(failed("dns", format!("{host} was not resolved in time"))),
-    };
-    if found.is_empty() {
-        return Err(failed("dns", format!("{host} has no address")));
-    }
-    let vetted = address::vet_all(&found).map_err(Refused::Address)?;
-    Ok(vetted.into_iter().map(|address| SocketAddr::new(address, port)).collect())
 }
 
 /// One text for refused and timed out alike: a guest cannot scan ports by it.

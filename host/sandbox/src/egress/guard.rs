@@ -80,7 +80,7 @@ fn selected(
 
 /// Whether a guest may set this header at all (`wasi:http` asks by name).
 pub(crate) fn may_be_set(name: &str) -> bool {
-    !header::is_reserved(name) || is_tolerated(name)
+    (!header::is_reserved(name) || is_tolerated(name)) && !header::is_override(name)
 }
 
 /// Reserved, and yet not refused: it is checked, or meant for the host.
@@ -112,6 +112,12 @@ pub(super) fn headers(
         let shown: String = name.chars().take(80).collect();
         if header::is_reserved(name) {
             return Err(Declined::invalid(format!("the header `{shown}` is set by the host")));
+        }
+        if header::is_override(name) {
+            let why = format!(
+                "the header `{shown}` may make another request of this one; send that request itself"
+            );
+            return Err(Declined::invalid(why));
         }
         if connection.is_some_and(|c| header::owned_by_connection(name, &c.header)) {
             let why = format!("the header `{shown}` is set by the host where it adds a credential");

@@ -2,16 +2,18 @@
 //! `wasi:http`).
 //!
 //! In this order: canonical target → authority → headers and framing → slots →
-//! resolve once → refuse special-purpose addresses → dial a vetted address →
-//! TLS for the same host → authority again → credential → send → buffer →
-//! scrub. Nothing is on the wire before all of it was decided, redirects are
+//! rates → a connection that waits, or: resolve once → refuse special-purpose
+//! addresses → dial a vetted address → TLS for the same host → authority again →
+//! credential → send → buffer → scrub. Nothing is on the wire before all of it was decided, redirects are
 //! handed to the guest, and environment proxies are never read.
 //!
 //! - [`guard`]: what may go out, and as which message.
 //! - [`dial`]: names, addresses, TLS.
+//! - [`pool`]: open connections that wait for another call.
 //! - [`wire`]: the exchange itself, with its limits.
 //! - [`scrub`]: an injected credential never comes back.
-//! - [`slots`]: how many calls at once.
+//! - [`slots`]: how many calls at once; [`rates`]: how many in a time.
+//! - [`meter`]: what went over a connection.
 use std::{
     collections::HashMap,
     sync::{
@@ -32,7 +34,7 @@ use venn_domain::{
 use crate::{
     capability::{Declined, Live},
     error::SandboxError,
-    ports::Ports,
+    ports::{Ports, Secret},
     run::{
         core::{Facts, Mode},
         stop::Stop,
@@ -45,6 +47,9 @@ use crate::{
 mod dial;
 mod guard;
 mod idempotency;
+mod meter;
+mod pool;
+mod rates;
 mod scrub;
 mod slots;
 mod wire;
@@ -55,15 +60,22 @@ pub(crate) use guard::may_be_set;
 /// ends within a second, with room to spare.
 const WATCH_MS: u64 = 100;
 
-/// What all runs share: TLS settings, overrides and slots.
+/// What all runs share: TLS settings, overrides, slots, rates, connections.
 pub(crate) struct Network {
     dialer: dial::Dialer,
     slots: slots::Slots,
+    rates: rates::Rates,
+    pool: Arc<pool::Pool>,
 }
 
 impl Network {
     pub(crate) fn new(settings: &EgressSettings) -> Result<Self, SandboxError> {
-        Ok(Self { dialer: dial::Dialer::new(settings)?, slots: slots::Slots::default() })
+        Ok(Self {
+            dialer: dial::Dialer::new(settings)?,
+            slots: slots::Slots::default(),
+            rates: rates::Rates::default(),
+            pool: Arc::default(),
+        })
     }
 }
 
@@ -76,6 +88,7 @@ pub(crate) struct RunEgress {
     authority: Mutex<Arc<Authority>>,
     at_once: tokio::sync::Semaphore,
     asked: AtomicU64,
+    failed_dials: AtomicU64,
     pub(crate) calls: AtomicU64,
     pub(crate) sent_bytes: AtomicU64,
     pub(crate) received_bytes: AtomicU64,
@@ -93,6 +106,16 @@ struct Passage<'a> {
     sent: &'a AtomicBool,
 }
 
+impl Passage<'_> {
+    fn question(&self) -> EgressQuestion<'_> {
+        EgressQuestion {
+            method: self.method.as_str(),
+            target: self.target,
+            connection: self.connection.as_ref().map(|connection| connection.name.as_str()),
+        }
+    }
+}
+
 impl RunEgress {
     pub(crate) fn new(live: &Live, facts: Arc<Facts>, mode: Mode) -> Self {
         Self {
@@ -103,6 +126,7 @@ impl RunEgress {
             authority: Mutex::new(Arc::clone(&live.authority)),
             at_once: tokio::sync::Semaphore::new(crate::engine::to_usize(limits::HTTP_AT_ONCE_RUN)),
             asked: AtomicU64::new(0),
+            failed_dials: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
@@ -232,46 +256,112 @@ impl RunEgress {
         }
     }
 
+    /// Sends over a connection that waits, or else over a new one.
     async fn send(&self, passage: &mut Passage<'_>) -> Result<HttpResult, Declined> {
-        let stream = match self.network.dialer.connect(passage.target).await {
-            Ok(stream) => stream,
+        self.take_room(passage).await?;
+        loop {
+            let key = pool::Key::of(&*self.authority().await?, passage);
+            let (mut link, waited) = match self.network.pool.take(&key) {
+                Some(link) => (link, true),
+                None => match self.dial(passage).await? {
+                    Ok(link) => (link, false),
+                    Err(failed) => return Ok(failed),
+                },
+            };
+            // Dialling takes time: what was allowed then may be revoked now.
+            let authority = self.authority().await?;
+            authority.allows_egress(passage.question())?;
+            let secret = match &passage.connection {
+                Some(connection) => {
+                    let secret = self.ports.credential(&connection.name).await?;
+                    guard::inject(&mut passage.headers, connection, &secret)?;
+                    Some(secret)
+                }
+                None => None,
+            };
+            let credential = secret.as_ref().map(Secret::fingerprint);
+            if waited && link.credential != credential {
+                continue;
+            }
+            link.credential = credential;
+            if self.facts.is_over() {
+                let why = "the run ended before the request was complete";
+                return Ok(failed("protocol", why.to_owned()));
+            }
+            passage.sent.store(true, Ordering::Relaxed);
+            let exchanged = link.exchange(passage, passage.headers.clone()).await;
+            let now = self.facts.clock.now();
+            let rates = &self.network.rates;
+            rates.count(&authority, rates::Measure::Sent, link.meter.sent(), now);
+            rates.count(&authority, rates::Measure::Received, link.meter.received(), now);
+            let wire::Exchanged::Answered(result) = exchanged else { continue };
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            self.sent_bytes.fetch_add(passage.request.body.0.len() as u64, Ordering::Relaxed);
+            let result = scrub::answer(result, secret.as_ref());
+            if let HttpResult::Response { body, .. } = &result {
+                self.received_bytes.fetch_add(body.0.len() as u64, Ordering::Relaxed);
+                if link.is_ready().await {
+                    self.network.pool.keep(key, link, authority.number(), &self.ports);
+                }
+            }
+            return Ok(result);
+        }
+    }
+
+    /// The limits of this run, and the rates of everything that it is part of.
+    async fn take_room(&self, passage: &Passage<'_>) -> Result<(), Declined> {
+        let body = passage.request.body.0.len() as u64;
+        let counted = [
+            (
+                "run.http.sent",
+                self.sent_bytes.load(Ordering::Relaxed) + body,
+                limits::RUN_HTTP_SENT_BYTES,
+                "bytes of bodies sent",
+            ),
+            (
+                "run.http.received",
+                self.received_bytes.load(Ordering::Relaxed),
+                limits::RUN_HTTP_RECEIVED_BYTES,
+                "bytes of bodies received",
+            ),
+            (
+                "run.http.failed-dials",
+                self.failed_dials.load(Ordering::Relaxed) + 1,
+                limits::RUN_HTTP_FAILED_DIALS,
+                "connections that fail",
+            ),
+        ];
+        for (name, count, most, what) in counted {
+            if count > most {
+                let why = "ask for another run with `again`, or end this one with `retry after`";
+                return Err(Declined::limit(format!(
+                    "{name}: at most {most} {what} in one run; {why}"
+                )));
+            }
+        }
+        let authority = self.authority().await?;
+        self.network.rates.take(&authority, body, self.facts.clock.now())
+    }
+
+    /// A new connection. One that fails is counted: a scan is failures.
+    async fn dial(
+        &self,
+        passage: &Passage<'_>,
+    ) -> Result<Result<wire::Link, HttpResult>, Declined> {
+        let opened = match self.network.dialer.connect(passage.target).await {
+            Ok(stream) => wire::Link::open(stream).await,
             Err(dial::Refused::Address(why)) => {
                 return Err(guard::address_denial(passage.method, passage.target, why).into());
             }
-            Err(dial::Refused::Failed { kind, message }) => return Ok(failed(kind, message)),
+            Err(dial::Refused::Failed { kind, message }) => Err(failed(kind, message)),
         };
-        // Dialling takes time: what was allowed then may be revoked now.
-        let authority = self.authority().await?;
-        let name = passage.connection.as_ref().map(|connection| connection.name.as_str());
-        authority.allows_egress(EgressQuestion {
-            method: passage.method.as_str(),
-            target: passage.target,
-            connection: name,
-        })?;
-        let secret = match &passage.connection {
-            Some(connection) => {
-                let secret = self.ports.credential(&connection.name).await?;
-                guard::inject(&mut passage.headers, connection, &secret)?;
-                Some(secret)
-            }
-            None => None,
-        };
-        if self.facts.is_over() {
-            return Ok(failed(
-                "protocol",
-                "the run ended before the request was complete".to_owned(),
-            ));
+        if opened.is_err() {
+            self.failed_dials.fetch_add(1, Ordering::Relaxed);
+            let authority = self.authority().await?;
+            let now = self.facts.clock.now();
+            self.network.rates.count(&authority, rates::Measure::FailedDials, 1, now);
         }
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.sent_bytes.fetch_add(passage.request.body.0.len() as u64, Ordering::Relaxed);
-        passage.sent.store(true, Ordering::Relaxed);
-        let headers = std::mem::take(&mut passage.headers);
-        let result = wire::exchange(stream, passage, headers).await;
-        let result = scrub::answer(result, secret.as_ref());
-        if let HttpResult::Response { body, .. } = &result {
-            self.received_bytes.fetch_add(body.0.len() as u64, Ordering::Relaxed);
-        }
-        Ok(result)
+        Ok(opened)
     }
 
     /// The newest authority: one comparison unless it changed.
@@ -285,12 +375,14 @@ impl RunEgress {
         Ok(newest)
     }
 
-    /// Whether the host is the customer's own word: no rule of the manifest
-    /// names it, and the configuration does.
+    /// Whether the host is the customer's own word: it came of the
+    /// configuration, or no rule of the manifest names it, and the configuration
+    /// does.
     fn is_from_config(&self, authority: &Authority, target: &Target) -> bool {
         let egress = &authority.manifest().egress;
-        !egress.iter().any(|request| request.rule.host == target.host)
-            && self.facts.config.to_ascii_lowercase().contains(&target.host)
+        authority.is_customer_host(&target.host)
+            || !egress.iter().any(|request| request.rule.host == target.host)
+                && self.facts.config.to_ascii_lowercase().contains(&target.host)
     }
 
     fn add_idempotency_key(&self, passage: &mut Passage<'_>, operation: Option<&str>) {

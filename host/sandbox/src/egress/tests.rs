@@ -16,7 +16,9 @@ use crate::{
     tape::entry::Blob,
 };
 
-mod bench;
+pub(super) mod bench;
+mod pool;
+mod wire;
 use bench::{Bench, Server, answer_text};
 
 fn request(method: &str, url: &str) -> HttpRequest {
@@ -214,7 +216,10 @@ async fn redirects_are_the_guests_and_broken_answers_are_named() {
     let server = Server::start(large + &"x".repeat(6 << 20)).await;
     let egress = Bench::new(&server).egress();
     let answer = egress.exchange(&request("GET", "https://api.test/")).await.unwrap();
-    assert_eq!(shown(&answer), "failed: body-too-large: the answer has more than 5242880 bytes");
+    assert_eq!(
+        shown(&answer),
+        "failed: body-too-large: the answer has more than 5242880 bytes, or 8388608 with all around it"
+    );
 }
 
 #[tokio::test]
@@ -252,6 +257,7 @@ fn an_authority_that_is_no_certificate_is_our_error() {
     let settings = EgressSettings {
         overrides: vec![NameOverride { host: "a".into(), address: ([127, 0, 0, 1], 1).into() }],
         extra_ca_pem: Some(b"nothing".to_vec()),
+        own: Vec::new(),
     };
     assert_eq!(
         Network::new(&settings).err().unwrap().to_string(),

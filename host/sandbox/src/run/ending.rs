@@ -65,7 +65,10 @@ pub(crate) fn failure(error: &wasmtime::Error, refused: Option<&'static str>) ->
         return Ending::HostFailed { message: "no room for another run".to_owned() };
     }
     let whole = text(error);
-    // The engine has no type for these two that we could name.
+    // The engine has no type for these that we could name.
+    if whole.contains("total size of fields exceeds limit") {
+        return limit("http.fields");
+    }
     if whole.contains("fuel allocated for hostcalls has been exhausted") {
         return limit("run.hostcall");
     }

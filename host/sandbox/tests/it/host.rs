@@ -115,6 +115,7 @@ pub(crate) fn control() -> Control {
             rules: vec![shared],
         }],
         connections: vec!["crm".into()],
+        customer_hosts: Vec::new(),
     }
 }
 

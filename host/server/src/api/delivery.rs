@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{DeliveryId, InstallId, RunId},
     organization::Need,
+    support::Thing,
     time::Timestamp,
 };
 use venn_store::delivery::Delivery;
 
 use crate::{
-    api::organization::resolve,
+    api::{organization::resolve, support::seen},
     app::App,
     auth::Caller,
     body::one_of,
@@ -80,13 +81,14 @@ pub async fn list(
     Path(org): Path<String>,
     page: PageOf<DeliveryQuery>,
 ) -> Result<Json<PageView<DeliveryView>>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let seen = seen(&app, &caller, &org, Thing::Deliveries).await?;
     let DeliveryQuery { install, state } = &page.filter;
     one_of("state", state.as_deref(), &STATES)?;
     let (before, most) = (page.after()?, page.limit);
+    let install = seen.narrow(&app, &caller, install.as_ref(), Thing::Deliveries).await?;
     let found = app
         .store
-        .deliveries(&org.id, install.as_ref(), state.as_deref(), before.as_ref(), most)
+        .deliveries(&seen.organization, install.as_ref(), state.as_deref(), before.as_ref(), most)
         .await?;
     Ok(Json(page.view(found, |delivery| view(delivery, Vec::new()))))
 }
@@ -97,9 +99,11 @@ pub async fn get(
     caller: Caller,
     Path((org, delivery)): Path<(String, String)>,
 ) -> Result<Json<DeliveryView>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::member).await?;
-    let found = app.store.delivery(&org.id, &delivery.parse()?).await?;
+    let seen = seen(&app, &caller, &org, Thing::Deliveries).await?;
+    let found = app.store.delivery(&seen.organization, &delivery.parse()?).await?;
     let (delivery, runs) = found.ok_or_else(ApiError::not_found)?;
+    let id = delivery.id.to_string();
+    seen.one(&app, &caller, &delivery.install, Thing::Deliveries, &id).await?;
     Ok(Json(view(delivery, runs)))
 }
 

@@ -117,7 +117,9 @@ pub async fn connections(
     JsonBody(connections): JsonBody<ConnectionMap>,
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
-    let draft = Draft { connections: Some(&connections), ..Draft::default() };
+    // The configuration may say for which host a connection must be.
+    let config = Some(&target.install.config);
+    let draft = Draft { config, connections: Some(&connections), ..Draft::default() };
     target.validate(&app, None, draft).await?;
     target.apply(&app, &caller, InstallChange::Connections(connections)).await
 }

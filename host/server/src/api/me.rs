@@ -41,12 +41,15 @@ pub struct MeView {
     token_name: String,
     /// When it ends.
     token_expires_at: Timestamp,
+    /// What a call with a session's cookie that changes something carries as
+    /// `x-csrf-token`; null with a token.
+    csrf_token: Option<String>,
 }
 
 /// `GET /v1/me`.
 pub async fn get(State(app): State<App>, caller: Caller) -> Result<Json<MeView>, ApiError> {
     let org = &caller.principal.organization;
-    caller.need(Need::member(org))?;
+    caller.need(Need::enrolling(org))?;
     let organization =
         app.store.organization(org.as_str()).await?.ok_or_else(ApiError::not_found)?;
     let token = app.store.token(org, &caller.token).await?.ok_or_else(ApiError::not_found)?;
@@ -65,5 +68,6 @@ pub async fn get(State(app): State<App>, caller: Caller) -> Result<Json<MeView>,
         token_id: token.id,
         token_name: token.name,
         token_expires_at: token.expires_at,
+        csrf_token: caller.session.map(|csrf| csrf.0),
     }))
 }

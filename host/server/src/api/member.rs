@@ -28,10 +28,12 @@ use crate::{
 pub struct MemberView {
     /// The person's id.
     user_id: UserId,
-    /// Their e-mail address.
+    /// Their e-mail address; empty for a service.
     user_email: String,
     /// Their name.
     user_name: String,
+    /// It is no human being, but a program of the organization.
+    service: bool,
     /// What they may do.
     role: Role,
     /// Since when.
@@ -47,6 +49,16 @@ pub struct MemberBody {
     /// Their name.
     name: String,
     /// What they may do.
+    role: Role,
+}
+
+/// `POST …/services`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceBody {
+    /// Its name: what it is for.
+    name: String,
+    /// What it may do.
     role: Role,
 }
 
@@ -84,6 +96,21 @@ pub async fn add(
     problems.into_result()?;
     let new = NewPerson { email: body.email, name: body.name };
     let member = app.store.add_member(&org.id, new, body.role, caller.user()).await?;
+    Ok(Created(view(member)))
+}
+
+/// `POST …/services`: its tokens are made like anybody's.
+pub async fn add_service(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    JsonBody(body): JsonBody<ServiceBody>,
+) -> Result<Created<MemberView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let mut problems = check::Problems::default();
+    problems.note("name", check::title(&body.name));
+    problems.into_result()?;
+    let member = app.store.add_service(&org.id, body.name, body.role, caller.user()).await?;
     Ok(Created(view(member)))
 }
 
@@ -136,6 +163,7 @@ fn view(member: Member) -> MemberView {
         user_id: user.id,
         user_email: user.email,
         user_name: user.name,
+        service: user.is_service,
         role: member.role,
         created_at: member.created_at,
     }

@@ -5,21 +5,19 @@
 //! finds nothing against it; then an admin of the platform decides. The same
 //! upload again is the same release; it signs one whose signature is not
 //! believed any more.
-use std::sync::PoisonError;
-
 use axum::{
     Json,
     extract::{
         Multipart, Path, State,
         multipart::{Field, MultipartRejection},
     },
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use venn_domain::{
-    id::{OrganizationId, PluginId, ReleaseId, UserId},
+    id::{PluginId, ReleaseId, UserId},
     limits,
     manifest::{Manifest, Problem},
     organization::Need,
@@ -107,12 +105,18 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     Path((org, plugin)): Path<(String, String)>,
+    headers: HeaderMap,
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<CreatedOrSame<ReleaseView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::developer).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = announced.and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > UPLOAD_BYTES_MAX) {
+        return Err(too_large());
+    }
     // Taken before the body is read: it bounds what uploads hold in memory.
-    let _turn = Turn::take(&app, &org.id)?;
+    let _turn = app.uploading.take(&org.id).ok_or_else(busy)?;
     let upload = Upload::read(parts.map_err(|_| broken())?).await?;
     let manifest = upload.manifest_of(&plugin)?;
     let uploaded = take(&app, &caller, &plugin, manifest, upload).await?;
@@ -178,31 +182,12 @@ pub async fn withdraw(
     review::withdrawn(&app, &caller, &id, body).await
 }
 
-/// One upload at a time per organization; given back when dropped.
-struct Turn {
-    app: App,
-    organization: OrganizationId,
-}
-
-impl Turn {
-    fn take(app: &App, organization: &OrganizationId) -> Result<Self, ApiError> {
-        let mut uploading = app.uploading.lock().unwrap_or_else(PoisonError::into_inner);
-        if uploading.insert(organization.clone()) {
-            return Ok(Self { app: app.clone(), organization: organization.clone() });
-        }
-        Err(ApiError::new(
-            Code::Busy,
-            "Another upload of your organization is being checked.",
-            "Wait until it is done and publish again.",
-        ))
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut uploading = self.app.uploading.lock().unwrap_or_else(PoisonError::into_inner);
-        uploading.remove(&self.organization);
-    }
+fn busy() -> ApiError {
+    ApiError::new(
+        Code::Busy,
+        "Another upload of your organization is being checked.",
+        "Wait until it is done and publish again.",
+    )
 }
 
 /// All parts, in memory.
@@ -275,6 +260,10 @@ fn too_large_or_broken(error: &axum::extract::multipart::MultipartError) -> ApiE
     if error.status() != StatusCode::PAYLOAD_TOO_LARGE {
         return broken();
     }
+    too_large()
+}
+
+fn too_large() -> ApiError {
     ApiError::new(
         Code::TooLarge,
         format!(

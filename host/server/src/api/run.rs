@@ -10,6 +10,7 @@ use venn_domain::{
     id::{DeliveryId, InstallId, OrganizationId, PluginId, ReleaseId, RunId},
     organization::Need,
     run::{CallResult, CallSummary, LogLine, Usage},
+    support::Thing,
     time::Timestamp,
     verdict::Verdict,
 };
@@ -19,13 +20,13 @@ use venn_store::run::{Run, RunFilter};
 use crate::{
     accesses::Read,
     answer::PlainText,
-    api::organization::resolve,
+    api::{organization::resolve, support::seen},
     app::App,
     auth::Caller,
     body::one_of,
     error::{ApiError, Code},
     page::{PageOf, PageView},
-    releases,
+    releases, turns,
 };
 
 /// What the listing is narrowed to.
@@ -123,11 +124,13 @@ pub async fn list(
     Path(org): Path<String>,
     page: PageOf<RunQuery>,
 ) -> Result<Json<PageView<RunView>>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let seen = seen(&app, &caller, &org, Thing::Runs).await?;
     let RunQuery { install, ending } = &page.filter;
     one_of("ending", ending.as_deref(), &ENDINGS)?;
-    let filter = RunFilter { install: install.clone(), ending: ending.clone() };
-    let found = app.store.runs(&org.id, &filter, page.after()?.as_ref(), page.limit).await?;
+    let after = page.after()?;
+    let install = seen.narrow(&app, &caller, install.as_ref(), Thing::Runs).await?;
+    let filter = RunFilter { install, ending: ending.clone() };
+    let found = app.store.runs(&seen.organization, &filter, after.as_ref(), page.limit).await?;
     Ok(Json(page.view(found, view)))
 }
 
@@ -137,8 +140,10 @@ pub async fn get(
     caller: Caller,
     Path((org, run)): Path<(String, String)>,
 ) -> Result<Json<RunView>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::member).await?;
-    Ok(Json(view(find(&app, &org.id, &run).await?)))
+    let seen = seen(&app, &caller, &org, Thing::Runs).await?;
+    let run = find(&app, &seen.organization, &run).await?;
+    seen.one(&app, &caller, &run.install, Thing::Runs, run.id.as_str()).await?;
+    Ok(Json(view(run)))
 }
 
 /// `GET /v1/organizations/{org}/runs/{run}/log`
@@ -147,11 +152,14 @@ pub async fn log(
     caller: Caller,
     Path((org, run)): Path<(String, String)>,
 ) -> Result<Json<PageView<LogLine>>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::member).await?;
-    let run = find(&app, &org.id, &run).await?;
+    let seen = seen(&app, &caller, &org, Thing::Logs).await?;
+    let run = find(&app, &seen.organization, &run).await?;
+    seen.one(&app, &caller, &run.install, Thing::Logs, run.id.as_str()).await?;
     let items = app.store.run_log(&run.id).await?;
-    let read = Read::own("log.read", run.id.as_str(), items.len());
-    app.accesses.note(&app.store, &caller, &org.id, read).await?;
+    if seen.is_own() {
+        let read = Read::own("log.read", run.id.as_str(), items.len());
+        app.accesses.note(&app.store, &caller, &seen.organization, read).await?;
+    }
     Ok(Json(PageView::whole(items)))
 }
 
@@ -163,6 +171,7 @@ pub async fn transcript(
 ) -> Result<PlainText, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
+    let _turn = turns::asked(&app, &org.id)?;
     let text = tape(&app, &run).await?.transcript();
     let read = Read::own("transcript.read", run.id.as_str(), run.calls.len());
     app.accesses.note(&app.store, &caller, &org.id, read).await?;
@@ -178,6 +187,7 @@ pub async fn replay(
 ) -> Result<Json<ReplayView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let run = find(&app, &org.id, &run).await?;
+    let _turn = turns::asked(&app, &org.id)?;
     let tape = tape(&app, &run).await?;
     let proof = app.store.release_proof(&run.release).await?.ok_or_else(ApiError::not_found)?;
     let prepared = releases::prepared(&app, &proof).await?;

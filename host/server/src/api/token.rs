@@ -1,4 +1,6 @@
 //! API tokens. The text of a token is told once, in the answer that makes it.
+use std::{collections::BTreeSet, sync::LazyLock};
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -20,15 +22,22 @@ use crate::{
     api::{check, organization::resolve, review::checked_reason},
     app::App,
     auth::{Caller, make_token},
-    body::JsonBody,
+    body::{JsonBody, cut},
     error::{ApiError, Code},
     page::{PageOf, PageView},
+    routes,
 };
 
 /// How long a token lasts if the caller does not say: a quarter of a year.
 const EXPIRES_IN_DAYS: u32 = 90;
 /// How long it may last: whoever needs one longer looks at it once a year.
 const EXPIRES_IN_DAYS_MAX: u32 = 365;
+
+/// What calls are about.
+static NOUNS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let calls = routes::v1();
+    calls.all().map(|call| call.noun().to_owned()).collect()
+});
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -41,6 +50,10 @@ pub struct TokenView {
     name: String,
     /// What it may do at most, whatever its person's role.
     scopes: Vec<Scope>,
+    /// The nouns of calls that it is for; empty for all.
+    nouns: Vec<String>,
+    /// The last call with it, to some ten seconds; null if there was none in 90 days.
+    last_used_at: Option<Timestamp>,
     /// When it ends.
     expires_at: Timestamp,
     /// When it was made.
@@ -65,6 +78,10 @@ pub struct TokenBody {
     name: String,
     /// What it may do at most.
     scopes: Vec<Scope>,
+    /// The nouns of calls that it is for, as `imports` or `accounts`: the first word of an
+    /// address below the organization's. All if left out or empty.
+    #[serde(default)]
+    nouns: Vec<String>,
     /// How long it lasts, in days: 1 to 365; 90 if left out.
     #[schemars(range(min = 1, max = EXPIRES_IN_DAYS_MAX))]
     expires_in_days: Option<u32>,
@@ -96,7 +113,8 @@ pub async fn create(
     check_body(&body, days)?;
     let user = body.user.unwrap_or_else(|| caller.user().clone());
     let (text, new) = new_token(&app.store, body.name, body.scopes, days)?;
-    let made = app.store.create_token(&org.id, &user, new, caller.user().as_str()).await?;
+    let made =
+        app.store.create_token(&org.id, &user, new, body.nouns, caller.user().as_str()).await?;
     let made = made.ok_or_else(|| {
         ApiError::new(
             Code::Invalid,
@@ -198,6 +216,17 @@ fn check_body(body: &TokenBody, days: u32) -> Result<(), ApiError> {
     if body.scopes.iter().enumerate().any(repeated) {
         problems.add("scopes", "one is there twice", "Name each scope once");
     }
+    for noun in &body.nouns {
+        let known: Vec<&str> = NOUNS.iter().map(String::as_str).collect();
+        if !known.contains(&noun.as_str()) {
+            let reason = format!("`{}` is the noun of no call", cut(noun));
+            let next = check::nearest(noun, &known).map_or_else(
+                || format!("Take some of {}", known.join(", ")),
+                |meant| format!("Perhaps `{meant}` is meant"),
+            );
+            problems.add("nouns", reason, next);
+        }
+    }
     if !(1..=EXPIRES_IN_DAYS_MAX).contains(&days) {
         let reason = format!("{days} is not between 1 and {EXPIRES_IN_DAYS_MAX}");
         problems.add("expires_in_days", reason, "Make a new token when this one ends");
@@ -210,6 +239,8 @@ fn view(token: Token, text: Option<String>) -> TokenView {
         id: token.id,
         name: token.name,
         scopes: token.scopes,
+        nouns: token.nouns,
+        last_used_at: token.last_used_at,
         expires_at: token.expires_at,
         created_at: token.created_at,
         revoked_at: token.revoked_at,

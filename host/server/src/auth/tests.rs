@@ -40,7 +40,7 @@ fn a_tokens_text_leads_back_to_its_id_and_hash() {
     let id = TokenId::make(&Counted(AtomicU64::new(7)));
     let (text, hash) = make_token(&id).unwrap();
     let (found, secret) = split_token(&text).unwrap();
-    assert_eq!((found, Sha256::digest(secret.as_bytes()).to_vec()), (id, hash));
+    assert!(found == id && secret::fits(secret, &hash) && !secret::fits("", &hash));
     for bad in ["", "venn_", "venn_x_y", "tok_x", "venn_00000000000000000000000007"] {
         assert!(split_token(bad).is_none(), "{bad}");
     }

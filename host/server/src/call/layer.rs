@@ -14,11 +14,12 @@ use axum::{
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
 use super::{
-    Body, Call, Deprecated, Pairs, Reply, Schemas, etag, query::is_sound_path, sparse::Fields,
+    Access, Body, Call, Deprecated, Pairs, Reply, Schemas, etag, query::is_sound_path,
+    sparse::Fields,
 };
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, session},
     body::cut,
     error::{ApiError, Code},
 };
@@ -49,16 +50,28 @@ pub(super) fn around(
 
 async fn layer(State(around): State<Around>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let caller = match Caller::from_request_parts(&mut parts, &around.app).await {
+    let caller = match around.caller(&mut parts).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
-    let mut response = match around.answer(parts, body, next).await {
+    let in_browser = caller.as_ref().is_some_and(|caller| caller.session.is_some());
+    let now = around.app.clock.now();
+    let paced = caller.as_ref().map_or(Ok(()), |caller| around.app.rate.spend(&caller.token, now));
+    let answer = match paced {
+        Ok(()) => around.answer(parts, body, next).await,
+        Err(wait_ms) => Err(ApiError::wait("This token makes too many calls.", wait_ms)),
+    };
+    let mut response = match answer {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
-    let now = around.app.clock.now();
-    around.app.usage.count(caller, &around.call.id, response.status(), now);
+    if let Some(caller) = caller {
+        around.app.usage.count(caller, &around.call.id, response.status(), now);
+    }
+    if in_browser {
+        // A browser's cache is read by whoever sits there next.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if let Some(deprecated) = around.call.deprecated() {
         announce(deprecated, response.headers_mut());
     }
@@ -66,6 +79,25 @@ async fn layer(State(around): State<Around>, request: Request, next: Next) -> Re
 }
 
 impl Around {
+    /// Who calls; none where anybody may, but from a page of ours.
+    async fn caller(&self, parts: &mut Parts) -> Result<Option<Caller>, ApiError> {
+        if self.call.access == Access::Public {
+            return session::check_origin(&parts.headers).map(|()| None);
+        }
+        let caller = Caller::from_request_parts(parts, &self.app).await?;
+        if !caller.principal.is_for(self.call.noun()) {
+            return Err(ApiError::new(
+                Code::ScopeTooSmall,
+                format!("this token is not for calls of `{}`", self.call.noun()),
+                format!(
+                    "Make a token with the noun `{}`, or for all, and use that.",
+                    self.call.noun()
+                ),
+            ));
+        }
+        Ok(Some(caller))
+    }
+
     async fn answer(
         &self,
         mut parts: Parts,
@@ -163,7 +195,7 @@ async fn tagged(
     parts.headers.insert(header::ETAG, HeaderValue::try_from(tag).map_err(ApiError::internal)?);
     // Whose answer it is depends on the token, and whether it is still true on us.
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    parts.headers.insert(header::VARY, HeaderValue::from_static("authorization"));
+    parts.headers.insert(header::VARY, HeaderValue::from_static("authorization, cookie"));
     if has {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);

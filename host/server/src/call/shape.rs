@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, source::Source},
     body::{JsonBody, QueryOf},
     error::ApiError,
     page::{PageOf, PageView},
@@ -172,7 +172,7 @@ macro_rules! silent {
     };
 }
 
-silent!(State<App>, Caller, HeaderMap);
+silent!(State<App>, Caller, HeaderMap, Source);
 
 /// Parameters of the path stand in its template.
 impl<T> Input for Path<T> {

@@ -77,6 +77,28 @@ pub(crate) fn secret(file: Option<&Path>, what: &str) -> Result<Zeroizing<String
     Ok(Zeroizing::new(trimmed.to_owned()))
 }
 
+/// Reads one line as a secret, from the terminal or from stdin: for where there are
+/// several.
+pub(crate) fn secret_line(what: &str) -> Result<Zeroizing<String>, Failure> {
+    if io::stdin().is_terminal() {
+        return secret(None, what);
+    }
+    let mut line = Zeroizing::new(String::new());
+    let read = io::stdin().lock().take(SECRET_BYTES_MAX + 1).read_line(&mut line);
+    check_size(read.map_err(|error| no_secret(what, &error.to_string()))? as u64, what)?;
+    let line = Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned());
+    if line.is_empty() { Err(no_secret(what, "it is empty")) } else { Ok(line) }
+}
+
+/// The same for one that is chosen: who types it without seeing it types it twice.
+pub(crate) fn new_secret(what: &str) -> Result<Zeroizing<String>, Failure> {
+    let first = secret_line(what)?;
+    if io::stdin().is_terminal() && *secret_line("The same again")? != *first {
+        return Err(no_secret(what, "the two are not the same"));
+    }
+    Ok(first)
+}
+
 fn check_size(bytes: u64, what: &str) -> Result<(), Failure> {
     if bytes > SECRET_BYTES_MAX {
         return Err(no_secret(what, "it has more than 64 KiB"));

@@ -15,12 +15,14 @@ use indicatif::ProgressBar;
 use reqwest::{
     Method, Url,
     blocking::{Body, RequestBuilder, Response, multipart},
+    header::HeaderMap,
     redirect::Policy,
 };
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{exit::Exit, output::failure::Failure};
+use crate::auth::session::{COOKIE, CSRF, csrf_of};
 
 /// A server on this side of the world accepts within this.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -91,6 +93,13 @@ pub(crate) enum Send<'a> {
     },
 }
 
+/// An answer as it came.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
 /// A server and the token for it.
 pub(crate) struct Client {
     http: reqwest::blocking::Client,
@@ -131,13 +140,37 @@ impl Client {
 
     /// Makes the call; an answer that is an error is a [`Failure`].
     pub(crate) fn call(&self, call: &Call<'_>, send: &Send<'_>) -> Result<Reply, Failure> {
+        self.exchange(call, send).map(|(reply, _)| reply)
+    }
+
+    /// The same, with the cookie of this name that the answer sets.
+    pub(crate) fn call_for_cookie(
+        &self,
+        call: &Call<'_>,
+        send: &Send<'_>,
+        name: &str,
+    ) -> Result<(Reply, Zeroizing<String>), Failure> {
+        let (reply, headers) = self.exchange(call, send)?;
+        let set = headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
+        let pairs = set.filter_map(|line| line.split(';').next()?.split_once('='));
+        let value = pairs.filter(|(one, _)| *one == name).map(|(_, value)| value).next();
+        let value = value.ok_or_else(|| Failure::unexpected("The server sets no session."))?;
+        Ok((reply, Zeroizing::new(value.to_owned())))
+    }
+
+    fn exchange(&self, call: &Call<'_>, send: &Send<'_>) -> Result<(Reply, HeaderMap), Failure> {
         let url = self.url(call)?;
         let place = format!("{} {}", call.method, without_query(&url));
         let key = if call.method == Method::POST { Some(idempotency_key()?) } else { None };
         let request = || -> Result<RequestBuilder, Failure> {
             let mut request = self.http.request(call.method.clone(), url.clone());
             if let Some(token) = &self.token {
-                request = request.bearer_auth(token.as_str());
+                request = match csrf_of(token) {
+                    Some(csrf) => request
+                        .header("cookie", format!("{COOKIE}={}", token.as_str()))
+                        .header(CSRF, csrf.0),
+                    None => request.bearer_auth(token.as_str()),
+                };
             }
             if let Some(key) = &key {
                 request = request.header("idempotency-key", key);
@@ -151,12 +184,13 @@ impl Client {
         if answer.as_ref().is_err_and(lost) {
             answer = request()?.send().and_then(read);
         }
-        let (status, text) = answer.map_err(|error| unreachable(&error, &self.server, &place))?;
+        let Answer { status, headers, text } =
+            answer.map_err(|error| unreachable(&error, &self.server, &place))?;
         if !(200..300).contains(&status) {
             return Err(Failure::of_answer(place, status, &text));
         }
         let value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Reply { text, value })
+        Ok((Reply { text, value }, headers))
     }
 
     /// Asks whether the server is ready; no token goes out.
@@ -277,9 +311,9 @@ fn open(path: &Path, bar: &ProgressBar) -> Result<(Counted, u64), Failure> {
     Ok((Counted { file, bar: bar.clone() }, meta.len()))
 }
 
-fn read(response: Response) -> Result<(u16, String), reqwest::Error> {
-    let status = response.status().as_u16();
-    response.text().map(|text| (status, text))
+fn read(response: Response) -> Result<Answer, reqwest::Error> {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    response.text().map(|text| Answer { status, headers, text })
 }
 
 fn unreachable(error: &reqwest::Error, server: &Url, place: &str) -> Failure {

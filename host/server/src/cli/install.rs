@@ -70,7 +70,7 @@ pub(crate) fn run(session: &Session, args: &InstallArgs) -> Result<(), Failure> 
         None => grant::from_flags(session, &plugin, args)?,
     };
     let connections = connections(session, &plugin, args)?;
-    session.out.note(&consent::render(&plugin, &grant, args, session.out.paint_err));
+    session.out.note(&consent::render(&plugin, &grant, &config, args, session.out.paint_err));
     let question = format!("Install it as `{}`?", args.name);
     ask::confirm(session, &question, "Nothing was installed.")?;
     let body = json!({

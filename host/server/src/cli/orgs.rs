@@ -40,6 +40,8 @@ pub(crate) enum OrgsCommand {
     Members(MembersArgs),
     /// Lists tokens, or makes and revokes them
     Tokens(TokensArgs),
+    /// Says whether nobody logs in with a password alone
+    TwoFactor(TwoFactorArgs),
     /// Gives an organization's admin a fresh token, where all are lost (platform admins)
     Recover(RecoverArgs),
     /// Lists which calls were made with which token, per day (admins)
@@ -70,11 +72,14 @@ pub(crate) struct CreateArgs {
 
 /// Members
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("whose").args(["add", "change"]))]
+#[command(group = ArgGroup::new("whose").args(["add", "add_service", "change"]))]
 pub(crate) struct MembersArgs {
     /// Adds a member with this address
     #[arg(long, value_name = "E-MAIL", requires = "role", conflicts_with = "remove")]
     add: Option<String>,
+    /// Adds a service of this name: a program of the organization
+    #[arg(long, value_name = "NAME", requires = "role", conflicts_with_all = ["add", "change", "remove"])]
+    add_service: Option<String>,
     /// Their name; else the address
     #[arg(long, requires = "add")]
     name: Option<String>,
@@ -87,8 +92,26 @@ pub(crate) struct MembersArgs {
     /// Removes a member, by the user's id or address
     #[arg(long, value_name = "USER")]
     remove: Option<String>,
+    /// Makes a text with which a member sets a password, once; the one until now ends
+    #[arg(long, value_name = "USER", conflicts_with_all = ["add", "change", "remove"])]
+    invite: Option<String>,
+    /// Removes the second factor of a member who has lost it
+    #[arg(long, value_name = "USER", conflicts_with_all = ["add", "change", "remove", "invite"])]
+    reset_two_factor: Option<String>,
     #[command(flatten)]
     page: Page,
+}
+
+/// Whether logins need a second factor
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TwoFactorArgs {
+    /// Demand one of every member; sessions of those without one end
+    #[arg(long)]
+    demand: bool,
+    /// Leave it to each member
+    #[arg(long)]
+    optional: bool,
 }
 
 /// Tokens
@@ -100,6 +123,9 @@ pub(crate) struct TokensArgs {
     /// What it may do (repeatable); write and publish may read, admin may all
     #[arg(long, requires = "create", value_parser = PossibleValuesParser::new(names(Scope::ALL, Scope::name)))]
     scope: Vec<String>,
+    /// Only for calls of this noun, for example imports (repeatable)
+    #[arg(long, value_name = "NOUN", requires = "create")]
+    only: Vec<String>,
     /// Days until it expires, 1 to 365
     #[arg(long, value_name = "DAYS", default_value = "90")]
     days: u32,
@@ -181,6 +207,8 @@ const TOKENS: &[Column] = &[
     Column::text("NAME", "name"),
     Column::text("MEMBER", "user_email"),
     Column::text("SCOPES", "scopes"),
+    Column::text("ONLY", "nouns"),
+    Column::moment("USED", "last_used_at"),
     Column::moment("EXPIRES", "expires_at"),
     Column::moment("REVOKED", "revoked_at"),
 ];
@@ -215,6 +243,15 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
         }
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
+        OrgsCommand::TwoFactor(args) => {
+            let segments = ["organizations", session.org()?, "second-factor"];
+            let reply = session.put(&segments, &json!({ "demanded": args.demand }))?;
+            session.show(&reply, |_| {
+                let who =
+                    if args.demand { "Every login needs" } else { "Each member decides about" };
+                format!("{who} a second factor from now on.")
+            })
+        }
         OrgsCommand::Recover(args) => recover(session, args),
         OrgsCommand::Usage(args) => {
             let segments = ["organizations", session.org()?, "api-usage"];
@@ -305,7 +342,15 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
             session.post(&segments, &json!({ "email": email, "name": name, "role": args.role }))?;
         return session.show(&reply, |it| {
             let user = text(it, "user_id");
-            format!("{email} ({user}) is a member. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
+            format!("{email} ({user}) is a member. A password: `venn orgs members --invite {user}`. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
+        });
+    }
+    if let Some(name) = &args.add_service {
+        let segments = ["organizations", org, "services"];
+        let reply = session.post(&segments, &json!({ "name": name, "role": args.role }))?;
+        return session.show(&reply, |it| {
+            let user = text(it, "user_id");
+            format!("{name} ({user}) is a service. A token: `venn orgs tokens --create NAME --scope read --user {user}`")
         });
     }
     if let Some(who) = &args.change {
@@ -314,6 +359,25 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
         let reply = session.put(&segments, &json!({ "role": args.role }))?;
         return session
             .show(&reply, |it| format!("{who} has the role {} from now on.", text(it, "role")));
+    }
+    if let Some(who) = &args.invite {
+        let user = &input::member(session, who)?;
+        ask::confirm(
+            session,
+            &format!("Invite {who} to set a password? The one until now and their sessions end."),
+            "Nobody was invited.",
+        )?;
+        let segments = ["organizations", org, "members", user, "invitation"];
+        let reply = session.post(&segments, &json!({}))?;
+        return session.show(&reply, |it| invitation(it, who));
+    }
+    if let Some(who) = &args.reset_two_factor {
+        let user = &input::member(session, who)?;
+        let question =
+            format!("Let {who} log in with a password alone, until they set it up again?");
+        ask::confirm(session, &question, "Nothing was changed.")?;
+        let reply = session.delete(&["organizations", org, "members", user, "second-factor"])?;
+        return session.show(&reply, |_| format!("{who} has no second factor any more."));
     }
     if let Some(who) = &args.remove {
         let user = &input::member(session, who)?;
@@ -333,11 +397,23 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
     )
 }
 
+/// An invitation on its only appearance.
+fn invitation(reply: &Value, whose: &str) -> String {
+    let text = text(reply, "invitation");
+    if text == "-" {
+        return "The invitation is not shown again.".to_owned();
+    }
+    format!(
+        "The invitation of {whose}, shown only this once; it works once, for three days:\n  {text}\n\
+         They set a password with it: `venn passwd --invitation`.\n"
+    )
+}
+
 fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
     let org = session.org()?;
     let segments = ["organizations", org, "tokens"];
     if let Some(name) = &args.create {
-        let mut body = json!({ "name": name, "scopes": args.scope, "expires_in_days": args.days });
+        let mut body = json!({ "name": name, "scopes": args.scope, "nouns": args.only, "expires_in_days": args.days });
         if let (Some(user), Some(body)) = (&args.user, body.as_object_mut()) {
             body.insert("user".to_owned(), input::member(session, user)?.into());
         }

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
+use ipnet::IpNet;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -17,6 +18,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
     id::IdSource,
+    limits,
+    sharing::COUNT_FLOOR,
     time::{Clock, Timestamp},
 };
 use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
@@ -47,12 +50,22 @@ pub(crate) struct ServeArgs {
     /// Certificate authority (PEM) that is trusted for overridden hosts only
     #[arg(long, value_name = "FILE")]
     override_ca: Option<PathBuf>,
+    /// Network of proxies in front of the server, whose `x-forwarded-for` is believed (repeatable)
+    #[arg(long, value_name = "NETWORK")]
+    behind_proxy: Vec<IpNet>,
+    /// The most API calls of one token in a minute, all of them at once if need be
+    #[arg(long, value_name = "CALLS", default_value_t = limits::API_CALLS, value_parser = clap::value_parser!(u64).range(1..))]
+    calls_a_minute: u64,
     /// How log lines look; `VENN_LOG` sets what is logged
     #[arg(long, value_enum, default_value = "text")]
     log_format: log::Format,
     /// Serve figures for Prometheus at /metrics on this address; whoever reaches it may read them
     #[arg(long, value_name = "ADDR:PORT", env = "VENN_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// Where only counts are shared, tell none below this, and others rounded down to its multiples
+    #[arg(long, value_name = "N", env = "VENN_COUNT_FLOOR", default_value_t = COUNT_FLOOR,
+          value_parser = clap::value_parser!(u64).range(COUNT_FLOOR..))]
+    count_floor: u64,
 }
 
 fn name_override(text: &str) -> Result<NameOverride, String> {
@@ -89,6 +102,9 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
         None => None,
     };
     let address = listener.local_addr().context("the address that is listened on is not known")?;
+    let scraped_at = scraped.as_ref().map(TcpListener::local_addr).transpose();
+    let scraped_at = scraped_at.context("the address of the figures is not known")?;
+    let own = [address].into_iter().chain(scraped_at).collect();
     let extra_ca_pem = match &args.override_ca {
         Some(path) => Some(fs::read(path).map_err(|error| Failure::file(path, "read", &error))?),
         None => None,
@@ -96,19 +112,20 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
     let server = Server::open(Settings {
         data: args.storage.data.clone(),
         database: args.storage.database()?,
-        egress: EgressSettings { overrides: args.overrides, extra_ca_pem },
+        egress: EgressSettings { overrides: args.overrides, extra_ca_pem, own },
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
+        proxies: args.behind_proxy,
+        calls_a_minute: args.calls_a_minute,
         pool: PoolSettings::default(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds::default()),
         metrics,
     })
     .await?;
+    server.app.store.set_count_floor(args.count_floor);
     let first_start = server.first_token.is_some();
     // Signals are taken before the address is told: who reads it may stop us.
     let stop = stop_on_signals().context("signals cannot be taken")?;
-    let scraped_at = scraped.as_ref().map(TcpListener::local_addr).transpose();
-    let scraped_at = scraped_at.context("the address of the figures is not known")?;
     announce(session, address, scraped_at, &args.storage.data, first_start)?;
     server.run(listener, scraped, stop).await?;
     tracing::info!("server.stopped");

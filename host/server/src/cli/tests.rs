@@ -14,6 +14,32 @@ fn the_command_tree_is_sound() {
 }
 
 #[test]
+fn what_people_who_log_in_type_can_be_typed() {
+    for line in [
+        "venn login --email bob@acme.example --org acme",
+        "venn login --email bob@acme.example --org acme --code 123456",
+        "venn two-factor show",
+        "venn two-factor set-up",
+        "venn two-factor confirm",
+        "venn two-factor remove",
+        "venn orgs two-factor --demand",
+        "venn orgs two-factor --optional",
+        "venn orgs members --reset-two-factor bob@acme.example --yes",
+        "venn logout",
+        "venn passwd",
+        "venn passwd --invitation",
+        "venn support grant eu --to publisher --thing runs --thing logs --hours 8 --reason slow",
+        "venn support list --received",
+        "venn support revoke sup_1",
+        "venn sessions list",
+        "venn sessions end tok_1",
+        "venn orgs members --invite bob@acme.example --yes",
+    ] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+    }
+}
+
+#[test]
 fn what_the_handbook_types_can_be_typed() {
     for line in [
         "venn serve --listen 127.0.0.1:0 --data d --override api.hubapi.com=127.0.0.1:9 --override-ca ca.pem --log-format json",
@@ -29,6 +55,7 @@ fn what_the_handbook_types_can_be_typed() {
         "venn admin-token --data d --days 30",
         "venn doctor --data d --database postgres://venn@db.example/venn",
         "venn whoami --json",
+        "venn serve --behind-proxy 10.0.0.0/8 --behind-proxy ::1/128",
         "venn new deal-notes",
         "venn new deal-notes --language typescript --dir there",
         "venn sdk",

@@ -7,7 +7,7 @@ use crate::{
         Access::{Admin, Member},
         Calls, about,
     },
-    error::Code::{BadConfig, BadGrant, CheckFailed, Invalid, Taken, WrongState},
+    error::Code::{BadConfig, BadGrant, Busy, CheckFailed, Invalid, Taken, WrongState},
 };
 
 pub(super) fn calls(calls: Calls) -> Calls {
@@ -51,7 +51,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/installs/{install}/check",
             Admin,
             install::check,
-            about("Has the plugin check its configuration and connections."),
+            about("Has the plugin check its configuration and connections.").fails([Busy]),
         )
         .post(
             "/organizations/{org}/installs/{install}/enable",
@@ -62,6 +62,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 BadConfig,
                 BadGrant,
                 CheckFailed,
+                Busy,
             ]),
         )
 }

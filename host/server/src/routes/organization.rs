@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::{
     api::{api_usage, me, member, organization, token},
     call::{
-        Access::{Admin, Anyone, Member, Owner, PlatformAdmin},
+        Access::{Admin, Anyone, Enrolling, Member, Owner, PlatformAdmin},
         Calls, about,
     },
     error::Code::{Invalid, Taken, WrongState},
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn calls(calls: Calls) -> Calls {
     calls
-        .get("/me", Anyone, me::get, about("Tells who the caller is, and what the token may do."))
+        .get("/me", Enrolling, me::get, about("Tells who the caller is, and what the token may do."))
         .get("/directory", Anyone, organization::directory, about("Lists every organization, to find partners."))
         .get(
             "/organizations",
@@ -44,16 +44,25 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/members",
             Owner,
             member::add,
-            about("Adds a member, without a token.")
+            about("Adds a member, without a token or password.")
                 .example(json!({ "email": "bob@acme.example", "name": "Bob", "role": "user" }))
                 .fails([Invalid, Taken]),
+        )
+        .post(
+            "/organizations/{org}/services",
+            Owner,
+            member::add_service,
+            about("Adds a service: a member that is a program of the organization, whoever comes and goes.")
+                .details("It has tokens like anybody, and no password. It is listed, changed and removed as a member.")
+                .example(json!({ "name": "nightly import", "role": "user" }))
+                .fails([Invalid]),
         )
         .put(
             "/organizations/{org}/members/{user}/role",
             Owner,
             member::set_role,
             about("Gives a member another role, from their next call on.")
-                .details("The last admin keeps the role.")
+                .details("Their sessions end. The last admin keeps the role.")
                 .example(json!({ "role": "developer" }))
                 .fails([WrongState]),
         )
@@ -61,7 +70,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/members/{user}",
             Owner,
             member::remove,
-            about("Removes a member and revokes their tokens.").fails([WrongState]),
+            about("Removes a member, revokes their tokens and ends their sessions.").fails([WrongState]),
         )
         .get("/organizations/{org}/tokens", Owner, token::list, about("Lists the API tokens, without their text."))
         .post(

@@ -5,7 +5,7 @@ use crate::{
         Access::{Member, User},
         Calls, about,
     },
-    error::Code::WrongState,
+    error::Code::{Busy, WrongState},
 };
 
 pub(super) fn calls(calls: Calls) -> Calls {
@@ -45,12 +45,13 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/runs/{run}/transcript",
             Member,
             run::transcript,
-            about("Tells a run as text, call by call.").fails([WrongState]),
+            about("Tells a run as text, call by call.").fails([WrongState, Busy]),
         )
         .post(
             "/organizations/{org}/runs/{run}/replay",
             Member,
             run::replay,
-            about("Repeats a run from its tape, without network, store or credentials."),
+            about("Repeats a run from its tape, without network, store or credentials.")
+                .fails([Busy]),
         )
 }

@@ -316,16 +316,22 @@ async fn finish(
     change: &InstallChange,
     actor: &UserId,
 ) -> Result<(), StoreError> {
-    // A configuration says what a plugin does, never what it may do.
-    if !matches!(change, InstallChange::Config(_)) {
+    // A configuration says what a plugin does, and what it may do only where it
+    // completes a host.
+    let hosts = moved_hosts(connection, before, change).await?;
+    if !matches!(change, InstallChange::Config(_)) || hosts.is_some() {
         authority::raise(store, connection).await?;
+    }
+    let mut detail = change.detail(before);
+    if let (Some((from, to)), Some(detail)) = (hosts, detail.as_object_mut()) {
+        detail.insert("hosts".to_owned(), json!({ "before": from, "after": to }));
     }
     let entry = NewAudit {
         organization: before.organization.clone(),
         actor: actor.to_string(),
         action: change.action(),
         subject: before.id.to_string(),
-        detail: change.detail(before),
+        detail,
     };
     audit::append(store, connection, &entry).await?;
     delivery::unpark(connection, store.now(), Waiting::Install(&before.id)).await?;
@@ -345,6 +351,19 @@ async fn finish(
         payload: row::json(&payload),
     };
     append(store, connection, &new).await.map(drop)
+}
+
+/// The hosts that a configuration completed before and completes now, if they
+/// differ.
+async fn moved_hosts(
+    connection: &mut AnyConnection,
+    before: &Install,
+    change: &InstallChange,
+) -> Result<Option<(Vec<String>, Vec<String>)>, StoreError> {
+    let InstallChange::Config(after) = change else { return Ok(None) };
+    let manifest = manifest(connection, &before.release).await?;
+    let hosts = (manifest.customer_hosts(&before.config), manifest.customer_hosts(after));
+    Ok((hosts.0 != hosts.1).then_some(hosts))
 }
 
 /// The event of a change: its kind, the release that gets it, the payload.

@@ -179,7 +179,10 @@ async fn one(
         stopped: why_not(row, state, what_for)?,
         partnerships: Vec::new(),
         connections: Vec::new(),
+        customer_hosts: Vec::new(),
     };
+    let config = row.json_always("config_json")?;
+    control.complete(&config);
     let granted = &control.grant.partnerships;
     control.partnerships = snapshot.partnerships(&control.organization, granted).await?;
     let chosen: ConnectionMap = row.json_always("connections_json")?;
@@ -189,7 +192,7 @@ async fn one(
     let facts = InstallFacts {
         name: row.text("name")?,
         state,
-        config: row.json_always("config_json")?,
+        config,
         connections,
         proof,
         enabled_at: row.time_or_none("enabled_at")?,

@@ -13,8 +13,9 @@ use super::{NewPerson, Person, find_or_make, person};
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
+    password,
     row::Row,
-    token,
+    second_factor, session, token,
 };
 
 /// A person in an organization.
@@ -83,6 +84,46 @@ impl Store {
         .await
     }
 
+    /// Makes a service: a member that is a program of the organization.
+    pub async fn add_service(
+        &self,
+        organization: &OrganizationId,
+        name: String,
+        role: Role,
+        actor: &UserId,
+    ) -> Result<Member, StoreError> {
+        let (store, organization, actor) = (self.clone(), organization.clone(), actor.to_string());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let (id, created_at) = (UserId::make(store.ids()), store.now());
+                sqlx::query(
+                    "INSERT INTO person (id, organization_id, email, name, created_at, is_service)
+                     VALUES ($1, $2, $3, $4, $5, 1)",
+                )
+                .bind(id.to_string())
+                .bind(organization.to_string())
+                // `.invalid` is nobody's (RFC 2606).
+                .bind(format!("{id}@service.invalid"))
+                .bind(name.clone())
+                .bind(created_at.0)
+                .execute(&mut *connection)
+                .await?;
+                insert(connection, &organization, &id, role, created_at).await?;
+                let entry = NewAudit {
+                    organization,
+                    actor,
+                    action: "service.added",
+                    subject: id.to_string(),
+                    detail: serde_json::json!({ "name": name, "role": role.name() }),
+                };
+                audit::append(&store, connection, &entry).await?;
+                let user = Person { id, email: String::new(), name, is_service: true };
+                Ok(Member { user, role, created_at })
+            })
+        })
+        .await
+    }
+
     /// The members, by user id.
     pub async fn members(
         &self,
@@ -92,7 +133,7 @@ impl Store {
     ) -> Result<Page<Member>, StoreError> {
         let mut connection = self.read().await?;
         let rows = sqlx::query(
-            "SELECT person.id AS id, person.email AS email, person.name AS name,
+            "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
                     member.role AS role, member.created_at AS created_at
              FROM member JOIN person ON person.id = member.user_id
              WHERE member.organization_id = $1 AND member.user_id > $2
@@ -124,7 +165,7 @@ impl Store {
 }
 
 impl Store {
-    /// Gives a member another role.
+    /// Gives a member another role, and ends their sessions.
     pub async fn set_role(
         &self,
         organization: &OrganizationId,
@@ -158,6 +199,7 @@ impl Store {
                 .bind(user.to_string())
                 .execute(&mut *connection)
                 .await?;
+                session::end_all(connection, &user, store.now()).await?;
                 let entry = NewAudit {
                     organization,
                     actor,
@@ -228,7 +270,9 @@ async fn remove(
     if removed.rows_affected() == 0 {
         return Ok(Removal::NotMember);
     }
-    // Else the old tokens would work again if the person came back.
+    // Else the old tokens and password would work again if the person came back.
+    password::forget(connection, user).await?;
+    second_factor::forget(connection, user).await?;
     token::revoke_all(connection, &organization, user, store.now()).await?;
     let entry = NewAudit {
         organization,
@@ -263,7 +307,7 @@ async fn find(
     user: &UserId,
 ) -> Result<Option<Member>, StoreError> {
     let row = sqlx::query(
-        "SELECT person.id AS id, person.email AS email, person.name AS name,
+        "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
                 member.role AS role, member.created_at AS created_at
          FROM member JOIN person ON person.id = member.user_id
          WHERE member.organization_id = $1 AND member.user_id = $2",

@@ -88,7 +88,11 @@ async fn the_last_admin_stays_also_when_two_remove_each_other_at_once() {
     let alone = store.remove_member(&org.id, &ann.id, &bob.user.id).await.unwrap();
     assert_eq!(alone, Removal::LastAdminToken, "Bob has none");
     let bobs = new(&store, "unused", "unused").token;
-    store.create_token(&org.id, &bob.user.id, bobs, ann.id.as_str()).await.unwrap().unwrap();
+    store
+        .create_token(&org.id, &bob.user.id, bobs, Vec::new(), ann.id.as_str())
+        .await
+        .unwrap()
+        .unwrap();
     let (one, two) = tokio::join!(
         store.remove_member(&org.id, &ann.id, &bob.user.id),
         store.remove_member(&org.id, &bob.user.id, &ann.id),
@@ -138,8 +142,11 @@ async fn a_removed_members_token_opens_nothing_also_after_the_member_came_back()
     let bob =
         store.add_member(&org.id, person("bob@acme.example"), Role::User, &ann.id).await.unwrap();
     let wanted = new(&store, "unused", "unused").token;
-    let token =
-        store.create_token(&org.id, &bob.user.id, wanted, ann.id.as_str()).await.unwrap().unwrap();
+    let token = store
+        .create_token(&org.id, &bob.user.id, wanted, Vec::new(), ann.id.as_str())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         store.remove_member(&org.id, &bob.user.id, &ann.id).await.unwrap(),
         Removal::Removed

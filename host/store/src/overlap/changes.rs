@@ -17,7 +17,7 @@ use super::{
     columns::{Asked, ChangeColumns, Reading, change, select},
     cursor::{CursorError, ReadError, Seal},
     plugin::{InstallScope, their_names},
-    view::{self, Needs, View},
+    view::{self, View},
 };
 use crate::{Store, StoreError, sql::Sql};
 
@@ -163,7 +163,7 @@ fn kind(from: &Position, columns: &ChangeColumns, id: &str) -> ChangeKind {
 /// `FROM … WHERE …`: readable changes after a position.
 fn after(sql: &mut Sql, view: &View, scope: &InstallScope, from: &Position) {
     let (ours, _) = view.sides();
-    view.joins_removed_too(sql, Needs::Overlaps);
+    view.joins_removed_too(sql);
     sql.add(" WHERE o.partnership_id = ").text(&view.id);
     sql.add(" AND (o.change_no, o.id) > (").number(from.number).add(", ").text(&from.id);
     sql.add(") AND (o.live = 0 OR (oa.id IS NOT NULL AND ta.id IS NOT NULL))");

@@ -13,8 +13,8 @@ use venn_domain::{
 
 use super::{
     columns::{Asked, Reading, select},
-    counts::counts,
-    view::{self, Needs, Reader, View},
+    counts::Counts,
+    view::{self, Reader, View},
 };
 use crate::{Page, Store, StoreError, account::as_of, row::Row, sql::Sql};
 
@@ -81,8 +81,10 @@ impl Store {
                 .bind(us.to_string())
                 .fetch_all(&mut *snapshot)
                 .await?;
-        let cells = counts(&mut snapshot, &view, &populations).await?;
+        let counts = Counts::read(&mut snapshot, view, &populations).await?;
         snapshot.rollback().await?;
+        drop(connection);
+        let cells = counts.tell(self).await?;
         let overlaps = cells.iter().map(|cell| cell.count).sum();
         Ok(Some(Matrix { cells, overlaps }))
     }
@@ -104,7 +106,7 @@ impl Store {
         let mut sql = Sql::default();
         select(&mut sql, &view, &Asked::Everything);
         sql.add(", ").add(&as_of("oa"));
-        view.joins(&mut sql, Needs::Overlaps);
+        view.joins(&mut sql);
         sql.add(" WHERE o.live = 1 AND o.partnership_id = ").text(id);
         sql.add(" AND o.id > ").text(after.map(OverlapId::as_str).unwrap_or_default());
         if let Some(id) = &filter.id {

@@ -16,9 +16,9 @@ use venn_domain::{
 
 use super::{
     columns::{Asked, Reading, select},
-    counts::counts,
+    counts::Counts,
     cursor::{CursorError, ReadError, Seal},
-    view::{self, Needs, Reader, View},
+    view::{self, Reader, View},
 };
 use crate::{Store, StoreError, sql::Sql};
 
@@ -162,11 +162,16 @@ impl Store {
         for id in scope.sorted(None) {
             let view = view::find(&mut snapshot, &scope.organization, id, scope.reader()).await?;
             if let Some(view) = view {
-                all.extend(counts(&mut snapshot, &view, &scope.our_populations).await?);
+                all.push(Counts::read(&mut snapshot, view, &scope.our_populations).await?);
             }
         }
         snapshot.rollback().await?;
-        Ok(all)
+        drop(connection);
+        let mut told = Vec::new();
+        for counts in all {
+            told.extend(counts.tell(self).await?);
+        }
+        Ok(told)
     }
 }
 
@@ -208,7 +213,7 @@ pub(super) fn their_names(fields: &FieldSet) -> Vec<String> {
 fn find(view: &View, fields: &OverlapFields, ours: &[String], theirs: &[String]) -> Sql {
     let mut sql = Sql::default();
     select(&mut sql, view, &Asked::Fields(fields));
-    view.joins(&mut sql, Needs::Overlaps);
+    view.joins(&mut sql);
     sql.add(" WHERE o.live = 1 AND o.partnership_id = ").text(&view.id);
     sql.add(" AND oa.population IN ").list(ours);
     if !theirs.is_empty() {

@@ -14,7 +14,7 @@ use venn_domain::{
     sharing::{Level, Purpose},
 };
 
-use super::OverlapFilter;
+use super::{OverlapFilter, counts::DAY_MS};
 use crate::pairing::fixture::{ACTOR, Two, rule};
 
 mod changes;
@@ -271,8 +271,23 @@ async fn counts_hide_small_numbers_and_hidden_populations() {
     assert_eq!(sum, 1);
     two.both("acme", "acme9.com", CUSTOMERS).await;
     two.pair().await;
+    // The day's first look stands, whatever is imported meanwhile.
+    assert_eq!(cells(vec![counts()]).await.0[0], "customers customers few");
+    two.store.clock.advance_ms(DAY_MS);
     let five = cells(vec![counts()]).await;
     assert_eq!((five.0[0].as_str(), five.1), ("customers customers 5", 5));
+    // Six are five, and while something is not paired yet they are few.
+    two.both("acme", "acme10.com", CUSTOMERS).await;
+    two.store.clock.advance_ms(DAY_MS);
+    assert_eq!(cells(vec![counts()]).await.0[0], "customers customers few");
+    two.pair().await;
+    assert_eq!(cells(vec![counts()]).await.0[0], "customers customers 5");
+    two.store.set_count_floor(6);
+    assert_eq!(cells(vec![counts()]).await.0[0], "customers customers 6");
+    // The partner's other side, and plugins, are told of the same moment; an end forgets it.
+    assert_eq!(two.store.number("SELECT COUNT(*) FROM count_snapshot").await, 1);
+    two.store.end_partnership(ACTOR, &two.left, &two.id).await.unwrap();
+    assert_eq!(two.store.number("SELECT COUNT(*) FROM count_snapshot").await, 0);
 }
 
 #[tokio::test]

@@ -54,15 +54,6 @@ pub(super) struct View {
     pub(super) rules: Vec<SharingRule>,
 }
 
-/// Which level of sharing a statement needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Needs {
-    /// Counts are enough.
-    Counts,
-    /// The overlaps themselves.
-    Overlaps,
-}
-
 /// Finds a partnership of ours that is active now, and granted if an install reads.
 pub(super) async fn find(
     connection: &mut AnyConnection,
@@ -115,20 +106,20 @@ impl View {
 
     /// `FROM overlap o …`: our account `oa`, the partner's `ta`, its live rule
     /// `s`. Ends where `WHERE` follows.
-    pub(super) fn joins(&self, sql: &mut Sql, needs: Needs) {
-        self.joins_with(sql, needs, "JOIN", "ta.population");
+    pub(super) fn joins(&self, sql: &mut Sql) {
+        self.joins_with(sql, "JOIN", "ta.population");
     }
 
     /// The same for removed overlaps too, whose accounts may be gone: their rule
     /// is that of the population in which the account was last seen.
-    pub(super) fn joins_removed_too(&self, sql: &mut Sql, needs: Needs) {
+    pub(super) fn joins_removed_too(&self, sql: &mut Sql) {
         let (_, theirs) = self.sides();
         let population =
             format!("CASE WHEN o.live = 1 THEN ta.population ELSE o.{theirs}_population END");
-        self.joins_with(sql, needs, "LEFT JOIN", &population);
+        self.joins_with(sql, "LEFT JOIN", &population);
     }
 
-    fn joins_with(&self, sql: &mut Sql, needs: Needs, join: &str, population: &str) {
+    fn joins_with(&self, sql: &mut Sql, join: &str, population: &str) {
         let (ours, theirs) = self.sides();
         sql.add(" FROM overlap o JOIN partnership p ON p.id = o.partnership_id");
         sql.add(" AND p.state = 'active'");
@@ -140,10 +131,7 @@ impl View {
         sql.add(" JOIN sharing_rule s ON s.partnership_id = o.partnership_id AND s.owner_id = ");
         sql.text(&self.partner);
         sql.add(&format!(" AND s.population = {population}"));
-        sql.add(match needs {
-            Needs::Counts => " AND s.level IN ('counts', 'overlaps', 'all')",
-            Needs::Overlaps => " AND s.level IN ('overlaps', 'all')",
-        });
+        sql.add(" AND s.level IN ('overlaps', 'all')");
         sql.add(match &self.reader {
             Reader::People | Reader::Install(_, Purpose::View) => "",
             Reader::Install(_, Purpose::Plugins) => " AND s.purpose IN ('plugins', 'egress')",

@@ -9,7 +9,7 @@ use venn_domain::{
     id::{AccountId, OrganizationId, OverlapId, PartnershipId},
 };
 
-use super::view::{self, Needs, Reader, View};
+use super::view::{self, Reader, View};
 use crate::{
     Store, StoreError,
     pairing::{PairDecision, PairingAccount, account_of, decisions_of},
@@ -121,7 +121,7 @@ fn paired(view: &View, account: &PairingAccount) -> Sql {
     let (ours, _) = view.sides();
     let mut sql = Sql::default();
     sql.add("SELECT o.id, ta.id AS account, ta.name, s.fields_json, o.evidence, o.confidence");
-    view.joins(&mut sql, Needs::Overlaps);
+    view.joins(&mut sql);
     sql.add(" WHERE o.live = 1 AND o.partnership_id = ").text(&view.id);
     sql.add(&format!(" AND o.{ours}_account = ")).text(&account.id);
     sql

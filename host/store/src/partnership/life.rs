@@ -11,6 +11,7 @@ use super::{Partnership, PartnershipState, audit_both, find};
 use crate::{
     Store, StoreError, authority,
     delivery::{self, Waiting},
+    overlap::counts,
     pairing,
 };
 
@@ -113,6 +114,7 @@ impl Store {
                 .execute(&mut *connection)
                 .await?;
                 pairing::forget_work(connection, &id).await?;
+                counts::forget(connection, &id).await?;
                 // What waited for somebody to act is refused now, and what waited
                 // behind it with it. Ring `wake.deliveries` afterwards.
                 delivery::unpark(connection, store.now(), Waiting::Subject(&id)).await?;

@@ -1,5 +1,5 @@
 //! The tokens with which an organization can be managed: admins' own, with the scope
-//! `admin`, that are neither revoked nor over. The last one does not go by mistake,
+//! `admin`, that are neither revoked nor over; sessions are over too soon to count. The last one does not go by mistake,
 //! and where all are lost the platform can give one more.
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -7,7 +7,7 @@ use venn_domain::{
     organization::Scope,
 };
 
-use super::{NewToken, Token, insert, scopes};
+use super::{Kind, NewToken, Token, insert, scopes};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
@@ -43,7 +43,7 @@ pub(crate) async fn living(
          FROM token JOIN member ON member.organization_id = token.organization_id
                                AND member.user_id = token.user_id
          WHERE token.organization_id = $1 AND member.role = 'admin'
-           AND token.revoked_at IS NULL AND token.expires_at > $2",
+           AND token.kind = 'token' AND token.nouns = '' AND token.revoked_at IS NULL AND token.expires_at > $2",
     )
     .bind(organization.to_string())
     .bind(store.now().0)
@@ -86,9 +86,9 @@ impl Store {
             Box::pin(async move {
                 let Recovery { email, token: new, reason, actor } = recovery;
                 let row = sqlx::query(
-                    "SELECT person.id AS id, person.email AS email, person.name AS name
+                    "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service
                      FROM person JOIN member ON member.user_id = person.id
-                     WHERE member.organization_id = $1 AND member.role = 'admin'
+                     WHERE member.organization_id = $1 AND member.role = 'admin' AND person.is_service = 0
                        AND ($2 = '' OR person.email = $2)
                      ORDER BY member.created_at, person.id LIMIT 1",
                 )
@@ -98,7 +98,7 @@ impl Store {
                 .await?;
                 let Some(row) = row else { return Ok(None) };
                 let user = person(&Row::new("person", &row))?;
-                insert(&store, connection, &organization, &user.id, &new).await?;
+                insert(&store, connection, &organization, &user.id, &new, Kind::Token).await?;
                 let mut whose = vec![organization.clone()];
                 if platform != organization {
                     whose.push(platform);
@@ -120,6 +120,8 @@ impl Store {
                     user,
                     name: new.name,
                     scopes: new.scopes,
+                    nouns: Vec::new(),
+                    last_used_at: None,
                     expires_at: new.expires_at,
                     revoked_at: None,
                     created_at: store.now(),

@@ -24,8 +24,11 @@ async fn a_token_has_the_role_and_the_kind_of_this_moment() {
     let store = TestStore::open().await;
     let org = store.organization("acme", "customer").await;
     let ann = store.member(&org, "admin").await;
-    let token =
-        store.create_token(&org, &ann, new(&store, "laptop"), ann.as_str()).await.unwrap().unwrap();
+    let token = store
+        .create_token(&org, &ann, new(&store, "laptop"), Vec::new(), ann.as_str())
+        .await
+        .unwrap()
+        .unwrap();
     let login = store.token_for_login(&token.id).await.unwrap().unwrap();
     assert_eq!(login.principal.role, Role::Admin);
     assert_eq!(login.principal.scopes, [Scope::Read, Scope::Publish]);
@@ -45,10 +48,14 @@ async fn a_token_is_made_for_members_only_and_revoked_by_its_own_organization_on
     let other = store.organization("other", "customer").await;
     let (ann, eve) = (store.member(&acme, "admin").await, store.member(&other, "admin").await);
     assert!(
-        store.create_token(&acme, &eve, new(&store, "x"), ann.as_str()).await.unwrap().is_none()
+        store
+            .create_token(&acme, &eve, new(&store, "x"), Vec::new(), ann.as_str())
+            .await
+            .unwrap()
+            .is_none()
     );
     let token = store
-        .create_token(&acme, &ann, new(&store, "laptop"), ann.as_str())
+        .create_token(&acme, &ann, new(&store, "laptop"), Vec::new(), ann.as_str())
         .await
         .unwrap()
         .unwrap();
@@ -68,8 +75,11 @@ async fn an_unknown_scope_in_the_store_opens_nothing_and_names_its_row() {
     let store = TestStore::open().await;
     let org = store.organization("acme", "customer").await;
     let ann = store.member(&org, "admin").await;
-    let token =
-        store.create_token(&org, &ann, new(&store, "x"), ann.as_str()).await.unwrap().unwrap();
+    let token = store
+        .create_token(&org, &ann, new(&store, "x"), Vec::new(), ann.as_str())
+        .await
+        .unwrap()
+        .unwrap();
     store.sql("UPDATE token SET scopes = 'read root'").await;
     let error = store.token_for_login(&token.id).await.err().unwrap();
     let expected = format!("bad row in token.scopes, row {}: unknown name", token.id);
@@ -87,7 +97,7 @@ async fn the_last_token_that_may_manage_an_organization_is_not_revoked() {
             expires_at: store.now().plus_ms(ms),
             ..new(&store, "x")
         };
-        store.create_token(&org, user, new, ann.as_str()).await.unwrap().unwrap().id
+        store.create_token(&org, user, new, Vec::new(), ann.as_str()).await.unwrap().unwrap().id
     };
     let last = make(&ann, Scope::ALL, 60_000).await;
     // None of these manages anything: too small, over, and not an admin's.

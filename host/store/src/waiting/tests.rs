@@ -118,7 +118,10 @@ async fn an_end_is_news_to_the_other_side_for_a_week() {
     let two = Two::agreed().await;
     let left = &two.left;
     two.store
-        .sql(&format!("INSERT INTO person VALUES ('{ACTOR}', '{left}', 'a@left.example', 'A', 0)"))
+        .sql(&format!(
+            "INSERT INTO person (id, organization_id, email, name, created_at)
+             VALUES ('{ACTOR}', '{left}', 'a@left.example', 'A', 0)"
+        ))
         .await;
     two.store.end_partnership(ACTOR, left, &two.id).await.unwrap();
     assert_eq!(seen(&two.store, &two.left).await, []);

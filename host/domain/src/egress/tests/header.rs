@@ -38,8 +38,6 @@ fn the_hosts_own_headers() {
         "venn-connection",
         "Venn-Connection",
         "x-api-key",
-        "proxy",
-        "x-forwarded",
         "venn",
         "hosts",
         "",

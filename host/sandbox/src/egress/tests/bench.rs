@@ -27,103 +27,185 @@ use crate::{
     settings::NameOverride,
 };
 
-/// Listens on loopback with a certificate for `api.test`.
-pub(super) struct Server {
+/// Listens on loopback with a certificate, and does as it is told.
+pub(in crate::egress) struct Server {
     address: SocketAddr,
     ca_pem: String,
     accepted: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<String>>>,
+    /// What clients asked for by SNI.
+    names: Arc<Mutex<Vec<String>>>,
     arrived: Arc<tokio::sync::Notify>,
 }
 
-pub(super) fn answer_text(status: &str, headers: &str, body: &str) -> String {
+/// What a server does after it has answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::egress) enum After {
+    /// Hangs up.
+    Close,
+    /// Waits for the next request.
+    Keep,
+    /// Says the last piece again and again.
+    Repeat,
+    /// Nothing more, ever.
+    Hang,
+}
+
+/// What a server's certificate says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::egress) enum Certificate {
+    Good,
+    Expired,
+    SelfSigned,
+}
+
+pub(in crate::egress) fn answer_text(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
 }
 
 impl Server {
     /// Answers every request with this text; with an empty one never.
-    pub(super) async fn start(answer: String) -> Self {
-        let (config, ca_pem) = tls_server();
+    pub(in crate::egress) async fn start(answer: String) -> Self {
+        let after = if answer.is_empty() { After::Hang } else { After::Close };
+        Self::doing(vec![answer.into_bytes()], after).await
+    }
+
+    /// Answers every request with these pieces, each a write of its own.
+    pub(in crate::egress) async fn doing(pieces: Vec<Vec<u8>>, after: After) -> Self {
+        Self::certified(Certificate::Good, pieces, after).await
+    }
+
+    /// The same with this certificate.
+    pub(in crate::egress) async fn certified(
+        certificate: Certificate,
+        pieces: Vec<Vec<u8>>,
+        after: After,
+    ) -> Self {
+        let (config, ca_pem) = tls_server(certificate);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
             ca_pem,
             accepted: Arc::default(),
             requests: Arc::default(),
+            names: Arc::default(),
             arrived: Arc::default(),
         };
         let (accepted, requests) = (Arc::clone(&server.accepted), Arc::clone(&server.requests));
-        let arrived = Arc::clone(&server.arrived);
+        let (arrived, names) = (Arc::clone(&server.arrived), Arc::clone(&server.names));
         tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 accepted.fetch_add(1, Ordering::SeqCst);
                 let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&config));
-                let (requests, answer) = (Arc::clone(&requests), answer.clone());
-                let arrived = Arc::clone(&arrived);
+                let (requests, pieces) = (Arc::clone(&requests), pieces.clone());
+                let (arrived, names) = (Arc::clone(&arrived), Arc::clone(&names));
                 tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let text = read_request(&mut stream).await;
-                    requests.lock().unwrap().push(text);
-                    arrived.notify_one();
-                    if answer.is_empty() {
-                        std::future::pending::<()>().await;
+                    let name = stream.get_ref().1.server_name().unwrap_or_default().to_owned();
+                    names.lock().unwrap().push(name);
+                    loop {
+                        let text = read_request(&mut stream).await;
+                        if text.is_empty() {
+                            return;
+                        }
+                        requests.lock().unwrap().push(text);
+                        arrived.notify_one();
+                        if !say(&mut stream, &pieces, after).await {
+                            return;
+                        }
                     }
-                    let _ = stream.write_all(answer.as_bytes()).await;
-                    let _ = stream.shutdown().await;
                 });
             }
         });
         server
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(in crate::egress) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    pub(super) fn accepted(&self) -> usize {
+    pub(in crate::egress) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(in crate::egress) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub(super) async fn has_request(&self) {
+    pub(in crate::egress) fn names(&self) -> Vec<String> {
+        self.names.lock().unwrap().clone()
+    }
+
+    pub(in crate::egress) async fn has_request(&self) {
         self.arrived.notified().await;
+    }
+}
+
+/// Answers; whether another request may come.
+async fn say(
+    stream: &mut (impl tokio::io::AsyncWrite + Unpin),
+    pieces: &[Vec<u8>],
+    after: After,
+) -> bool {
+    for piece in pieces {
+        if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
+            return false;
+        }
+    }
+    match after {
+        After::Close => {
+            let _ = stream.shutdown().await;
+            false
+        }
+        After::Keep => true,
+        After::Repeat => {
+            while stream.write_all(pieces.last().unwrap()).await.is_ok() {}
+            false
+        }
+        After::Hang => std::future::pending().await,
     }
 }
 
 /// Reads to the end of the header, and the body that it announces.
 async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&bytes).to_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let announced =
-                head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-            let length: usize = announced.map_or(0, |length| length.parse().unwrap());
-            if body.len() >= length {
-                return String::from_utf8_lossy(&bytes).into_owned();
-            }
-        }
-        let mut chunk = [0; 4096];
+    let mut whole = usize::MAX;
+    while bytes.len() < whole {
+        let mut chunk = vec![0; 16 << 10];
         match stream.read(&mut chunk).await {
-            Ok(0) | Err(_) => return String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(0) | Err(_) => break,
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
         }
+        if whole == usize::MAX
+            && let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n")
+        {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+            let announced =
+                head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            whole = end + 4 + announced.map_or(0, |length| length.parse().unwrap());
+        }
     }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn tls_server() -> (Arc<rustls::ServerConfig>, String) {
+fn tls_server(kind: Certificate) -> (Arc<rustls::ServerConfig>, String) {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_certificate = ca.self_signed(&ca_key).unwrap();
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["api.test".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let mut params = CertificateParams::new(vec!["api.test".to_owned()]).unwrap();
+    if kind == Certificate::Expired {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    }
+    let certificate = if kind == Certificate::SelfSigned {
+        params.self_signed(&key).unwrap()
+    } else {
+        params.signed_by(&key, &issuer).unwrap()
+    };
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -136,20 +218,21 @@ fn tls_server() -> (Arc<rustls::ServerConfig>, String) {
 }
 
 /// An install that may call `api.test`, which the operator points at a server.
-pub(super) struct Bench {
-    pub(super) settings: EgressSettings,
+pub(in crate::egress) struct Bench {
+    pub(in crate::egress) settings: EgressSettings,
     ports: Arc<FixedPorts>,
     port: u16,
     hosts: Vec<String>,
 }
 
 impl Bench {
-    pub(super) fn new(server: &Server) -> Self {
+    pub(in crate::egress) fn new(server: &Server) -> Self {
         let hosts = vec!["api.test".to_owned()];
         let mut bench = Self {
             settings: EgressSettings {
                 overrides: Vec::new(),
                 extra_ca_pem: Some(server.ca_pem.clone().into_bytes()),
+                own: Vec::new(),
             },
             ports: FixedPorts::new(&hosts, 1),
             port: server.port(),
@@ -160,7 +243,7 @@ impl Bench {
     }
 
     /// Allows one more host, dialled at the same server.
-    pub(super) fn allow(&mut self, host: &str) {
+    pub(in crate::egress) fn allow(&mut self, host: &str) {
         self.hosts.push(host.to_owned());
         let address = ([127, 0, 0, 1], self.port).into();
         self.settings.overrides.push(NameOverride { host: host.to_owned(), address });
@@ -168,20 +251,35 @@ impl Bench {
     }
 
     /// Takes the grant away.
-    pub(super) fn revoke(&self) {
+    pub(in crate::egress) fn revoke(&self) {
         *self.ports.authority.lock().unwrap() = authority(&self.hosts, &[], 2);
         self.ports.number.store(2, Ordering::SeqCst);
     }
 
-    pub(super) fn live(&self) -> Live {
+    /// Something changes for somebody else.
+    pub(in crate::egress) fn change_elsewhere(&self) {
+        *self.ports.authority.lock().unwrap() = authority(&self.hosts, &self.hosts, 2);
+        self.ports.number.store(2, Ordering::SeqCst);
+    }
+
+    /// The customer connects another account.
+    pub(in crate::egress) fn rotate(&self, secret: &str) {
+        secret.clone_into(&mut self.ports.secret.lock().unwrap());
+    }
+
+    pub(in crate::egress) fn live(&self) -> Live {
+        self.live_on(&Arc::new(Network::new(&self.settings).unwrap()))
+    }
+
+    pub(in crate::egress) fn live_on(&self, network: &Arc<Network>) -> Live {
         Live {
             ports: Arc::clone(&self.ports) as _,
             authority: Arc::clone(&self.ports.authority.lock().unwrap()),
-            network: Arc::new(Network::new(&self.settings).unwrap()),
+            network: Arc::clone(network),
         }
     }
 
-    pub(super) fn facts() -> Arc<Facts> {
+    pub(in crate::egress) fn facts() -> Arc<Facts> {
         let info = RunInfo {
             run: id("run"),
             install: id("ins"),
@@ -193,7 +291,7 @@ impl Bench {
         Facts::new(info, "{}".into(), Arc::new(Still), Timestamp(0), Some(idempotency))
     }
 
-    pub(super) fn egress(&self) -> RunEgress {
+    pub(in crate::egress) fn egress(&self) -> RunEgress {
         RunEgress::new(&self.live(), Self::facts(), Mode::Handle)
     }
 }
@@ -211,6 +309,23 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(prefix: &str) -> T {
 }
 
 fn authority(hosts: &[String], granted: &[String], number: u64) -> Arc<Authority> {
+    Arc::new(Authority::new(control(hosts, granted, number)))
+}
+
+/// An authority with nothing but ids.
+pub(in crate::egress) fn authority_of(install: u32, organization: u32, plugin: u32) -> Authority {
+    fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(prefix: &str, number: u32) -> T {
+        format!("{prefix}_{number:026}").parse().unwrap()
+    }
+    Authority::new(Control {
+        install: id("ins", install),
+        organization: id("org", organization),
+        plugin: id("plg", plugin),
+        ..control(&["api.test".to_owned()], &[], 1)
+    })
+}
+
+fn control(hosts: &[String], granted: &[String], number: u64) -> Control {
     let egress: Vec<_> = hosts
         .iter()
         .map(|host| {
@@ -230,7 +345,7 @@ fn authority(hosts: &[String], granted: &[String], number: u64) -> Arc<Authority
         egress_hosts: granted.to_vec(),
         ..Grant::default()
     };
-    Arc::new(Authority::new(Control {
+    Control {
         number,
         organization: id("org"),
         install: id("ins"),
@@ -242,18 +357,21 @@ fn authority(hosts: &[String], granted: &[String], number: u64) -> Arc<Authority
         stopped: None,
         partnerships: Vec::new(),
         connections: vec!["crm".into()],
-    }))
+        customer_hosts: Vec::new(),
+    }
 }
 
 struct FixedPorts {
     authority: Mutex<Arc<Authority>>,
     number: AtomicU64,
+    secret: Mutex<String>,
 }
 
 impl FixedPorts {
     fn new(hosts: &[String], number: u64) -> Arc<Self> {
         let authority = Mutex::new(authority(hosts, hosts, number));
-        Arc::new(Self { authority, number: AtomicU64::new(number) })
+        let secret = Mutex::new("canary-secret".to_owned());
+        Arc::new(Self { authority, number: AtomicU64::new(number), secret })
     }
 }
 
@@ -342,6 +460,6 @@ impl Ports for FixedPorts {
     }
 
     async fn credential(&self, _: &str) -> Result<Secret, PortError> {
-        Ok(Secret::new("canary-secret".to_owned()))
+        Ok(Secret::new(self.secret.lock().unwrap().clone()))
     }
 }

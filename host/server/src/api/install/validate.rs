@@ -5,7 +5,7 @@
 use serde_json::Value;
 use venn_domain::{
     grant::{Approval, Grant},
-    manifest::{Manifest, Problem, check_config},
+    manifest::{Manifest, Problem},
 };
 use venn_store::{
     connection::kind_name,
@@ -46,7 +46,10 @@ impl Draft<'_> {
         let grant = self.grant.map(|grant| check_grant(grant, ceiling, facts)).unwrap_or_default();
         let config =
             self.config.map(|config| config_problems(manifest, config)).unwrap_or_default();
-        let connections = self.connections.map(|chosen| check_connections(manifest, chosen, facts));
+        let mut completed = manifest.clone();
+        completed.complete(self.config.unwrap_or(&Value::Null));
+        let connections =
+            self.connections.map(|chosen| check_connections(&completed, chosen, facts));
         let connections = connections.unwrap_or_default();
         let (code, detail) = if !grant.is_empty() {
             (Code::BadGrant, "The grant goes beyond what was approved, or names what is not there.")
@@ -97,7 +100,7 @@ fn check_grant(grant: &Grant, ceiling: Option<&Approval>, facts: &CustomerFacts)
 }
 
 fn config_problems(manifest: &Manifest, config: &Value) -> Vec<Problem> {
-    let problems = check_config(&manifest.config_schema, config).err().unwrap_or_default();
+    let problems = manifest.check_config(config).err().unwrap_or_default();
     let placed = |mut problem: Problem| {
         problem.place = format!("config{}", problem.place.trim_end_matches('/'));
         problem

@@ -2,6 +2,7 @@
 //! and where data goes. It is made from the grant that will be sent, so that
 //! what is read is what is agreed to.
 use serde_json::Value;
+use venn_domain::egress::customer_host::CustomerHost;
 
 use super::InstallArgs;
 use crate::cli::output::{
@@ -9,7 +10,13 @@ use crate::cli::output::{
     value::{list, raw, text},
 };
 
-pub(super) fn render(plugin: &Value, grant: &Value, args: &InstallArgs, paint: Paint) -> String {
+pub(super) fn render(
+    plugin: &Value,
+    grant: &Value,
+    config: &Value,
+    args: &InstallArgs,
+    paint: Paint,
+) -> String {
     let title = format!("{} {}", text(plugin, "title"), text(plugin, "version"));
     let mut out = format!(
         "{}, by {}\n{}\n",
@@ -49,7 +56,7 @@ pub(super) fn render(plugin: &Value, grant: &Value, args: &InstallArgs, paint: P
             put!(out, "  > {}: not known to the marketplace\n", text(host, ""));
             continue;
         };
-        put!(out, "  > {}: {}\n", text(item, "host"), text(item, "reason"));
+        put!(out, "  > {}: {}\n", completed(raw(item, "host"), config), text(item, "reason"));
         put!(out, "      What: {}\n      Kept: {}\n", text(item, "data"), text(item, "retention"));
     }
     if hosts.is_empty() {
@@ -59,7 +66,7 @@ pub(super) fn render(plugin: &Value, grant: &Value, args: &InstallArgs, paint: P
         put!(
             out,
             "  It signs in at {} with your connection `{}`; it cannot read the secret.\n",
-            text(item, "host"),
+            completed(raw(item, "host"), config),
             text(item, "name")
         );
     }
@@ -70,4 +77,15 @@ pub(super) fn render(plugin: &Value, grant: &Value, args: &InstallArgs, paint: P
         }
     }
     out
+}
+
+/// The host with the customer's word in its place: what is agreed to is a host,
+/// not a pattern.
+fn completed(host: &str, config: &Value) -> String {
+    let Some(place) = CustomerHost::parse(host) else { return host.to_owned() };
+    let word = config.get(place.field).and_then(Value::as_str);
+    match word.map(|word| place.complete(word)) {
+        Some(Ok(completed)) => format!("{completed} (by your `{}`)", place.field),
+        _ => format!("{host} (nowhere yet: the configuration does not say `{}`)", place.field),
+    }
 }

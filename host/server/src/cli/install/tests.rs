@@ -71,7 +71,7 @@ fn the_person_reads_what_will_be_granted() {
     let args = args(WHO);
     let grant = grant::without_partners(&plugin(), &args).unwrap();
     assert_eq!(
-        consent::render(&plugin(), &grant, &args, Paint(false)),
+        consent::render(&plugin(), &grant, &json!({}), &args, Paint(false)),
         "Tasks in HubSpot 0.1.0, by Fjord\n\
          Makes tasks.\n\
          \n\
@@ -95,6 +95,31 @@ fn the_person_reads_what_will_be_granted() {
          It asks for this too, but may not:\n\
          \x20 - Add entries\n"
     );
+}
+
+#[test]
+fn the_person_reads_the_host_and_not_the_pattern() {
+    let mut plugin = plugin();
+    plugin["destinations"][0]["host"] = json!("{portal}.hubapi.com");
+    plugin["connections"][0]["host"] = json!("{portal}.hubapi.com");
+    let args = args(WHO);
+    let grant = grant::without_partners(&plugin, &args).unwrap();
+    let lines = |config: &Value| -> Vec<String> {
+        let text = consent::render(&plugin, &grant, config, &args, Paint(false));
+        let about = |line: &&str| line.contains("hubapi.com");
+        text.lines().filter(about).map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(
+        lines(&json!({ "portal": "eu1" })),
+        [
+            "> eu1.hubapi.com (by your `portal`): Your HubSpot.",
+            "It signs in at eu1.hubapi.com (by your `portal`) with your connection `crm`; it cannot read the secret.",
+        ]
+    );
+    let nowhere = "{portal}.hubapi.com (nowhere yet: the configuration does not say `portal`)";
+    for config in [json!({}), json!({ "portal": "evil.com/" }), json!({ "portal": 1 })] {
+        assert_eq!(lines(&config)[0], format!("> {nowhere}: Your HubSpot."));
+    }
 }
 
 #[test]

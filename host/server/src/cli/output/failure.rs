@@ -74,6 +74,11 @@ impl Failure {
     }
 
     /// What happened, in one sentence.
+    pub(crate) fn is_problem(&self, code: &str) -> bool {
+        self.told.code.as_deref() == Some(code)
+    }
+
+    /// What happened.
     pub(crate) fn what(&self) -> &str {
         &self.told.what
     }

@@ -1,6 +1,6 @@
 //! How a release and a ceiling look to the platform admin.
 use serde_json::Value;
-use venn_domain::grant::Approval;
+use venn_domain::{egress::customer_host::CustomerHost, grant::Approval};
 
 use crate::cli::output::{
     Paint, put,
@@ -31,8 +31,12 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
     put!(out, "  fields: {}\n", text(release, "manifest.fields"));
     section(&mut out, paint, "Data goes to", list(release, "manifest.egress"), |item| {
         let calls = format!("{} {}", text(item, "methods"), text(item, "paths"));
+        let customers = match CustomerHost::parse(raw(item, "host")) {
+            Some(place) => format!(" (the customer says `{}`)", place.field),
+            None => String::new(),
+        };
         format!(
-            "{} [{calls}]: {} Kept: {}",
+            "{}{customers} [{calls}]: {} Kept: {}",
             text(item, "host"),
             text(item, "data"),
             text(item, "retention")

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use venn_domain::{id::DeliveryId, limits};
 
+use super::Shares;
 use crate::{
     delivery::lane,
     install::{Install, tests::World},
@@ -96,4 +97,37 @@ async fn no_more_are_leased_than_there_is_room_for() {
     assert_eq!(world.test.lease(2, until).await.unwrap().len(), 2);
     assert_eq!(world.test.lease(2, until).await.unwrap().len(), 1);
     assert_eq!(world.test.release_leases().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_organization_has_its_share_of_the_room_and_no_more() {
+    let world = World::new().await;
+    let mut installs = Vec::new();
+    for number in 0..18 {
+        installs.push(world.active_as(&format!("number-{number}")).await);
+    }
+    world.test.sql("UPDATE delivery SET state = 'done'").await;
+    for install in &installs {
+        backfill(&world, install).await;
+    }
+    let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+    let first = world.test.lease(64, until).await.unwrap();
+    assert_eq!(first.len() as u64, limits::RUNS_AT_ONCE_ORGANIZATION);
+    assert!(world.test.lease(64, until).await.unwrap().is_empty());
+    set(&world, &first[0].id, "state = 'done'").await;
+    assert_eq!(world.test.lease(64, until).await.unwrap().len(), 1);
+}
+
+#[test]
+fn a_plugin_has_its_share_whoever_installed_it() {
+    let mut shares = Shares::default();
+    for organization in 0..limits::RUNS_AT_ONCE_PLUGIN {
+        assert!(shares.has_room("another", "hostile"));
+        shares.add(organization.to_string(), "hostile".to_owned(), 1);
+    }
+    assert!(!shares.has_room("another", "hostile"));
+    assert!(shares.has_room("another", "honest"));
+    let (sql, bound) = shares.candidates();
+    assert!(sql.contains("i.plugin_id NOT IN ($3)"), "{sql}");
+    assert_eq!(bound, ["hostile"]);
 }

@@ -90,17 +90,17 @@ async fn counts(world: &World) -> [i64; 4] {
 
 #[tokio::test]
 async fn each_leaves_its_own_rows_and_both_audits_stay_whole() {
-    let (world, records) = ended(21).await;
+    let (world, records) = ended(15).await;
     let recorded = all(&world, &records).await;
     assert!(recorded.iter().all(|recorded| matches!(recorded, Ok(WRITTEN))), "{recorded:?}");
-    assert_eq!(counts(&world).await, [21, 21, 42, 21]);
+    assert_eq!(counts(&world).await, [15, 15, 30, 15]);
     for organization in [&world.customer, &world.partner] {
         let verified = world.test.verify_audit(organization, None).await.unwrap();
         assert_eq!(verified.broken, None);
         let reads = format!(
             "SELECT COUNT(*) FROM audit WHERE action = 'partner.read' AND organization_id = '{organization}'"
         );
-        assert_eq!(world.test.number(&reads).await, 21);
+        assert_eq!(world.test.number(&reads).await, 15);
     }
 }
 
