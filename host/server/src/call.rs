@@ -242,10 +242,7 @@ impl Call {
     pub fn errors(&self) -> Vec<Code> {
         let mut codes = vec![Code::BadQuery, Code::NotAcceptable, Code::Internal];
         if self.access != Access::Public {
-            codes.extend([Code::Unauthenticated, Code::TooMany]);
-        }
-        if !self.access.scope().is_empty() {
-            codes.push(Code::ScopeTooSmall);
+            codes.extend([Code::Unauthenticated, Code::ScopeTooSmall, Code::TooMany]);
         }
         if self.method != Method::GET {
             codes.push(Code::CrossSite);
