@@ -104,9 +104,9 @@ impl Shares {
             ("i.plugin_id", full(&self.plugins, limits::RUNS_AT_ONCE_PLUGIN)),
         ] {
             if !ids.is_empty() {
-                let ids = padded(ids.into_iter());
+                let ids = padded(ids);
                 let places = places(bound.len() + 3, ids.len());
-                sql.push_str(&format!(" AND {column} NOT IN ({places})"));
+                sql = format!("{sql} AND {column} NOT IN ({places})");
                 bound.extend(ids);
             }
         }
