@@ -97,7 +97,9 @@ pub(crate) fn build_guests(programs: &Programs) -> anyhow::Result<()> {
     run(Command::new(&programs.venn)
         .args(["build", "--examples", "--out"])
         .arg(guests())
-        .arg(root().join("tests/guests")))
+        .arg(root().join("tests/guests"))
+        // Standard output is the task's own: figures, JSON.
+        .stdout(std::io::stderr()))
 }
 
 /// Builds the example plugin; returns its component.
@@ -106,7 +108,8 @@ pub(crate) fn build_example(programs: &Programs, name: &str) -> anyhow::Result<P
     run(Command::new(&programs.venn)
         .args(["build", "--out"])
         .arg(&out)
-        .arg(root().join("example-plugins").join(name)))?;
+        .arg(root().join("example-plugins").join(name))
+        .stdout(std::io::stderr()))?;
     Ok(out.join(format!("{name}.wasm")))
 }
 
