@@ -11,7 +11,7 @@ mod desk;
 mod reach;
 mod releases;
 
-use desk::Desk;
+use desk::{Desk, Shell};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_brought_in_and_looked_at() {
@@ -192,13 +192,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert!(inbox.starts_with(&acme.venn(&format!("inbox show {item}")).await.good()), "{inbox}");
     let done = acme.venn(&format!("inbox done {item}")).await.failed(6);
     assert!(done.contains("This item ends by itself"), "{done}");
-    // Flags change what they name, and leave the rest of the grant.
-    let less = acme.venn("installs grant eu --without-partner globex --json").await.json();
-    let mut expected = install["grant"].clone();
-    expected["partnerships"] = json!([]);
-    assert_eq!(less["grant"], expected);
-    let again = acme.venn("installs grant eu --partner globex --json").await.json();
-    assert_eq!(again["grant"], install["grant"]);
+    flags_change_what_they_name(acme, &install["grant"]).await;
     acme.venn("installs uninstall eu --yes").await.good();
     acme.venn("connections remove hubspot --yes").await.good();
 
@@ -212,6 +206,16 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     platform.venn("review suspend crm-tasks --reason looks-odd --yes").await.good();
     platform.venn("review resume crm-tasks").await.good();
     reach::check("a_plugin_is_published_reviewed_enabled_and_watched", &desk).await;
+}
+
+/// And leave the rest of the grant.
+async fn flags_change_what_they_name(acme: &Shell, grant: &Value) {
+    let less = acme.venn("installs grant eu --without-partner globex --json").await.json();
+    let mut expected = grant.clone();
+    expected["partnerships"] = json!([]);
+    assert_eq!(less["grant"], expected);
+    let again = acme.venn("installs grant eu --partner globex --json").await.json();
+    assert_eq!(again["grant"], *grant);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,8 +104,9 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
             format!("{reason} Your installs of it are stopped; events wait until it is resumed."),
             "venn installs list".to_owned(),
         ),
-        WaitingKind::InstallStopped => stopped_install(app, &item).await?,
-        WaitingKind::InstallDistrusted => stopped_install(app, &item).await?,
+        WaitingKind::InstallStopped | WaitingKind::InstallDistrusted => {
+            stopped_install(app, &item).await?
+        }
         WaitingKind::PartnershipEnded => (
             format!("{name} ended your partnership"),
             "Nothing of it is read any more, by people or by integrations. If you agree on another one, grant it to the installs that are to read it.".to_owned(),

@@ -41,7 +41,7 @@ pub(crate) enum InstallsCommand {
     Pause(Which),
     /// Goes on after a pause
     Resume(Which),
-    Grant(GrantArgs),
+    Grant(Box<GrantArgs>),
     /// Replaces the configuration
     Config {
         #[command(flatten)]
@@ -248,7 +248,8 @@ const BEGUN: &str = "It has begun";
 /// Why nothing of the install runs now, if somebody else stopped it.
 fn stopped(session: &Session, org: &str, id: &str) -> Result<Option<String>, Failure> {
     let install = session.get(&["organizations", org, "installs", id])?.value;
-    Ok(install["stopped"].as_str().map(ToOwned::to_owned))
+    let why = raw(&install, "stopped");
+    Ok((!why.is_empty()).then(|| why.to_owned()))
 }
 
 fn begun_or_waits(begun: &str, delivery: &str, stopped: Option<&str>) -> String {

@@ -96,15 +96,12 @@ impl Store {
         let mut connection = self.read().await?;
         let kept = kept(&mut connection, id, day).await?;
         drop(connection);
-        let counts = match kept {
-            Some(counts) => counts,
-            None => {
-                let id = id.clone();
-                self.write(move |connection| {
-                    Box::pin(async move { take(connection, &id, day).await })
-                })
+        let counts = if let Some(counts) = kept {
+            counts
+        } else {
+            let id = id.clone();
+            self.write(move |connection| Box::pin(async move { take(connection, &id, day).await }))
                 .await?
-            }
         };
         let turned = |(left, right, count)| {
             if ours_is_left { ((left, right), count) } else { ((right, left), count) }

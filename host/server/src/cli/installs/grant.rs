@@ -13,14 +13,17 @@ use crate::cli::{
     session::Session,
 };
 
+/// What the help of `--set` shows, beside the first line.
+const LONG: &str = r#"Changes the grant: what the flags add to the present one and take from it
+
+With --set, the whole of it is replaced, for example by
+{"capabilities":["overlaps:read","http:egress"],"partnerships":["globex"],
+"populations":["customers"],"fields":["our-name"],
+"egress_hosts":["api.hubapi.com"]}"#;
+
 /// Changes the grant: what the flags add to the present one and take from it
-///
-/// With --set, the whole of it is replaced, for example by
-/// {"capabilities":["overlaps:read","http:egress"],"partnerships":["globex"],
-/// "populations":["customers"],"fields":["our-name"],
-/// "egress_hosts":["api.hubapi.com"]}
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
+#[command(long_about = LONG, group = ArgGroup::new("change").required(true).multiple(true).args([
     "partner", "without_partner", "population", "without_population", "capability",
     "without_capability", "field", "without_field", "host", "without_host", "set",
 ]))]
