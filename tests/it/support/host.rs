@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -24,6 +24,9 @@ use venn_server::{
 use venn_testkit::Simulator;
 
 use super::{Actor, Data, compile_program};
+
+/// Set before the start by what calls more often than any program should: benchmarks.
+pub static CALLS_A_MINUTE: OnceLock<u64> = OnceLock::new();
 
 /// A clock that stands still until it is moved.
 pub struct TestClock(AtomicI64);
@@ -105,7 +108,7 @@ impl Host {
             egress,
             compile_program: compile_program(),
             proxies: vec!["127.0.0.1/32".parse().unwrap()],
-            calls_a_minute: limits::API_CALLS,
+            calls_a_minute: CALLS_A_MINUTE.get().copied().unwrap_or(limits::API_CALLS),
             pool: POOL,
             clock: clock.clone(),
             ids: Arc::new(CountedIds(AtomicU64::new(1))),

@@ -4,7 +4,7 @@ mod actor;
 pub mod collector;
 mod data;
 pub mod description;
-mod host;
+pub mod host;
 pub mod script;
 mod signer;
 pub mod world;
