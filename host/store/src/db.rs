@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use sqlx::{AnyConnection, AnyPool, any::AnyPoolOptions, pool::PoolConnection};
+use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyPoolOptions, pool::PoolConnection};
 use venn_domain::{
     id::IdSource,
     sharing::COUNT_FLOOR,
@@ -71,6 +71,11 @@ impl Store {
             .max_connections(READERS)
             .acquire_timeout(dialect::CONNECT_TIMEOUT)
             .after_connect(move |connection, _| Box::pin(dialect.set_up_reader(connection)))
+            // As the writer does: the largest tape that was read is not kept.
+            .after_release(|connection, _| {
+                connection.shrink_buffers();
+                Box::pin(std::future::ready(Ok(true)))
+            })
             .connect_with(database.options(&folder, false)?)
             .await?;
         let inner = Inner {

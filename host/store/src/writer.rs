@@ -197,6 +197,8 @@ async fn commit(
         fate: if is_remote { Fate::Unknown } else { Fate::Lost },
     })?;
     authority.publish(connection).await;
+    // A session keeps a buffer of the largest row that went through it, for ever.
+    connection.shrink_buffers();
     Ok(())
 }
 

@@ -21,16 +21,8 @@ pub async fn memory_without_end(scene: &Scene) -> String {
 
 /// Three memories of 40 MiB in one component, each below the limit.
 pub async fn many_instances_that_are_small_each(scene: &Scene) -> String {
-    let world = &scene.world;
     let component = with_instances(hostile("quiet"), "(module (memory 640))", 3);
-    world.listed(&once(), component).await;
-    let body = json!({ "plugin": "hostile", "name": "main", "grant": world.grant(), "config": {},
-                       "connections": { "crm": world.connection().await } });
-    let made = world.acme.post(&world.acme.own("installs"), &body).await.good();
-    let enable = format!("installs/{}/enable", made["id"].as_str().unwrap());
-    let refused = world.acme.post(&world.acme.own(&enable), &json!({})).await;
-    let refused = refused.refused(409, "check-failed");
-    let reason = refused["problems"][0]["reason"].as_str().unwrap();
+    let reason = scene.fails_its_check(component).await;
     assert_eq!(reason, "the plugin's check was stopped by the limit run.memory");
     format!("not enabled: {reason}")
 }

@@ -10,9 +10,6 @@ use std::{
 
 /// Memory that may stay behind: allocators keep what they were given.
 const MEMORY_SLACK_BYTES: u64 = 64 << 20;
-/// The same with PostgreSQL: after ten thousand keys in one transaction 63 to 65 MiB stay
-/// there, where SQLite keeps 48. What holds them is not known.
-const MEMORY_SLACK_POSTGRES_BYTES: u64 = 80 << 20;
 /// Tasks that may stay behind: a pooled connection or two.
 const TASKS_SLACK: usize = 4;
 /// Files likewise; the database's readers are opened as they are needed, each with two.
@@ -41,13 +38,11 @@ impl Use {
     /// Waits until it is back where it was, and returns what is left over.
     pub async fn settled(self) -> Result<u64, String> {
         let mut last = String::new();
-        let is_postgres = std::env::var_os(venn_cluster::VARIABLE).is_some();
-        let slack = if is_postgres { MEMORY_SLACK_POSTGRES_BYTES } else { MEMORY_SLACK_BYTES };
         for _ in 0..LOOKS {
             let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
             let (memory, files) = (status("VmRSS:"), files());
             let more = memory.saturating_sub(self.memory_bytes);
-            if more <= slack
+            if more <= MEMORY_SLACK_BYTES
                 && files <= self.files + FILES_SLACK
                 && tasks <= self.tasks + TASKS_SLACK
             {

@@ -148,6 +148,19 @@ impl Scene {
         format!("trap {code}")
     }
 
+    /// That it is published and approved, and not enabled: why its check did not pass.
+    pub async fn fails_its_check(&self, component: Vec<u8>) -> String {
+        let world = &self.world;
+        world.listed(&once(), component).await;
+        let body = json!({ "plugin": "hostile", "name": "main", "grant": world.grant(), "config": {},
+                           "connections": { "crm": world.connection().await } });
+        let made = world.acme.post(&world.acme.own("installs"), &body).await.good();
+        let enable = format!("installs/{}/enable", made["id"].as_str().unwrap());
+        let refused = world.acme.post(&world.acme.own(&enable), &json!({})).await;
+        let refused = refused.refused(409, "check-failed");
+        refused["problems"][0]["reason"].as_str().unwrap().to_owned()
+    }
+
     /// That the gate refuses it with this check.
     pub async fn refused(&self, component: Vec<u8>, check: &str) -> String {
         let refused = self.world.publisher.publish(&once(), component).await;

@@ -20,15 +20,7 @@ pub async fn a_loop_without_end(scene: &Scene) -> String {
 
 /// The check before it is enabled meets it first.
 pub async fn a_loop_while_it_is_instantiated(scene: &Scene) -> String {
-    let world = &scene.world;
-    world.listed(&once(), guest("cpu_loop_start")).await;
-    let body = json!({ "plugin": "hostile", "name": "main", "grant": world.grant(), "config": {},
-                       "connections": { "crm": world.connection().await } });
-    let made = world.acme.post(&world.acme.own("installs"), &body).await.good();
-    let enable = format!("installs/{}/enable", made["id"].as_str().unwrap());
-    let refused = world.acme.post(&world.acme.own(&enable), &json!({})).await;
-    let refused = refused.refused(409, "check-failed");
-    let reason = refused["problems"][0]["reason"].as_str().unwrap();
+    let reason = scene.fails_its_check(guest("cpu_loop_start")).await;
     assert_eq!(reason, "the plugin's check was stopped by the limit run.cpu");
     format!("not enabled: {reason}")
 }
