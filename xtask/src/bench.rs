@@ -7,7 +7,7 @@ use crate::{cargo, flame};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `run`, `egress`, `mapping`, `durable` or `api`; all by default.
+    /// `run`, `egress`, `authorize`, `mapping`, `durable` or `api`; all by default.
     benches: Vec<String>,
     /// One JSON object a line and nothing else.
     #[arg(long)]
@@ -29,8 +29,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     for name in &options.benches {
         anyhow::ensure!(
-            ["run", "egress", "mapping", "durable", "api"].contains(&name.as_str()),
-            "no bench `{name}`: use `run`, `egress`, `mapping`, `durable` or `api`"
+            ["run", "egress", "authorize", "mapping", "durable", "api"].contains(&name.as_str()),
+            "no bench `{name}`: use `run`, `egress`, `authorize`, `mapping`, `durable` or `api`"
         );
     }
     if wants("mapping") {
@@ -53,21 +53,17 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .arg(data.join("salesforce-accounts-export.csv"));
         cargo::run(json(&mut command, options))?;
     }
-    for (name, example, guest) in [
-        ("run", "bench_run", "bench_overlaps.wasm"),
-        ("egress", "bench_egress", "bench_egress.wasm"),
-    ] {
+    for (name, guest) in [("run", "bench_overlaps.wasm"), ("egress", "bench_egress.wasm")] {
         if wants(name) {
-            let programs = cargo::build_host(cargo::Profile::Release)?;
-            cargo::build_guests(&programs)?;
-            let package = ["-p", "venn-sandbox", "--example", example, "--"];
-            let mut command = cargo::cargo(&["run", "--quiet", "--locked", "--release"]);
-            command.args(package).arg(cargo::guests().join(guest));
-            cargo::run(json(&mut command, options))?;
+            let mut bench = built(&format!("bench_{name}"))?;
+            cargo::run(json(bench.arg(cargo::guests().join(guest)), options))?;
         }
     }
+    if wants("authorize") {
+        cargo::run(&mut built("bench_authorize")?)?;
+    }
     if wants("durable") {
-        let mut bench = whole("bench_durable")?;
+        let mut bench = built("bench_durable")?;
         if venn_cluster::tools().is_none() {
             eprintln!(
                 "==> durable on SQLite only: there is no PostgreSQL here (`apt-get install postgresql`)"
@@ -76,31 +72,34 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
         cargo::run(&mut bench)?;
         if let Some(file) = &options.flame {
-            flame::draw(&mut whole("bench_durable")?, file)?;
+            flame::draw(&mut built("bench_durable")?, file)?;
         }
     }
     if wants("api") {
         // It knows no `--version` that succeeds.
         let found = Command::new("wrk").arg("-v").output().is_ok();
         anyhow::ensure!(found, "the load comes from wrk: `apt-get install wrk`");
-        cargo::run(&mut whole("bench_api")?)?;
+        cargo::run(&mut built("bench_api")?)?;
     }
     Ok(())
 }
 
-/// A bench of the whole server, built; it prints JSON lines only.
-fn whole(name: &str) -> anyhow::Result<Command> {
-    let programs = cargo::build_host(cargo::Profile::Release)?;
+/// A bench, built, with what it starts; it prints JSON lines only. One selection of
+/// packages for all of them: each other one would build the engine again.
+fn built(name: &str) -> anyhow::Result<Command> {
+    let mut build = cargo::cargo(&["build", "--locked", "--release", "--bins"]);
+    for package in ["venn-server", "venn-testkit", "venn-sandbox", "venn-tests"] {
+        build.args(["-p", package]);
+    }
+    cargo::run(build.args(["--example", "bench_run", "--example", name]))?;
+    let folder = cargo::target().join("release");
+    let programs = cargo::Programs { venn: folder.join("venn"), sim: folder.join("venn-sim") };
     cargo::build_guests(&programs)?;
-    let examples = ["-p", "venn-sandbox", "-p", "venn-tests", "--example", "bench_run"];
-    let mut build = cargo::cargo(&["build", "--locked", "--release"]);
-    cargo::run(build.args(examples).args(["--example", name]))?;
-    let folder = cargo::target().join("release/examples");
-    let mut bench = Command::new(folder.join(name));
+    let mut bench = Command::new(folder.join("examples").join(name));
     bench
         .env("VENN_BIN", &programs.venn)
         .env("VENN_GUESTS", cargo::guests())
-        .env("VENN_BENCH_RUN", folder.join("bench_run"))
+        .env("VENN_BENCH_RUN", folder.join("examples/bench_run"))
         .env_remove(venn_cluster::VARIABLE);
     Ok(bench)
 }

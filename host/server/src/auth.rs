@@ -11,7 +11,7 @@ use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, pa
 use anyhow::Context as _;
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Method, header, request::Parts},
 };
 use venn_domain::{
     id::{TokenId, UserId},
@@ -167,6 +167,37 @@ fn unauthenticated(detail: &str) -> ApiError {
     )
 }
 
+/// Who sends this, by token or cookie; no more than a look into memory where nothing
+/// was written since the last call (`venn_store::login`).
+pub async fn caller(
+    store: &Store,
+    headers: &HeaderMap,
+    method: &Method,
+) -> Result<Caller, ApiError> {
+    let (text, session) = match session::find(headers, session::COOKIE) {
+        // Who sends a token means it, whatever else a browser adds.
+        Some(text) if !headers.contains_key(header::AUTHORIZATION) => {
+            (text, Some(session::check(headers, method, text)?))
+        }
+        _ => (bearer(headers)?, None),
+    };
+    let (kind, of_text, what) = match session {
+        Some(_) => (Kind::Session, session::split(text), "session"),
+        None => (Kind::Token, split_token(text), "token"),
+    };
+    let ended = if session.is_some() { "has ended" } else { "has expired" };
+    let invalid = || unauthenticated(&format!("The {what} is not valid, or {ended}."));
+    let (id, secret) = of_text.ok_or_else(invalid)?;
+    let found = store.token_for_login(&id).await?.ok_or_else(invalid)?;
+    if !secret::fits(secret, &found.hash) || found.kind != kind {
+        return Err(invalid());
+    }
+    if found.revoked || found.expires_at <= store.now() {
+        return Err(invalid());
+    }
+    Ok(Caller { principal: found.principal.clone(), token: id, session })
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
@@ -174,29 +205,7 @@ impl FromRequestParts<App> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
-        let cookie = session::find(&parts.headers, session::COOKIE);
-        let (text, session) = match cookie {
-            // Who sends a token means it, whatever else a browser adds.
-            Some(text) if !parts.headers.contains_key(header::AUTHORIZATION) => {
-                (text, Some(session::check(&parts.headers, &parts.method, text)?))
-            }
-            _ => (bearer(&parts.headers)?, None),
-        };
-        let (kind, of_text, what) = match session {
-            Some(_) => (Kind::Session, session::split(text), "session"),
-            None => (Kind::Token, split_token(text), "token"),
-        };
-        let ended = if session.is_some() { "has ended" } else { "has expired" };
-        let invalid = || unauthenticated(&format!("The {what} is not valid, or {ended}."));
-        let (id, secret) = of_text.ok_or_else(invalid)?;
-        let found = app.store.token_for_login(&id).await?.ok_or_else(invalid)?;
-        if !secret::fits(secret, &found.hash) || found.kind != kind {
-            return Err(invalid());
-        }
-        if found.revoked || found.expires_at <= app.store.now() {
-            return Err(invalid());
-        }
-        let caller = Self { principal: found.principal, token: id, session };
+        let caller = caller(&app.store, &parts.headers, &parts.method).await?;
         // Later extractors and the idempotency layer see the same caller.
         parts.extensions.insert(caller.clone());
         telemetry::request::authenticated(&caller.token);

@@ -127,7 +127,7 @@ impl Store {
             detail: serde_json::json!({}),
         };
         let (key, title) = (key.to_owned(), title.to_owned());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 insert_population(connection, &entry.organization, &key, &title, now).await?;
                 audit::append(&store, connection, &entry).await?;

@@ -96,7 +96,7 @@ impl FromStr for UsagePlace {
 impl Store {
     /// Adds what was counted, all of it in one transaction.
     pub async fn add_usage(&self, counts: Vec<UsageCount>) -> Result<(), StoreError> {
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 for count in counts {
                     sqlx::query(
@@ -163,7 +163,7 @@ impl Store {
     pub async fn forget_usage(&self) -> Result<(), StoreError> {
         let today = self.now().0.div_euclid(DAY_US);
         let days = i64::try_from(limits::API_USAGE_DAYS).unwrap_or(i64::MAX);
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 sqlx::query("DELETE FROM api_usage WHERE day <= $1")
                     .bind(today.saturating_sub(days))

@@ -189,7 +189,7 @@ impl Store {
     /// Appends entries of their own, where nothing else is written.
     pub async fn audit(&self, entries: Vec<NewAudit>) -> Result<(), StoreError> {
         let store = self.clone();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move { append_all(&store, connection, &entries).await })
         })
         .await

@@ -16,8 +16,14 @@ use venn_domain::{
 };
 
 use crate::{
-    Database, StoreError, authority::AuthorityNumber, dialect, link::Link, observe::Observer,
-    run::Together, writer::Writer,
+    Database, StoreError,
+    authority::AuthorityNumber,
+    dialect,
+    link::Link,
+    login::Logins,
+    observe::Observer,
+    run::Together,
+    writer::{About, Writer},
 };
 
 /// Readers at once; both databases read while the writer writes.
@@ -51,6 +57,7 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     observer: Arc<dyn Observer>,
     authority: Arc<AuthorityNumber>,
+    logins: Arc<Logins>,
     together: Together,
     count_floor: AtomicU64,
 }
@@ -79,6 +86,7 @@ impl Store {
             .connect_with(database.options(&folder, false)?)
             .await?;
         let inner = Inner {
+            logins: link.logins(),
             writer: Writer::start(link, settings.observer.clone()),
             readers,
             folder,
@@ -121,6 +129,10 @@ impl Store {
         &self.inner.authority
     }
 
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.inner.logins
+    }
+
     /// Records of runs that wait for the writer.
     pub(crate) fn together(&self) -> &Together {
         &self.inner.together
@@ -141,7 +153,20 @@ impl Store {
             + Send
             + 'static,
     {
-        self.inner.writer.write(work).await
+        self.inner.writer.write(About::Anything, work).await
+    }
+
+    /// The same for rows that no login depends on: neither tokens nor members,
+    /// organizations, support. What is often written goes here; a test knows which
+    /// files do.
+    pub(crate) async fn write_data<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
+    {
+        self.inner.writer.write(About::Data, work).await
     }
 
     /// Commits what was handed in and closes the database: an embedded one's folder

@@ -81,7 +81,7 @@ impl Store {
     /// install, until `until`: one write.
     pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
         let now = self.now();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 give_back(connection, now.0).await?;
                 lease::lease(connection, now, most, until).await
@@ -100,7 +100,7 @@ impl Store {
 
     /// Gives back every lease: for a start of the only process on this database.
     pub async fn release_leases(&self) -> Result<u64, StoreError> {
-        self.write(|connection| Box::pin(give_back(connection, i64::MAX))).await
+        self.write_data(|connection| Box::pin(give_back(connection, i64::MAX))).await
     }
 
     /// When the next delivery is due, if any waits.
@@ -187,7 +187,7 @@ impl Store {
             subject: id.to_string(),
             detail: serde_json::json!({}),
         };
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let moved = sqlx::query(
                     "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL

@@ -48,7 +48,7 @@ impl Store {
         request_hash: Vec<u8>,
     ) -> Result<Reservation, StoreError> {
         let (token, key, now) = (token.to_string(), key.to_owned(), self.now());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 // An expired key is free again: the update takes it over.
                 let reserved = sqlx::query(
@@ -93,7 +93,7 @@ impl Store {
         body: String,
     ) -> Result<(), StoreError> {
         let (token, key) = (token.to_string(), key.to_owned());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 sqlx::query(
                     "UPDATE idempotency SET status = $1, body = $2 WHERE token_id = $3 AND key = $4",
@@ -113,7 +113,7 @@ impl Store {
     /// Gives a reserved key free: the request failed on our side and changed nothing.
     pub async fn release_answer(&self, token: &TokenId, key: &str) -> Result<(), StoreError> {
         let (token, key) = (token.to_string(), key.to_owned());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 sqlx::query(
                     "DELETE FROM idempotency WHERE token_id = $1 AND key = $2 AND status = $3",
@@ -132,7 +132,7 @@ impl Store {
     /// Drops expired answers: called now and then.
     pub async fn forget_answers(&self) -> Result<(), StoreError> {
         let before: Timestamp = self.now().plus_ms(-KEPT_MS);
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 sqlx::query("DELETE FROM idempotency WHERE created_at <= $1")
                     .bind(before.0)

@@ -106,7 +106,7 @@ impl Store {
     /// Makes an import that waits for its file.
     pub async fn create_import(&self, new: NewImport) -> Result<Import, StoreError> {
         let store = self.clone();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let id = ImportId::make(store.ids());
                 let sql = format!(
@@ -196,7 +196,7 @@ impl Store {
     {
         let (store, id) = (self.clone(), id.clone());
         let file_bytes = i64::try_from(file_bytes).unwrap_or(i64::MAX);
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let to = ImportState::Reading;
                 if !step(connection, &id, &[ImportState::WaitingForFile], to).await? {
@@ -222,7 +222,7 @@ impl Store {
     /// A person says yes to what the import would remove. None if it does not wait for that.
     pub async fn confirm_import(&self, id: &ImportId) -> Result<Option<Import>, StoreError> {
         let (store, id) = (self.clone(), id.clone());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let from = [ImportState::WaitingForConfirmation];
                 if !step(connection, &id, &from, ImportState::Applying).await? {
@@ -246,7 +246,7 @@ impl Store {
     /// A person gives the import up. None if it is too late for that.
     pub async fn cancel_import(&self, id: &ImportId) -> Result<Option<Import>, StoreError> {
         let (id, now) = (id.clone(), self.now());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let from = [
                     ImportState::WaitingForFile,
@@ -270,7 +270,7 @@ impl Store {
         report: ImportReport,
     ) -> Result<Option<Import>, StoreError> {
         let (id, now) = (id.clone(), self.now());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let from = [ImportState::Reading, ImportState::Applying];
                 if !step(connection, &id, &from, ImportState::Failed).await? {

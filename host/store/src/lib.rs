@@ -9,7 +9,7 @@
 //! # How to add a query
 //! A method on [`Store`] in the file of its noun. Reads take a pooled
 //! connection with `self.read()`; writes go through `self.write(…)`, the one
-//! writer with group commit. A change of authority calls `raise_authority` in
+//! writer with group commit, or `self.write_data(…)` where it happens all the time. A change of authority calls `raise_authority` in
 //! the same transaction. A bad row is [`StoreError::BadRow`], never a panic.
 mod database;
 mod db;
@@ -41,6 +41,7 @@ pub mod inbox;
 pub mod incident;
 pub mod install;
 pub mod installation;
+pub mod login;
 pub mod organization;
 pub mod overlap;
 pub mod pairing;

@@ -13,6 +13,7 @@ use crate::{
     Database, StoreError,
     authority::AuthorityNumber,
     dialect::{CONNECT_TIMEOUT, Dialect},
+    login::Logins,
 };
 
 /// How long a session is taken to stand after it was used: a server that restarted
@@ -24,6 +25,7 @@ pub(crate) struct Link {
     database: Database,
     folder: PathBuf,
     authority: Arc<AuthorityNumber>,
+    logins: Arc<Logins>,
     connection: Option<AnyConnection>,
     away: bool,
     used: Instant,
@@ -45,6 +47,7 @@ impl Link {
         Ok(Self {
             database,
             folder,
+            logins: Arc::new(Logins::new(authority.clone())),
             authority,
             connection: Some(connection),
             away: false,
@@ -58,6 +61,10 @@ impl Link {
 
     pub(crate) fn authority(&self) -> Arc<AuthorityNumber> {
         self.authority.clone()
+    }
+
+    pub(crate) fn logins(&self) -> Arc<Logins> {
+        self.logins.clone()
     }
 
     /// Whether the last use failed, and nothing was written since.
@@ -93,7 +100,9 @@ impl Link {
         if !dialect.try_own(&mut connection).await? {
             return Err(StoreError::InUse);
         }
-        // Another server may have been here meanwhile, and raised it. Written, not
+        // Another server may have been here meanwhile, and let somebody go.
+        self.logins.forget();
+        // Or raised the number. Written, not
         // only read: a full disk is read all the same.
         sqlx::query("UPDATE authority SET number = number WHERE one = 1")
             .execute(&mut connection)

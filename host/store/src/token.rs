@@ -1,14 +1,13 @@
 //! API tokens: only the hash is kept; expiring, scoped, revocable.
 //!
-//! What a token may do follows the membership of the moment: role and
-//! organization are read together with it, in one query, at each request.
+//! What a token may do follows the membership of the moment: `login.rs`.
 //! Making and comparing the secret part is the server's business (`auth.rs`).
 use std::fmt;
 
 use sqlx::AnyConnection;
 use venn_domain::{
     id::{OrganizationId, TokenId, UserId},
-    organization::{Kinds, Principal, Role, Scope},
+    organization::Scope,
     time::Timestamp,
 };
 
@@ -79,30 +78,16 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Session => "session",
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         [Self::Token, Self::Session].into_iter().find(|kind| kind.name() == name)
     }
-}
-
-/// What a request's token stands for, as of now.
-pub struct LoginToken {
-    /// What made it.
-    pub kind: Kind,
-    /// Who, where, with which role and scopes.
-    pub principal: Principal,
-    /// SHA-256 of the secret part.
-    pub hash: Vec<u8>,
-    /// Whether it was revoked.
-    pub revoked: bool,
-    /// When it ends.
-    pub expires_at: Timestamp,
 }
 
 /// What came of revoking a token.
@@ -117,46 +102,6 @@ pub enum Revoked {
 }
 
 impl Store {
-    /// What a token stands for; none if it is unknown or its user is no member any more.
-    pub async fn token_for_login(&self, id: &TokenId) -> Result<Option<LoginToken>, StoreError> {
-        let mut connection = self.read().await?;
-        let row = sqlx::query(
-            "SELECT token.id AS id, token.hash AS hash, token.scopes AS scopes,
-                    token.nouns AS nouns, token.kind AS kind, token.expires_at AS expires_at, token.revoked_at AS revoked_at,
-                    token.user_id AS user_id, token.organization_id AS organization_id,
-                    member.role AS role, organization.is_customer AS is_customer,
-                    organization.is_publisher AS is_publisher, organization.is_platform AS is_platform
-             FROM token
-             JOIN member ON member.organization_id = token.organization_id
-                        AND member.user_id = token.user_id
-             JOIN organization ON organization.id = token.organization_id
-             WHERE token.id = $1",
-        )
-        .bind(id.to_string())
-        .fetch_optional(&mut *connection)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let row = Row::new("token", &row);
-        Ok(Some(LoginToken {
-            kind: row.named("kind", Kind::parse)?,
-            principal: Principal {
-                user: row.parsed("user_id")?,
-                organization: row.parsed("organization_id")?,
-                kinds: Kinds {
-                    customer: row.truth("is_customer")?,
-                    publisher: row.truth("is_publisher")?,
-                    platform: row.truth("is_platform")?,
-                },
-                role: row.named("role", Role::parse)?,
-                scopes: row.named("scopes", scopes)?,
-                nouns: nouns(&row)?,
-            },
-            hash: row.blob("hash")?,
-            revoked: row.time_or_none("revoked_at")?.is_some(),
-            expires_at: row.time("expires_at")?,
-        }))
-    }
-
     /// Keeps a token for a member, for calls of these nouns or all; none if the user is
     /// not one. The actor is a user, or `host`.
     pub async fn create_token(
@@ -353,11 +298,11 @@ pub(crate) async fn revoke_all(
 }
 
 /// Reads space separated names; none if one is unknown.
-fn scopes(text: &str) -> Option<Vec<Scope>> {
+pub(crate) fn scopes(text: &str) -> Option<Vec<Scope>> {
     text.split_whitespace().map(Scope::parse).collect()
 }
 
-fn nouns(row: &Row<'_>) -> Result<Vec<String>, StoreError> {
+pub(crate) fn nouns(row: &Row<'_>) -> Result<Vec<String>, StoreError> {
     Ok(row.text("nouns")?.split_whitespace().map(ToOwned::to_owned).collect())
 }
 

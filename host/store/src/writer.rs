@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 use crate::{
     StoreError,
     link::{Link, in_time},
+    login::Logins,
     observe::Observer,
 };
 
@@ -49,10 +50,20 @@ type Answer = Box<dyn FnOnce(Fate) + Send>;
 pub(crate) type Member =
     Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, (Answer, bool)> + Send>;
 
+/// What a write is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Anything: what is remembered of logins is forgotten after it.
+    Anything,
+    /// Rows that no login depends on.
+    Data,
+}
+
 /// Where writes are handed in.
 #[derive(Clone)]
 pub(crate) struct Writer {
     members: mpsc::Sender<Member>,
+    logins: Arc<Logins>,
     closing: Arc<Notify>,
     closed: watch::Receiver<bool>,
 }
@@ -64,13 +75,13 @@ impl Writer {
         let (members, inbox) = mpsc::channel(GROUP_MAX);
         let closing = Arc::new(Notify::new());
         let (ended, closed) = watch::channel(false);
-        let until = closing.clone();
+        let (until, logins) = (closing.clone(), link.logins());
         tokio::spawn(async move {
             run(&mut link, inbox, &until, observer.as_ref()).await;
             link.close().await;
             ended.send_replace(true);
         });
-        Self { members, closing, closed }
+        Self { members, logins, closing, closed }
     }
 
     /// Commits what was handed in, then closes the connection. Later writes get
@@ -81,7 +92,7 @@ impl Writer {
     }
 
     /// Runs `work` in a savepoint of the next group; answers once it is durable.
-    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(crate) async fn write<T, F>(&self, about: About, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
@@ -91,11 +102,16 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         // It runs on the writer's task, but is the caller's work.
         let span = tracing::Span::current();
+        let logins = self.logins.clone();
         let member: Member = Box::new(move |connection| {
             Box::pin(async move {
                 let result = work(connection).instrument(span).await;
                 let keep = result.is_ok();
                 let answer: Answer = Box::new(move |fate| {
+                    // Here, not by the caller: it may have gone away.
+                    if about == About::Anything {
+                        logins.forget();
+                    }
                     let result = match (result, fate) {
                         (Ok(_), Fate::Lost) => Err(StoreError::NotCommitted),
                         (Ok(_), Fate::Unknown) => Err(StoreError::Unconfirmed),

@@ -25,7 +25,7 @@ impl Store {
     /// to, because the accounts changed meanwhile. None if it is not to be applied.
     pub async fn apply_import(&self, id: &ImportId) -> Result<Option<Import>, StoreError> {
         let (store, id) = (self.clone(), id.clone());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let found = find(connection, &id).await?;
                 let Some(import) = found.filter(|import| import.state == ImportState::Applying)

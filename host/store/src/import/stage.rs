@@ -87,7 +87,7 @@ impl Store {
     /// Reading starts, or starts over. False if the import is not to be read any more.
     pub async fn begin_reading(&self, id: &ImportId) -> Result<bool, StoreError> {
         let id = id.clone();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 if !set_progress(connection, &id, Progress::default()).await? {
                     return Ok(false);
@@ -111,7 +111,7 @@ impl Store {
         progress: Progress,
     ) -> Result<bool, StoreError> {
         let (store, id) = (self.clone(), id.clone());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 if !set_progress(connection, &id, progress).await? {
                     return Ok(false);
@@ -134,7 +134,7 @@ impl Store {
         report: ImportReport,
     ) -> Result<Option<Import>, StoreError> {
         let id = id.clone();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 if !set_progress(connection, &id, progress).await? {
                     return Ok(None);

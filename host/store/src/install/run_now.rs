@@ -42,7 +42,7 @@ impl Store {
         actor: &UserId,
     ) -> Result<Option<RunNow>, StoreError> {
         let (store, install, actor) = (self.clone(), install.clone(), actor.clone());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 if !manifest(connection, &install.release).await?.wants(SCHEDULE) {
                     return Ok(None);

@@ -45,7 +45,7 @@ async fn an_organization_starts_with_an_admin_a_token_and_the_standard_populatio
     assert_eq!(Store::organization(&store, "acme").await.unwrap(), Some(made.clone()));
     assert_eq!(Store::organization(&store, made.id.as_str()).await.unwrap(), Some(made.clone()));
     let login = store.token_for_login(&token).await.unwrap().unwrap();
-    assert_eq!((login.principal.role, login.principal.user), (Role::Admin, admin.id));
+    assert_eq!((login.principal.role, login.principal.user.clone()), (Role::Admin, admin.id));
     let populations = store.populations(&made.id, None, 10).await.unwrap().items;
     let keys: Vec<_> = populations.iter().map(|population| population.key.as_str()).collect();
     assert_eq!(keys, ["customers", "open-opportunities", "prospects"]);

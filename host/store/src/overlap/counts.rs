@@ -100,8 +100,10 @@ impl Store {
             counts
         } else {
             let id = id.clone();
-            self.write(move |connection| Box::pin(async move { take(connection, &id, day).await }))
-                .await?
+            self.write_data(move |connection| {
+                Box::pin(async move { take(connection, &id, day).await })
+            })
+            .await?
         };
         let turned = |(left, right, count)| {
             if ours_is_left { ((left, right), count) } else { ((right, left), count) }

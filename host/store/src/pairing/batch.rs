@@ -94,7 +94,7 @@ impl Store {
     /// comes first. Returns how many there are; 0 if there is nothing to do.
     pub async fn take_pairing(&self, id: &PartnershipId, limit: u32) -> Result<u64, StoreError> {
         let id = id.to_string();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let left_over = taken(connection, &id).await?;
                 if left_over > 0 {

@@ -73,7 +73,7 @@ impl Store {
         new: NewDecision,
     ) -> Result<Decided, StoreError> {
         let (store, actor, us) = (self.clone(), actor.to_owned(), us.clone());
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let Some(found) = partnership::find(connection, &us, &new.partnership).await?
                 else {

@@ -81,7 +81,7 @@ impl Store {
     pub async fn write_pairing(&self, batch: Batch, found: Found) -> Result<Written, StoreError> {
         let store = self.clone();
         let written = self
-            .write(move |connection| {
+            .write_data(move |connection| {
                 Box::pin(async move { write(&store, connection, &batch, &found).await })
             })
             .await?;

@@ -6,6 +6,8 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+use venn_domain::organization::{Kinds, Role};
+
 use super::*;
 use crate::testing::TestStore;
 

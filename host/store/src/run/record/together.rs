@@ -61,7 +61,7 @@ impl Store {
 
     async fn record_alone(&self, record: RunRecord) -> Result<Recorded, StoreError> {
         let store = self.clone();
-        self.write(move |connection| {
+        self.write_data(move |connection| {
             Box::pin(async move {
                 let recorded = write(&store, connection, &[record]).await?;
                 recorded.first().copied().ok_or(StoreError::NotCommitted)
@@ -73,7 +73,7 @@ impl Store {
 
 async fn write_waiting(store: Store) {
     let taken = Together::default();
-    let recorded = store.write(all_that_wait(store.clone(), taken.clone())).await;
+    let recorded = store.write_data(all_that_wait(store.clone(), taken.clone())).await;
     let mut batch = taken.take();
     if batch.records.is_empty() {
         // Nobody worked on it; they must not wait for ever.
