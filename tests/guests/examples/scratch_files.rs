@@ -144,7 +144,10 @@ impl Done {
                 json!({ "type": format!("{:?}", stat.type_), "size": stat.size,
                         "modified": stat.data_modification_timestamp.map(|time| time.seconds) })
             }),
-            "same" => Ok(json!(at.metadata_hash()? == at.metadata_hash_at(follow, path)?)),
+            "same" => {
+                let (one, other) = (at.metadata_hash()?, at.metadata_hash_at(follow, path)?);
+                Ok(json!((one.lower, one.upper) == (other.lower, other.upper)))
+            }
             "set-size" => at.set_size(step.number).map(|()| Value::Null),
             "set-times" => {
                 let time = Datetime { seconds: step.number, nanoseconds: u32::MAX };

@@ -169,11 +169,8 @@ pub async fn a_disk_to_be_filled(scene: &Scene) -> String {
     let full = |times: u64| json!({ "times": times, "error": "insufficient-space" });
     // Chunks of 64 KiB: 100 of them, 28 beside them, 128 in all.
     assert_eq!(filled, [json!({ "times": 100 }), full(28), full(100)], "{:?}", did.results);
-    let log = scene
-        .world
-        .acme
-        .get(&scene.world.acme.own(&format!("runs/{}/log", did.run["id"].as_str().unwrap())));
-    let log = log.await;
+    let log = format!("runs/{}/log", did.run["id"].as_str().unwrap());
+    let log = scene.world.acme.get(&scene.world.acme.own(&log)).await;
     assert!(log.text.contains("the limit scratch.bytes was reached"), "{}", log.text);
     format!("no space left after {} MiB", BYTES >> 20)
 }

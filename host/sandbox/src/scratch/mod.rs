@@ -7,6 +7,7 @@
 //! a slow disk from a fast one, and a replay sees what the run saw.
 use std::{
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -178,7 +179,10 @@ impl Space {
         if self.made.is_none() {
             fs::create_dir_all(&self.folder)?;
             // Nobody else on this machine may look into it.
-            let at = tempfile::Builder::new().prefix("run-").tempdir_in(&self.folder)?;
+            let at = tempfile::Builder::new()
+                .prefix("run-")
+                .permissions(fs::Permissions::from_mode(0o700))
+                .tempdir_in(&self.folder)?;
             let directory = Dir::open_ambient_dir(at.path(), ambient_authority())?;
             self.made = Some((directory, at));
         }
