@@ -103,8 +103,8 @@ fn hash(node: NodeId) -> MetadataHashValue {
 /// The run's files, if it may have any: decided when it first looks, taped as a
 /// call if it may, and as nothing if not.
 fn granted(core: &mut Core) -> Option<Arc<Scratch>> {
-    if let Some(decided) = &core.scratch.decided {
-        return decided.clone();
+    if core.scratch.decided {
+        return core.scratch.own.clone();
     }
     let granted = match &core.side {
         Side::Live(live) => live.authority.allows(Capability::Scratch).is_ok(),
@@ -115,9 +115,9 @@ fn granted(core: &mut Core) -> Option<Arc<Scratch>> {
     let began = Datetime { seconds: us / 1_000_000, nanoseconds };
     let quota = Quota { bytes: core.scratch.bytes, files: core.scratch.files };
     let folder = Arc::clone(&core.scratch.folder);
-    let files = granted.then(|| Scratch::new(folder, quota, began));
-    core.scratch.decided = Some(files.clone());
-    files
+    core.scratch.decided = true;
+    core.scratch.own = granted.then(|| Scratch::new(folder, quota, began));
+    core.scratch.own.clone()
 }
 
 impl FilesView<'_> {

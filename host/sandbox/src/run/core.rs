@@ -151,19 +151,21 @@ pub(crate) struct OwnFiles {
     pub(crate) folder: Arc<Path>,
     pub(crate) bytes: u64,
     pub(crate) files: u64,
-    /// Whether there are any, from the guest's first look on.
-    pub(crate) decided: Option<Option<Arc<Scratch>>>,
+    /// The guest has looked for them, so it is decided whether there are any.
+    pub(crate) decided: bool,
+    /// They, if there may be any.
+    pub(crate) own: Option<Arc<Scratch>>,
 }
 
 impl OwnFiles {
     pub(crate) const fn new(folder: Arc<Path>, limits: &RunLimits) -> Self {
         let (bytes, files) = (limits.scratch_bytes, limits.scratch_files);
-        Self { folder, bytes, files, decided: None }
+        Self { folder, bytes, files, decided: false, own: None }
     }
 
     /// Removes them; the limit that refused something last.
     pub(crate) fn end(&mut self) -> Option<&'static str> {
-        self.decided.take()??.refused()
+        self.own.take()?.refused()
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) struct Stat {
 }
 
 /// How a path is opened.
+#[allow(clippy::struct_excessive_bools, reason = "the standard's flags, each by itself")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Opening {
     pub(crate) create: bool,
