@@ -12,10 +12,11 @@
 //!
 //! - [`scene`]: one attack, from baseline to verdict · [`bystander`], [`process`]
 //! - [`hostile`]: hand-written guests · [`catalogue`]: the document
-//! - [`time`], [`memory`], [`boundary`], [`uploads`], [`support_desk`]: the attacks
+//! - [`time`], [`memory`], [`boundary`], [`uploads`], [`files`], [`support_desk`]: the attacks
 mod boundary;
 mod bystander;
 mod catalogue;
+mod files;
 mod hostile;
 mod memory;
 mod process;
@@ -86,6 +87,14 @@ tried! {
     45 uploads::fifty_uploads_at_once
     46 uploads::lengths_that_lie_and_bodies_without_end
     47 uploads::names_that_are_pages
+    30 files::times_that_no_calendar_has
+    95 files::paths_that_climb_out
+    96 files::links_to_elsewhere
+    99 files::holes_and_second_names
+    100 files::a_disk_to_be_filled
+    100 files::files_and_directories_without_end
+    100 files::more_open_files_than_there_are
+    101 files::a_look_for_what_was_left_on_the_disk
     131 support_desk::words_that_are_markup
     133 support_desk::a_fault_that_blames_the_platform
     134 support_desk::a_flood_of_different_failures

@@ -5,9 +5,11 @@
 //! - [`limits`]: what a guest takes too much of
 //! - [`traps`]: how guests break, and what stays of it
 //! - [`doors`]: `http.send` and `wasi:http` end in one guard; `check`, `migrate`
+//! - [`files`]: scratch files
 //! - [`tapes`]: replays and transcripts
 pub mod bed;
 mod doors;
+mod files;
 mod limits;
 mod tapes;
 mod traps;

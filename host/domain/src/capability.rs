@@ -23,16 +23,19 @@ pub enum Capability {
     State,
     /// Call third parties over HTTP.
     HttpEgress,
+    /// Keep files while a run lasts.
+    Scratch,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OverlapsRead,
         Self::AccountsWrite,
         Self::TimelineWrite,
         Self::State,
         Self::HttpEgress,
+        Self::Scratch,
     ];
 
     /// The name in manifests, approvals, grants and denials.
@@ -43,6 +46,7 @@ impl Capability {
             Self::TimelineWrite => "timeline:write",
             Self::State => "state",
             Self::HttpEgress => "http:egress",
+            Self::Scratch => "scratch",
         }
     }
 
@@ -56,6 +60,7 @@ impl Capability {
             Self::TimelineWrite => "Add entries to the timeline of your accounts",
             Self::State => "Remember small pieces of data between runs",
             Self::HttpEgress => "Send data to and receive data from the services listed below",
+            Self::Scratch => "Keep files of its own for as long as one run lasts",
         }
     }
 
@@ -378,7 +383,7 @@ mod tests {
         let error = serde_json::from_str::<CapabilitySet>(r#"["root"]"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress at line 1 column 8"
+            "unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress, scratch at line 1 column 8"
         );
     }
 }

@@ -45,6 +45,12 @@ limits! {
     RUN_HTTP_FAILED_DIALS: u64 = 20, "run.http.failed-dials", "connections", "A service that is down stays down for one run.";
     RUN_LOG_LINES: u64 = 256, "run.log.lines", "lines", "The rest is counted as dropped.";
     RUN_LOG_LINE_BYTES: u64 = 4 << 10, "run.log.line", "bytes", "A longer line is cut.";
+    SCRATCH_BYTES: u64 = 16 << 20, "scratch.bytes", "bytes", "All files of one run; a quarter of its memory.";
+    SCRATCH_BYTES_MAX: u64 = 256 << 20, "scratch.bytes.max", "bytes", "The most that a manifest may ask for; sixty-four runs at once take 16 GiB.";
+    SCRATCH_FILES: u64 = 256, "scratch.files", "files", "And directories, of one run: what a program unpacks or sorts.";
+    SCRATCH_FILES_MAX: u64 = 4_096, "scratch.files.max", "files", "The most that a manifest may ask for; all are removed when the run ends.";
+    SCRATCH_NAME_BYTES: u64 = 255, "scratch.name", "bytes", "Of one file or directory, as everywhere.";
+    SCRATCH_PATH_BYTES: u64 = 4 << 10, "scratch.path", "bytes", "In one call, as everywhere.";
     RUN_RANDOM_BYTES: u64 = 64 << 10, "run.random", "bytes", "In one call.";
     HTTP_BODY_BYTES: u64 = 5 << 20, "http.body", "bytes", "Each way; bodies are buffered.";
     HTTP_ANSWER_BYTES: u64 = 8 << 20, "http.answer", "bytes", "All of an answer on the wire: body, header fields, framing.";

@@ -136,6 +136,12 @@ pub struct LimitRequest {
     /// Wall time of one run, in milliseconds.
     #[serde(default)]
     pub wall_ms: Option<u64>,
+    /// All scratch files of one run, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch_bytes: Option<u64>,
+    /// Scratch files and directories of one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch_files: Option<u64>,
 }
 
 /// One fault code and the FAQ entry for it.

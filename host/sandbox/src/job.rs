@@ -106,6 +106,21 @@ pub struct RunLimits {
     pub wall_ms: u64,
     /// All linear memories together, bytes.
     pub memory_bytes: u64,
+    /// All scratch files together, bytes.
+    #[serde(default = "scratch_bytes")]
+    pub scratch_bytes: u64,
+    /// Scratch files and directories.
+    #[serde(default = "scratch_files")]
+    pub scratch_files: u64,
+}
+
+// Tapes from before there were any have neither.
+const fn scratch_bytes() -> u64 {
+    limits::SCRATCH_BYTES
+}
+
+const fn scratch_files() -> u64 {
+    limits::SCRATCH_FILES
 }
 
 impl Default for RunLimits {
@@ -114,6 +129,8 @@ impl Default for RunLimits {
             cpu_ms: limits::RUN_CPU_MS,
             wall_ms: limits::RUN_WALL_MS,
             memory_bytes: limits::RUN_MEMORY_BYTES,
+            scratch_bytes: scratch_bytes(),
+            scratch_files: scratch_files(),
         }
     }
 }
@@ -125,6 +142,14 @@ impl RunLimits {
         Self {
             cpu_ms: request.cpu_ms.unwrap_or(default.cpu_ms).clamp(1, limits::RUN_CPU_MS_MAX),
             wall_ms: request.wall_ms.unwrap_or(default.wall_ms).clamp(1, limits::RUN_WALL_MS_MAX),
+            scratch_bytes: request
+                .scratch_bytes
+                .unwrap_or(default.scratch_bytes)
+                .min(limits::SCRATCH_BYTES_MAX),
+            scratch_files: request
+                .scratch_files
+                .unwrap_or(default.scratch_files)
+                .min(limits::SCRATCH_FILES_MAX),
             ..default
         }
     }

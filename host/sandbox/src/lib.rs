@@ -10,6 +10,7 @@
 //! - [`sandbox`], [`job`], [`run`]: one run, and what may be asked of it
 //! - [`capability`]: what a guest can do, one file each (recipe at its head)
 //! - [`egress`]: the one way out · [`ports`]: the rest of the host
+//! - [`scratch`]: the files of one run
 //! - [`tape`], [`replay`]: what a run saw, and running it again
 //! - [`trace`]: what a trace tells of its calls
 mod artifact;
@@ -25,6 +26,7 @@ mod ports;
 mod replay;
 mod run;
 mod sandbox;
+mod scratch;
 mod settings;
 mod tape;
 mod ticker;
@@ -39,5 +41,6 @@ pub use job::{CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, Run
 pub use ports::{ChangeAnswer, OverlapAnswer, PortError, Ports, Secret};
 pub use replay::{ReplayVerdict, Replayed};
 pub use sandbox::{PoolUse, Prepared, Sandbox};
+pub use scratch::sweep as sweep_scratch;
 pub use settings::{EgressSettings, NameOverride, PoolSettings, Settings};
 pub use tape::{Tape, TapeError, transcript};

@@ -73,7 +73,8 @@ impl Sandbox {
         let config = header.config.to_string();
         let facts = Facts::new(header.info.clone(), config, clock, header.started_at, None);
         let playback = Playback::new(Arc::clone(&tape.entries));
-        let core = Core::new(facts, mode, Side::Replay(playback));
+        let scratch = self.own_files(&header.limits);
+        let core = Core::new(facts, mode, Side::Replay(playback), scratch);
         let executed = run::execute(prepared, core, header.limits, &header.call).await;
         let position = match &executed.core.side {
             Side::Replay(playback) => playback.position(),

@@ -1,5 +1,5 @@
 //! The sandbox: one engine, one linker, and the ways in.
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use venn_domain::{run::Outcome, time::Clock};
 use wasmtime::{
@@ -18,7 +18,7 @@ use crate::{
     ports::Ports,
     run::{
         self,
-        core::{Core, Facts, Mode, Side},
+        core::{Core, Facts, Mode, OwnFiles, Side},
         state::RunState,
     },
     settings::Settings,
@@ -40,6 +40,7 @@ pub(crate) struct Inner {
     /// Tests compile here, without a child.
     pub(crate) in_process: bool,
     network: Arc<Network>,
+    scratch: Arc<Path>,
 }
 
 /// A loaded component, ready to run. Cheap to clone.
@@ -103,7 +104,9 @@ impl Sandbox {
         let network = Arc::new(Network::new(&settings.egress)?);
         let compiling = tokio::sync::Mutex::new(());
         let in_process = role == Role::Test;
-        let inner = Inner { engine, linker, sealer, settings, compiling, in_process, network };
+        let scratch = Arc::from(settings.scratch.as_path());
+        let inner =
+            Inner { engine, linker, sealer, settings, compiling, in_process, network, scratch };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -141,6 +144,10 @@ impl Sandbox {
         Ok(Prepared(Arc::new(PreparedInner { pre, digest: digest.to_owned() })))
     }
 
+    pub(crate) fn own_files(&self, limits: &RunLimits) -> OwnFiles {
+        OwnFiles::new(Arc::clone(&self.0.scratch), limits)
+    }
+
     /// Runs a delivery. Never an error: how it went is the outcome's ending.
     pub async fn run(
         &self,
@@ -153,7 +160,7 @@ impl Sandbox {
         let live = Live { ports, authority, network: Arc::clone(&self.0.network) };
         let facts = Facts::new(info, config, clock, started_at, Some(idempotency));
         let call = Call::Handle(event);
-        let core = Core::new(facts, Mode::Handle, Side::Live(live));
+        let core = Core::new(facts, Mode::Handle, Side::Live(live), self.own_files(&limits));
         finish(&prepared, core, limits, call, number).await.0
     }
 
@@ -168,10 +175,10 @@ impl Sandbox {
         let number = authority.number();
         let live = Live { ports, authority, network: Arc::clone(&self.0.network) };
         let facts = Facts::new(info, config.clone(), clock, started_at, None);
-        let core = Core::new(facts, Mode::Check, Side::Live(live));
+        let limits = RunLimits::for_check();
+        let core = Core::new(facts, Mode::Check, Side::Live(live), self.own_files(&limits));
         let call = Call::Check { config, connections };
-        let ((outcome, _), findings) =
-            finish(&prepared, core, RunLimits::for_check(), call, number).await;
+        let ((outcome, _), findings) = finish(&prepared, core, limits, call, number).await;
         CheckOutcome { findings, outcome }
     }
 
@@ -186,7 +193,7 @@ impl Sandbox {
         let number = authority.number();
         let live = Live { ports, authority, network: Arc::clone(&self.0.network) };
         let facts = Facts::new(info, config, clock, started_at, None);
-        let core = Core::new(facts, Mode::Migrate, Side::Live(live));
+        let core = Core::new(facts, Mode::Migrate, Side::Live(live), self.own_files(&limits));
         finish(&prepared, core, limits, Call::Migrate { old_version }, number).await.0
     }
 }

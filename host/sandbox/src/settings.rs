@@ -13,6 +13,8 @@ pub struct Settings {
     pub artifact_key: [u8; 32],
     /// Outbound calls.
     pub egress: EgressSettings,
+    /// Where runs have their scratch files; made when the first run needs it.
+    pub scratch: PathBuf,
     /// Room for runs at once.
     pub pool: PoolSettings,
 }

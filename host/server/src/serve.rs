@@ -107,11 +107,14 @@ impl Server {
         })
         .await
         .with_context(|| format!("cannot open {}", settings.database.place(&data)))?;
+        let scratch = data.join("scratch");
+        venn_sandbox::sweep_scratch(&scratch).context("cannot empty the scratch folder")?;
         let sandbox = Sandbox::new(venn_sandbox::Settings {
             compile_program: settings.compile_program,
             compile_args: vec!["compile-child".to_owned()],
             artifact_key: keys.artifact,
             egress: settings.egress,
+            scratch,
             pool: settings.pool,
         })
         .context("cannot make the sandbox")?;

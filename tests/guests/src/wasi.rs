@@ -1,5 +1,5 @@
 //! The standard interfaces, for guests that go past the SDK: clocks, random,
-//! poll and `wasi:http`. An interface that a guest does not call is not among
+//! poll, files and `wasi:http`. An interface that a guest does not call is not among
 //! its imports.
 #![allow(
     missing_docs,

@@ -16,7 +16,6 @@ world hostile {
   include venn:guests/standard@0.1.0;
   import wasi:cli/stdout@0.2.12;
   import wasi:cli/environment@0.2.12;
-  import wasi:filesystem/preopens@0.2.12;
   import wasi:sockets/instance-network@0.2.12;
   import wasi:sockets/ip-name-lookup@0.2.12;
   import wasi:sockets/tcp@0.2.12;

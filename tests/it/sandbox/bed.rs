@@ -159,6 +159,7 @@ pub fn settings(echo: &Simulator) -> Settings {
             extra_ca_pem: Some(echo.ca_pem.clone().into_bytes()),
             own: Vec::new(),
         },
+        scratch: std::env::temp_dir().join("venn-sandbox-bed"),
         // One: so that a second run gets the slot of the first.
         pool: PoolSettings { runs: 1 },
     }
@@ -217,6 +218,8 @@ pub fn control() -> Control {
 pub struct Memory {
     authority: Mutex<Arc<Authority>>,
     number: AtomicU64,
+    /// After so many looks at the number, there is another one.
+    later: Mutex<Option<(u64, Authority)>>,
     /// Committed state of no partnership.
     pub state: Mutex<BTreeMap<String, Vec<u8>>>,
 }
@@ -225,7 +228,12 @@ impl Memory {
     fn new(control: Control) -> Arc<Self> {
         let authority = Arc::new(Authority::new(control));
         let (number, state) = (AtomicU64::new(authority.number()), Mutex::default());
-        Arc::new(Self { authority: Mutex::new(authority), number, state })
+        Arc::new(Self { authority: Mutex::new(authority), number, later: Mutex::default(), state })
+    }
+
+    /// Changes the authority when a run has looked at its number so often.
+    pub fn becomes(&self, looks: u64, control: Control) {
+        *self.later.lock().unwrap() = Some((looks, Authority::new(control)));
     }
 
     /// The authority as it is.
@@ -271,6 +279,15 @@ fn overlap(number: u32) -> Overlap {
 #[async_trait]
 impl Ports for Memory {
     fn authority_number(&self) -> u64 {
+        let mut later = self.later.lock().unwrap();
+        match later.take() {
+            Some((0, authority)) => {
+                self.number.store(authority.number(), Ordering::SeqCst);
+                *self.authority.lock().unwrap() = Arc::new(authority);
+            }
+            Some((looks, authority)) => *later = Some((looks - 1, authority)),
+            None => {}
+        }
         self.number.load(Ordering::SeqCst)
     }
 

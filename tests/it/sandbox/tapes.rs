@@ -36,7 +36,7 @@ fn steps() -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_run_is_repeated_from_its_tape() {
-    let bed = Bed::start().await;
+    let bed = Bed::with(super::files::control()).await;
     let clocks = bed.run("clock_random", json!({})).await;
     assert_eq!(replayed(&bed, &clocks).await, ReplayVerdict::Same);
     let looks = clocks.told();
@@ -46,6 +46,7 @@ async fn every_run_is_repeated_from_its_tape() {
         ("script", steps()),
         ("http_wasi", json!({ "method": "POST", "url": "https://echo.example/any", "body": "b" })),
         ("http_wasi", json!({ "method": "GET", "url": "https://evil.example.com/" })),
+        ("scratch_files", super::files::work()),
         ("trap_panic", json!({})),
         ("trap_stack", json!({})),
         ("random_big", json!({})),

@@ -156,17 +156,22 @@ impl World {
 
     /// Installs and enables a listed plugin at Acme; returns the install's id.
     pub async fn enabled(&self, plugin: &str, grant: &Value, config: &Value) -> String {
-        let connection = self.connection().await;
+        let connection = self.some_connection().await;
         self.installed(plugin, "main", grant, config, &connection).await
     }
 
     /// The same under another name, with everything granted; for a second install.
     pub async fn enabled_as(&self, plugin: &str, name: &str, config: &Value) -> String {
-        let connection = match self.acme.all("connections").await.first() {
+        let connection = self.some_connection().await;
+        self.installed(plugin, name, &self.grant(), config, &connection).await
+    }
+
+    /// The connection that is there, or a new one.
+    async fn some_connection(&self) -> String {
+        match self.acme.all("connections").await.first() {
             Some(connection) => connection["id"].as_str().unwrap().to_owned(),
             None => self.connection().await,
-        };
-        self.installed(plugin, name, &self.grant(), config, &connection).await
+        }
     }
 
     async fn installed(

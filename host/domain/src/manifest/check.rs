@@ -181,14 +181,22 @@ impl Manifest {
                 list.add(format!("events[{index}]"), "it stands twice", "Keep one of them");
             }
         }
-        for (name, asked, most) in [
-            ("limits.cpu_ms", self.limits.cpu_ms, limits::RUN_CPU_MS_MAX),
-            ("limits.wall_ms", self.limits.wall_ms, limits::RUN_WALL_MS_MAX),
+        let asked = &self.limits;
+        for (name, asked, most, unit) in [
+            ("limits.cpu_ms", asked.cpu_ms, limits::RUN_CPU_MS_MAX, "ms"),
+            ("limits.wall_ms", asked.wall_ms, limits::RUN_WALL_MS_MAX, "ms"),
+            ("limits.scratch_bytes", asked.scratch_bytes, limits::SCRATCH_BYTES_MAX, "bytes"),
+            ("limits.scratch_files", asked.scratch_files, limits::SCRATCH_FILES_MAX, "files"),
         ] {
             if asked.is_some_and(|asked| asked == 0 || asked > most) {
-                let next = format!("Ask for 1 to {most} ms, or split the work with `again`");
+                let next = format!("Ask for 1 to {most} {unit}, or split the work with `again`");
                 list.add(name, "it is 0 or more than the published limit", next);
             }
+        }
+        let sized = asked.scratch_bytes.is_some() || asked.scratch_files.is_some();
+        if sized && !self.capability_set().has(Capability::Scratch) {
+            let reason = "room for files is asked for, but `scratch` is not";
+            list.add("limits", reason, "Ask for the capability, or leave the numbers out");
         }
     }
 

@@ -219,6 +219,8 @@ fn what_must_hold_beyond_the_shape() {
         ("\"installed\"]", "\"payday\"]", "events[1]: there is no such kind of event. Use some of overlaps-changed, schedule, webhook, request, installed, configured, grant-changed, upgraded, uninstalling, erase".into()),
         ("\"installed\"]", "\"overlaps-changed\"]", "events[1]: it stands twice. Keep one of them".into()),
         ("cpu_ms = 500", "cpu_ms = 5001", "limits.cpu_ms: it is 0 or more than the published limit. Ask for 1 to 5000 ms, or split the work with `again`".into()),
+        ("cpu_ms = 500", "scratch_bytes = 268435457", "limits.scratch_bytes: it is 0 or more than the published limit. Ask for 1 to 268435456 bytes, or split the work with `again`".into()),
+        ("cpu_ms = 500", "scratch_files = 100", "limits: room for files is asked for, but `scratch` is not. Ask for the capability, or leave the numbers out".into()),
         ("cpu_ms = 500", "wall_ms = 0", "limits.wall_ms: it is 0 or more than the published limit. Ask for 1 to 60000 ms, or split the work with `again`".into()),
         ("code = \"portal-unknown\"", "code = \"crm-unauthorized\"", "faults[1].code: the code stands twice. Keep one of them".into()),
         ("answer = \"Look", "answer = \"\" # \"Look", "faults[1].answer: it is empty. Write it; people read it".into()),

@@ -1,15 +1,14 @@
 //! The rest of WASI 0.2: linked, and empty.
 //!
-//! Language runtimes import environment, files and sockets without using
-//! them. A guest finds no variable, argument, directory, address or name, and
+//! Language runtimes import environment and sockets without using them. A
+//! guest finds no variable, argument, address or name, and
 //! standard output goes to the run's log. It cannot get at anything of the
 //! host's: the context is made without any of it, and nothing ever adds to it.
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::{
     WasiView as _,
     cli::{WasiCli, WasiCliView as _},
-    filesystem::{WasiFilesystem, WasiFilesystemView as _},
-    p2::bindings::{cli, filesystem, sockets},
+    p2::bindings::{cli, sockets},
     sockets::{WasiSockets, WasiSocketsView as _},
 };
 use wasmtime_wasi_io::bindings::wasi::io;
@@ -38,8 +37,6 @@ pub(crate) fn link(l: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, State::cli)?;
-    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, State::filesystem)?;
-    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, State::filesystem)?;
     sockets::tcp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;

@@ -218,7 +218,7 @@ pub const IMPORTS: &[Import] = &[
             "[method]output-stream.blocking-splice",
         ],
         verdict: Verdict::Harmless,
-        why: "The guest's own bodies and its log; there is no other stream.",
+        why: "The guest's own bodies, scratch files and log; there is no other stream.",
     },
     Import {
         interface: "wasi:cli/exit@0.2.12",
@@ -283,8 +283,8 @@ pub const IMPORTS: &[Import] = &[
     Import {
         interface: "wasi:filesystem/preopens@0.2.12",
         items: &["get-directories"],
-        verdict: Verdict::Denied,
-        why: "The list is empty, so no descriptor ever exists.",
+        verdict: Verdict::Capability("scratch"),
+        why: "One empty directory of the run's own; without the grant the list is empty.",
     },
     Import {
         interface: "wasi:filesystem/types@0.2.12",
@@ -321,8 +321,8 @@ pub const IMPORTS: &[Import] = &[
             "[method]directory-entry-stream.read-directory-entry",
             "filesystem-error-code",
         ],
-        verdict: Verdict::Denied,
-        why: "Works on descriptors only, of which none exists.",
+        verdict: Verdict::Capability("scratch"),
+        why: "Works on that directory and what is in it only; names and sizes are the host's own table.",
     },
     Import {
         interface: "wasi:sockets/instance-network@0.2.12",

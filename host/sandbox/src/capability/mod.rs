@@ -18,6 +18,7 @@ use std::{borrow::Cow, sync::Arc};
 use tracing::Instrument as _;
 use venn_domain::{
     authority::{Authority, Denial},
+    capability::Capability,
     id::PartnershipId,
 };
 use wasmtime::{StoreContextMut, component::Linker};
@@ -46,6 +47,7 @@ mod log;
 pub(crate) mod overlaps;
 mod poll;
 mod random;
+mod scratch;
 mod state;
 mod timeline;
 mod wasi_http;
@@ -68,6 +70,7 @@ pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     clock::link(linker)?;
     random::link(linker)?;
     poll::link(linker)?;
+    scratch::link(linker)?;
     ambient::link(linker)
 }
 
@@ -198,6 +201,10 @@ async fn answer(core: &mut Core, request: &Request) -> Result<Answer, Declined> 
             let egress = core.egress()?;
             let answer = egress.exchange(request).await.map_err(Declined::Stop)?;
             Ok(Answer::Http(Arc::new(answer)))
+        }
+        Request::Scratch { .. } => {
+            live.authority.allows(Capability::Scratch)?;
+            Ok(Answer::Done)
         }
         // Answered where their resources are, or at once.
         Request::AccountsUpsert { .. }

@@ -136,7 +136,8 @@ async fn a_name_without_override_that_leads_inside_is_denied_and_not_dialled() {
 async fn both_doors_end_in_the_same_guard() {
     let server = Server::start(answer_text("201 Created", "x-seen: yes\r\n", "made")).await;
     let bench = Bench::new(&server);
-    let mut core = Core::new(Bench::facts(), Mode::Handle, Side::Live(bench.live()));
+    let mut core =
+        Core::new(Bench::facts(), Mode::Handle, Side::Live(bench.live()), Bench::files());
     let through_wasi = |url: &str, connection: &str| {
         http::Request::builder()
             .method("POST")
@@ -168,7 +169,8 @@ async fn both_doors_end_in_the_same_guard() {
 async fn a_request_whose_body_breaks_off_never_goes_out() {
     let server = Server::start(answer_text("200 OK", "", "reached")).await;
     let bench = Bench::new(&server);
-    let mut core = Core::new(Bench::facts(), Mode::Handle, Side::Live(bench.live()));
+    let mut core =
+        Core::new(Bench::facts(), Mode::Handle, Side::Live(bench.live()), Bench::files());
     let broken = http_body_util::StreamBody::new(futures::stream::iter([
         Ok(http_body::Frame::data(Bytes::from_static(b"{"))),
         Err(WasiError::HttpProtocolError),

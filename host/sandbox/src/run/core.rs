@@ -2,6 +2,7 @@
 //! has done so far, and the tape.
 use std::{
     borrow::Cow,
+    path::Path,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +22,8 @@ use super::{effects::Draft, log::RunLog, stop::Stop};
 use crate::{
     capability::{Declined, Live, account_removals, account_upserts, timeline_effects},
     egress::RunEgress,
-    job::{Idempotency, RunInfo},
+    job::{Idempotency, RunInfo, RunLimits},
+    scratch::Scratch,
     tape::{
         entry::{Answer, Blob, Entry, HttpResult, Refusal, Request},
         playback::Playback,
@@ -138,15 +140,40 @@ pub(crate) struct Core {
     pub(crate) calls: u64,
     taped_bytes: u64,
     egress: Option<Arc<RunEgress>>,
+    pub(crate) scratch: OwnFiles,
     /// The host call that runs now, and since when.
     pub(crate) waiting: Option<(Cow<'static, str>, Instant)>,
+}
+
+/// The run's scratch files: how many there may be, and where.
+pub(crate) struct OwnFiles {
+    /// All runs' directories are made here.
+    pub(crate) folder: Arc<Path>,
+    pub(crate) bytes: u64,
+    pub(crate) files: u64,
+    /// The guest has looked for them, so it is decided whether there are any.
+    pub(crate) decided: bool,
+    /// They, if there may be any.
+    pub(crate) own: Option<Arc<Scratch>>,
+}
+
+impl OwnFiles {
+    pub(crate) const fn new(folder: Arc<Path>, limits: &RunLimits) -> Self {
+        let (bytes, files) = (limits.scratch_bytes, limits.scratch_files);
+        Self { folder, bytes, files, decided: false, own: None }
+    }
+
+    /// Removes them; the limit that refused something last.
+    pub(crate) fn end(&mut self) -> Option<&'static str> {
+        self.own.take()?.refused()
+    }
 }
 
 /// What one run may leave on its tape: it is held in memory until the run ends.
 const TAPE_BYTES: u64 = 64 << 20;
 
 impl Core {
-    pub(crate) fn new(facts: Arc<Facts>, mode: Mode, side: Side) -> Self {
+    pub(crate) fn new(facts: Arc<Facts>, mode: Mode, side: Side, scratch: OwnFiles) -> Self {
         let log = RunLog::new(Arc::clone(&facts.clock));
         Self {
             facts,
@@ -158,6 +185,7 @@ impl Core {
             calls: 0,
             taped_bytes: 0,
             egress: None,
+            scratch,
             waiting: None,
         }
     }

@@ -76,13 +76,20 @@ pub(crate) async fn execute(
     // Dropping the store frees what half-made calls hold, so it goes first.
     let RunState { mut core, limiter, .. } = into_parts(store);
     let mut stop = core.facts.stop.get().cloned();
+    let no_room = core.scratch.end();
+    if let Some(limit) = no_room {
+        let told = format!(
+            "host: the limit {limit} was reached; the plugin was told that no space is left"
+        );
+        core.log.write("warn", &told);
+    }
     let mut findings = Vec::new();
     let ending = match returned {
         _ if let Some(stop) = &stop => ending::failure(&stop.clone().into(), None),
         Ok(Ok(returned)) => ending_of(returned, &mut findings),
         Ok(Err(error)) => {
             stop = error.downcast_ref::<Stop>().cloned();
-            ending::failure(&error, limiter.refused)
+            ending::failure(&error, limiter.refused.or(no_room))
         }
         Err(_elapsed) => {
             let waiting_in = core.waiting.take().map(|(name, _)| name.into_owned());

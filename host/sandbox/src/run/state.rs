@@ -50,8 +50,8 @@ impl RunState {
     }
 }
 
-/// WASI 0.2 as a guest finds it: no environment, arguments, files, sockets or
-/// names; output goes to the log.
+/// WASI 0.2 as a guest finds it: no environment, arguments, sockets or names;
+/// output goes to the log. Files are [`crate::capability`]'s.
 impl WasiView for RunState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let log = &self.core.log;

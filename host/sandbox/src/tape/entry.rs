@@ -3,7 +3,10 @@
 //! To add a host call: a variant of [`Request`] with its name, and, if none of
 //! the [`Answer`]s fits, a variant there. Old tapes must still be read: never
 //! change a variant, add one.
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -105,6 +108,11 @@ pub(crate) enum Request {
         pollables: u32,
     },
     PollReady,
+    /// A call of `wasi:filesystem`, by its name there. Only whether it was
+    /// allowed is on the tape: a replay has the same files.
+    Scratch {
+        call: Cow<'static, str>,
+    },
 }
 
 impl Request {
@@ -129,11 +137,12 @@ impl Request {
             Self::Random { .. } => "random",
             Self::Poll { .. } => "poll",
             Self::PollReady => "pollable.ready",
+            Self::Scratch { .. } => "scratch",
         }
     }
 
-    /// Whether it is a call of the contract, which authority decides on;
-    /// clocks, randomness and polling are not.
+    /// Whether it is a call of the contract, which has values and effects;
+    /// clocks, randomness, polling and the run's own files are not.
     pub(crate) const fn is_contract(&self) -> bool {
         !matches!(
             self,
@@ -142,6 +151,7 @@ impl Request {
                 | Self::Random { .. }
                 | Self::Poll { .. }
                 | Self::PollReady
+                | Self::Scratch { .. }
         )
     }
 }

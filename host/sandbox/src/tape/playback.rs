@@ -22,6 +22,11 @@ impl Playback {
         self.next
     }
 
+    /// Whether the guest asked this next.
+    pub(crate) fn is_next(&self, request: &Request) -> bool {
+        self.entries.get(self.next).is_some_and(|entry| entry.request == *request)
+    }
+
     /// The taped answer, if the guest asks what it asked then.
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Answer, Stop> {
         let Some(entry) = self.entries.get(self.next) else {
@@ -45,6 +50,7 @@ fn shown(request: &Request) -> String {
         Request::HttpSend(http) => {
             format!("http.send {} {}", http.method, shown_url(&http.url))
         }
+        Request::Scratch { call } => format!("scratch {call}"),
         other => other.name().to_owned(),
     }
 }

@@ -3,10 +3,13 @@ use venn_domain::run::{CallResult, CallSummary};
 
 use super::entry::{Answer, Entry, HttpAnswer, HttpResult, Refusal, Request};
 
-/// The contract calls of a tape, in order. Clocks, randomness and polling are
-/// on the tape for the replay; nobody asks what came of them.
+/// The contract calls of a tape, in order, and what else was refused. Clocks,
+/// randomness, polling and files are on the tape for the replay; nobody asks
+/// what came of them.
 pub(crate) fn summaries(entries: &[Entry]) -> Vec<CallSummary> {
-    entries.iter().filter(|entry| entry.request.is_contract()).map(summary).collect()
+    let asked =
+        |entry: &&Entry| entry.request.is_contract() || matches!(entry.answer, Answer::Refused(_));
+    entries.iter().filter(asked).map(summary).collect()
 }
 
 fn summary(entry: &Entry) -> CallSummary {
@@ -53,6 +56,7 @@ fn note(request: &Request) -> String {
         Request::AccountsUpsert { rows } => format!("{rows} rows"),
         Request::AccountsUpsertRows { rows } => format!("{} rows", rows.len()),
         Request::AccountsRemove { external_ids } => format!("{} ids", external_ids.len()),
+        Request::Scratch { call } => call.to_string(),
         _ => String::new(),
     }
 }

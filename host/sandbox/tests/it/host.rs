@@ -38,6 +38,7 @@ pub(crate) fn settings() -> Settings {
         compile_args: Vec::new(),
         artifact_key: [7; 32],
         egress: EgressSettings::default(),
+        scratch: std::env::temp_dir().join("venn-sandbox-tests"),
         pool: PoolSettings { runs: 4 },
     }
 }

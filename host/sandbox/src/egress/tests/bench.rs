@@ -22,8 +22,9 @@ use venn_domain::{
 
 use super::super::*;
 use crate::{
-    job::{Idempotency, RunInfo},
+    job::{Idempotency, RunInfo, RunLimits},
     ports::{ChangeAnswer, OverlapAnswer, PortError, Secret},
+    run::core::OwnFiles,
     settings::NameOverride,
 };
 
@@ -289,6 +290,11 @@ impl Bench {
         };
         let idempotency = Idempotency { key: [3; 32], delivery: id("dlv"), step: 0 };
         Facts::new(info, "{}".into(), Arc::new(Still), Timestamp(0), Some(idempotency))
+    }
+
+    /// None that anybody asks for.
+    pub(in crate::egress) fn files() -> OwnFiles {
+        OwnFiles::new(Arc::from(std::env::temp_dir()), &RunLimits::default())
     }
 
     pub(in crate::egress) fn egress(&self) -> RunEgress {

@@ -49,7 +49,8 @@ async fn trailers_of_a_request_are_refused_and_nothing_is_sent() {
     let server = Server::start(answer_text("200 OK", "", "reached")).await;
     let bench = Bench::new(&server);
     for name in ["host", "authorization", "content-length", "transfer-encoding", "x-harmless"] {
-        let mut core = Core::new(Bench::facts(), Mode::Handle, Side::Live(bench.live()));
+        let mut core =
+            Core::new(Bench::facts(), Mode::Handle, Side::Live(bench.live()), Bench::files());
         let mut trailers = http::HeaderMap::new();
         trailers.insert(name, "evil.test".parse().unwrap());
         let body = http_body_util::StreamBody::new(futures::stream::iter([

@@ -25,6 +25,7 @@ pub(super) fn inspect(component: &[u8]) -> Result<Vec<Finding>> {
         compile_args: vec!["compile-child".to_owned()],
         artifact_key,
         egress: EgressSettings::default(),
+        scratch: std::env::temp_dir(),
         // Nothing runs here: the smallest pool there is.
         pool: PoolSettings { runs: 1 },
     })?;
