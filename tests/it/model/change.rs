@@ -276,6 +276,12 @@ impl Town {
         self.expect("accept", wanted, &reply)?;
         if wanted == Answer::Yes {
             self.matrix.partnerships[partnership].bond = Bond::Active;
+            // How much is left to be paired would be the number of companies of both.
+            let path = self.at(org, &format!("partnerships/{id}"));
+            let now = self.call(org, "GET", &path, None).await;
+            if now.body["pending_domains"].as_u64().is_none_or(|pending| pending > 1) {
+                return Err(format!("after an acceptance: {}", now.text));
+            }
             self.paired().await;
         }
         Ok(())

@@ -47,23 +47,43 @@ impl Town {
             30..=37 => self.look_at_counts(chance, org).await,
             38..=43 => self.look_at_accounts(org).await,
             44..=49 => self.look_at_leftovers(chance, org).await,
-            _ => self.look_anywhere(chance).await,
+            50..=54 => self.look_as_supporter(chance).await,
+            _ => {
+                let rows: Vec<&Row> = ROWS.iter().filter(|row| row.method == "GET").collect();
+                let row = *chance.pick(&rows);
+                let org = if row.path.contains("/plugins") && !row.path.contains("marketplace") {
+                    PUBLISHER
+                } else if row.needs.is_of_platform() {
+                    PLATFORM
+                } else {
+                    chance.below(CUSTOMERS.len())
+                };
+                let token = self.caller(chance, org);
+                self.look_at(chance, row, org, token).await
+            }
         }
     }
 
     // ── Any address ─────────────────────────────────────────────────────────
 
-    async fn look_anywhere(&mut self, chance: &mut Chance) -> Checked {
-        let rows: Vec<&Row> = ROWS.iter().filter(|row| row.method == "GET").collect();
-        let row = *chance.pick(&rows);
-        let org = if row.path.contains("/plugins") && !row.path.contains("marketplace") {
-            PUBLISHER
-        } else if row.needs.is_of_platform() {
-            PLATFORM
-        } else {
-            chance.below(CUSTOMERS.len())
-        };
-        let token = self.caller(chance, org);
+    /// Somebody of the publisher or the platform at what a customer may have let them see.
+    async fn look_as_supporter(&mut self, chance: &mut Chance) -> Checked {
+        let leaves = self.matrix.leaves.iter();
+        let leave =
+            chance.any(leaves.map(|leave| (leave.to, self.matrix.installs[leave.install].org)));
+        let Some((supporter, customer)) = leave else { return Ok(()) };
+        let row = chance.any(ROWS.iter().filter(|row| thing(row.path).is_some())).unwrap();
+        let token = self.caller(chance, supporter);
+        self.look_at(chance, row, customer, token).await
+    }
+
+    async fn look_at(
+        &mut self,
+        chance: &mut Chance,
+        row: &Row,
+        org: usize,
+        token: usize,
+    ) -> Checked {
         let address = self.address(chance, row.path, org);
         let reply = self.call(token, "GET", &address.text, None).await;
         let reader = self.matrix.people[self.matrix.tokens[token].person].org;
