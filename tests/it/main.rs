@@ -27,6 +27,7 @@ mod faults;
 mod imports;
 mod languages;
 mod main_job;
+mod model;
 mod openapi;
 mod partnerships;
 mod publish;

@@ -24,6 +24,44 @@ pub fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The tests that a text names, each as `CRATE path::of::the_test`: crate and path.
+pub fn named_tests(text: &str) -> Vec<(String, String)> {
+    let named = text.split('`').skip(1).step_by(2);
+    named
+        .map(|text| text.split_once(' ').unwrap_or_else(|| panic!("{text}: a crate and a test")))
+        .map(|(package, path)| (package.to_owned(), path.to_owned()))
+        .collect()
+}
+
+/// Whether there is such a test: `it`, or the one of a crate in `host/`.
+pub fn is_a_test(package: &str, path: &str) -> bool {
+    let folder = match package.strip_prefix("venn-") {
+        Some(name) => root().join("host").join(name),
+        None => root().join("tests/it"),
+    };
+    let mut files = Vec::new();
+    rust_files(&folder, &mut files);
+    let function = format!("fn {}(", path.rsplit("::").next().unwrap());
+    files.iter().any(|path| fs::read_to_string(path).unwrap().contains(&function))
+}
+
+#[test]
+fn every_promise_names_its_tests() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let (_, promises) = text.split_once("## Promises").unwrap();
+    let (promises, _) = promises.split_once("\n## ").unwrap();
+    let rows = promises.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let rows: Vec<_> = rows.filter_map(|row| row.split_once(" | ")).skip(1).collect();
+    assert!(rows.len() >= 10, "{rows:?}");
+    for (promise, by) in rows {
+        let tests = named_tests(by);
+        assert!(!tests.is_empty(), "{promise}: by which test?");
+        for (package, path) in tests {
+            assert!(is_a_test(&package, &path), "{promise}: no test {path} in {package}");
+        }
+    }
+}
+
 #[test]
 fn every_module_begins_with_what_it_is() {
     let mut files = Vec::new();

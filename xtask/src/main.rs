@@ -19,6 +19,7 @@ mod demo;
 mod flame;
 mod guest_language;
 mod languages;
+mod model;
 mod openapi;
 mod postgres;
 mod schemathesis;
@@ -39,6 +40,8 @@ enum Task {
     Test(test::Options),
     /// Try the attacks of `docs/attacks.md`, each next to a bystander.
     Attacks(attacks::Options),
+    /// Hold random operations of many organizations against who may see what.
+    Model(model::Options),
     /// Measure us against the limit, interleaved, and print ratios.
     Bench(bench::Options),
     /// The same plugin in each guest language: sizes and times.
@@ -58,6 +61,7 @@ fn main() -> anyhow::Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Attacks(options) => attacks::run(&options),
+        Task::Model(options) => model::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Languages(options) => languages::run(&options),
         Task::Openapi => openapi::write(),

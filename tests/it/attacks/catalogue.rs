@@ -1,8 +1,8 @@
 //! The document and the tests agree.
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use super::TRIED;
-use crate::tidy::{root, rust_files};
+use crate::tidy::{is_a_test, named_tests, root};
 
 /// A row of `docs/attacks.md`.
 struct Row {
@@ -25,21 +25,6 @@ fn rows() -> Vec<Row> {
     text.lines().filter_map(row).collect()
 }
 
-/// The tests that a row names: crate, and path of the function.
-fn tests(row: &Row) -> Vec<(String, String)> {
-    let named = row.by.split('`').skip(1).step_by(2);
-    named
-        .map(|text| text.split_once(' ').unwrap_or_else(|| panic!("{text}: a crate and a test")))
-        .map(|(package, path)| (package.to_owned(), path.to_owned()))
-        .collect()
-}
-
-fn sources(folder: &Path) -> String {
-    let mut files = Vec::new();
-    rust_files(folder, &mut files);
-    files.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
-}
-
 #[test]
 fn the_document_names_what_there_is() {
     let rows = rows();
@@ -47,7 +32,7 @@ fn the_document_names_what_there_is() {
     assert_eq!((rows.len(), cases.len()), (CASES, CASES), "one row a case");
     let mut tried = BTreeSet::new();
     for row in &rows {
-        let tests = tests(row);
+        let tests = named_tests(&row.by);
         match row.status.as_str() {
             "tested" => assert!(!tests.is_empty(), "{}: by which test?", row.case),
             "not applicable" | "accepted risk" => {
@@ -60,16 +45,7 @@ fn the_document_names_what_there_is() {
                 tried.insert((row.case, name.to_owned()));
                 continue;
             }
-            let folder = match package.strip_prefix("venn-") {
-                Some(name) => root().join("host").join(name),
-                None => root().join("tests/it"),
-            };
-            let function = format!("fn {}(", path.rsplit("::").next().unwrap());
-            assert!(
-                sources(&folder).contains(&function),
-                "{}: no {function}…) in {package}",
-                row.case
-            );
+            assert!(is_a_test(&package, &path), "{}: no test {path} in {package}", row.case);
         }
     }
     let here: BTreeSet<_> = TRIED.iter().map(|(case, name)| (*case, (*name).to_owned())).collect();

@@ -56,7 +56,9 @@ pub struct PartnershipView {
 pub struct PartnershipDetailView {
     #[serde(flatten)]
     partnership: PartnershipView,
-    /// Domains that wait to be paired.
+    /// 1 while something waits to be paired, 0 when all is paired. How much waits is not
+    /// told: after an acceptance it is the number of companies that both lists have.
+    #[schemars(range(max = 1))]
     pending_domains: u64,
 }
 
@@ -133,7 +135,7 @@ pub async fn get(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let id: PartnershipId = id.parse()?;
     let found = app.store.partnership(&org.id, &id).await?.ok_or_else(ApiError::not_found)?;
-    let pending_domains = app.store.pending_domains(&id).await?;
+    let pending_domains = app.store.pending_domains(&id).await?.min(1);
     Ok(Json(PartnershipDetailView { partnership: view(found), pending_domains }))
 }
 

@@ -20,7 +20,10 @@ use venn_store::run::{Run, RunFilter};
 use crate::{
     accesses::Read,
     answer::PlainText,
-    api::{organization::resolve, support::seen},
+    api::{
+        organization::resolve,
+        support::{Seen, seen},
+    },
     app::App,
     auth::Caller,
     body::one_of,
@@ -69,9 +72,10 @@ pub struct RunView {
     /// `ok`, `fault`, `trap`, `limit`, `host-failed` or `refused`.
     #[schemars(extend("enum" = ENDINGS))]
     ending: String,
-    /// More about the ending; its members depend on it.
+    /// More about the ending; its members depend on it. A supporter sees none in which
+    /// the plugin speaks.
     ending_detail: Value,
-    /// One line for people.
+    /// One line for people; empty for a supporter where the plugin wrote it.
     summary: String,
     /// Whose fault it was; none if it ended well.
     verdict: Option<Verdict>,
@@ -131,7 +135,7 @@ pub async fn list(
     let install = seen.narrow(&app, &caller, install.as_ref(), Thing::Runs).await?;
     let filter = RunFilter { install, ending: ending.clone() };
     let found = app.store.runs(&seen.organization, &filter, after.as_ref(), page.limit).await?;
-    Ok(Json(page.view(found, view)))
+    Ok(Json(page.view(found, |run| as_seen(&seen, view(run)))))
 }
 
 /// `GET /v1/organizations/{org}/runs/{run}`
@@ -143,7 +147,7 @@ pub async fn get(
     let seen = seen(&app, &caller, &org, Thing::Runs).await?;
     let run = find(&app, &seen.organization, &run).await?;
     seen.one(&app, &caller, &run.install, Thing::Runs, run.id.as_str()).await?;
-    Ok(Json(view(run)))
+    Ok(Json(as_seen(&seen, view(run))))
 }
 
 /// `GET /v1/organizations/{org}/runs/{run}/log`
@@ -225,6 +229,21 @@ async fn tape(app: &App, run: &Run) -> Result<Tape, ApiError> {
         )
     })?;
     Tape::decode(&bytes).map_err(ApiError::internal)
+}
+
+/// Members of an ending in which a plugin speaks: its words can be a partner's values.
+const WORDS: [&str; 4] = ["summary", "again", "answer", "message"];
+
+/// A supporter sees how a run ended, and not what the plugin said: that is in the log, which
+/// leave names by itself.
+fn as_seen(seen: &Seen, mut run: RunView) -> RunView {
+    if !seen.is_own() && ["ok", "fault", "trap"].contains(&run.ending.as_str()) {
+        run.summary.clear();
+        if let Some(detail) = run.ending_detail.as_object_mut() {
+            detail.retain(|member, _| !WORDS.contains(&member.as_str()));
+        }
+    }
+    run
 }
 
 fn view(run: Run) -> RunView {

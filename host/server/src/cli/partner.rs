@@ -134,7 +134,7 @@ const PARTNERSHIP: &[Column] = &[
     Column::moment("Proposed", "created_at"),
     Column::moment("Accepted", "accepted_at"),
     Column::moment("Ended", "ended_at"),
-    Column::number("Domains to pair", "pending_domains"),
+    Column::number("Pairing goes on", "pending_domains"),
 ];
 
 /// `venn partner`

@@ -8,7 +8,7 @@ use venn_domain::{
     sharing::Purpose,
 };
 
-use super::Install;
+use super::{Install, InstallState};
 use crate::{
     Store, StoreError,
     connection::{Connection, SELECT as CONNECTIONS, connection},
@@ -71,6 +71,10 @@ impl Store {
         partnership: &PartnershipId,
         purpose: Purpose,
     ) -> Result<u64, StoreError> {
+        let gone = install.state == InstallState::Uninstalled;
+        if gone || !install.grant.partnerships.contains(partnership) {
+            return Ok(0);
+        }
         let mut connection = self.read().await?;
         let rows = sqlx::query(
             "SELECT CASE WHEN p.left_id = $1 THEN o.left_population ELSE o.right_population END
