@@ -17,9 +17,11 @@ mod c_guest;
 mod cargo;
 mod demo;
 mod flame;
+mod fuzz;
 mod guest_language;
 mod languages;
 mod model;
+mod mutants;
 mod openapi;
 mod postgres;
 mod schemathesis;
@@ -52,6 +54,10 @@ enum Task {
     ApiDiff(api_diff::Options),
     /// Try whether the API is what its description says, with schemathesis.
     Schemathesis(schemathesis::Options),
+    /// Give what strangers write to what reads it, for as long as one likes.
+    Fuzz(fuzz::Options),
+    /// Break what decides in every small way; a test must notice each.
+    Mutants(mutants::Options),
     /// Build the test guests only.
     Guests,
 }
@@ -67,6 +73,8 @@ fn main() -> anyhow::Result<()> {
         Task::Openapi => openapi::write(),
         Task::ApiDiff(options) => api_diff::run(&options),
         Task::Schemathesis(options) => schemathesis::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
+        Task::Mutants(options) => mutants::run(&options),
         Task::Guests => cargo::build_guests(&cargo::build_host(cargo::Profile::Dev)?),
     }
 }

@@ -23,11 +23,12 @@ pub(crate) struct Options {
 }
 
 /// Crates without the engine: their tests take seconds.
-const LIGHT: [&str; 7] = [
+const LIGHT: [&str; 8] = [
     "venn-domain",
     "venn-mapping",
     "venn-store",
     "venn-testkit",
+    "venn-fuzz",
     "crm-tasks",
     "hubspot-source",
     "xtask",
@@ -118,7 +119,7 @@ fn light(options: &Options, cluster: Option<&Cluster>) -> anyhow::Result<()> {
     if nextest {
         // nextest runs no documentation examples.
         let mut docs = cargo::cargo(&["test", "--locked", "--doc"]);
-        let none = ["crm-tasks", "hubspot-source", "xtask"];
+        let none = ["venn-fuzz", "crm-tasks", "hubspot-source", "xtask"];
         for name in LIGHT.iter().filter(|name| !none.contains(name)) {
             docs.args(["-p", name]);
         }
