@@ -107,7 +107,7 @@ fn is_of(origin: &str, host: &str) -> bool {
 }
 
 /// Refuses a call with a session's cookie that its own page did not make.
-pub(super) fn check(headers: &HeaderMap, method: &Method, text: &str) -> Result<Csrf, ApiError> {
+pub fn check(headers: &HeaderMap, method: &Method, text: &str) -> Result<Csrf, ApiError> {
     let expected =
         csrf_of(text).ok_or_else(|| unauthenticated("The session is not valid, or has ended."))?;
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
