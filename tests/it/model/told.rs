@@ -71,8 +71,10 @@ impl Town {
         let known = |id: &&str| {
             let owners = self.owners.get(*id);
             let is_theirs = |of: &BTreeSet<usize>| of.contains(&customer) || of.contains(&org);
-            // What a listed plugin runs is known to all.
-            id.starts_with("rel_") || owners.is_none_or(is_theirs)
+            // What a listed plugin runs is known to all, and what the customer named to its
+            // plugin stands in what that one asked for.
+            let is_said = id.starts_with("rel_") || self.said[customer].contains(*id);
+            is_said || owners.is_none_or(is_theirs)
         };
         let outside = value.or_else(|| ids(text).find(|id| !known(id)));
         match outside {
