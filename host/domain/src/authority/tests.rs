@@ -91,6 +91,19 @@ fn all_but(gone: Cap) -> CapabilitySet {
 }
 
 #[test]
+fn a_snapshot_tells_whose_it_is_and_at_which_number_it_was_read() {
+    let (authority, read) = (without(|_| {}), control());
+    // Another number is how a run in progress learns that something was taken away.
+    assert_eq!(authority.number(), 7);
+    assert_eq!(authority.install(), &read.install);
+    assert_eq!(authority.organization(), &read.organization);
+    assert_eq!(authority.plugin(), &read.plugin);
+    assert_eq!(authority.manifest(), &read.manifest);
+    assert_eq!(authority.populations(), ["customers"]);
+    assert_eq!(authority.partnerships(), read.partnerships);
+}
+
+#[test]
 fn a_capability_is_denied_by_the_layer_that_lacks_it() {
     let state = |authority: &Authority| told(authority.allows(Cap::State));
     assert_eq!(state(&without(|_| {})), "allowed");
