@@ -15,7 +15,7 @@ pub mod people;
 mod recovery;
 mod repeats;
 mod second_factor;
-mod sessions;
+pub mod sessions;
 mod support;
 pub mod table;
 

@@ -5,7 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use venn_server::second_factor::Secret;
 
-use crate::support::world::{CRM_TOKEN, rows};
+use crate::{
+    connections,
+    support::world::{CLIENT, CRM_TOKEN, rows},
+};
 
 mod desk;
 mod reach;
@@ -99,6 +102,45 @@ async fn what_is_too_large_is_refused_before_it_is_sent() {
          \x20 where: list.csv\n\
          \x20 next: Leave columns out of the export, or import it in parts with the mode `merge`.\n"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_install_is_connected_at_a_services_page() {
+    let desk = Desk::new().await;
+    let Desk { acme, publisher, world, .. } = &desk;
+    connections::listed(world, &connections::manifest()).await;
+    let set =
+        "plugins credentials set script crm --kind oauth-client --host login.example --client-id";
+    let set = format!("{set} {}", CLIENT.0);
+    publisher.venn_with(&set, CLIENT.1).await.good();
+    let rotated =
+        publisher.venn_with("plugins credentials rotate script crm", CLIENT.1).await.good();
+    assert!(
+        rotated.starts_with("crm of script has a next value; the one before is good until "),
+        "{rotated}"
+    );
+    let listed = publisher.venn("plugins credentials list script").await.good();
+    assert!(listed.contains("oauth-client") && !listed.contains(CLIENT.1), "{listed}");
+
+    let shown = acme.venn("marketplace show script").await.good();
+    let says = "It signs in at api.example with your connection `crm`: you say yes at a page of the service, to crm.read";
+    assert!(shown.contains(says), "{shown}");
+    let hosts = "--host api.example --host login.example --host echo.example";
+    let line =
+        format!("install script --name main --partner globex --population customers {hosts} --yes");
+    let made = acme.venn(&line).await.good();
+    assert!(made.contains("Next: `venn installs connect main crm`."), "{made}");
+    let link = acme.venn("installs connect main crm --json").await.json();
+    let (_, page) =
+        connections::came_back(world, &connections::said(world, link["url"].as_str().unwrap(), ""))
+            .await;
+    let word = connections::word(&page);
+    let line = format!("installs connect main crm --word {word}");
+    assert_eq!(acme.venn(&line).await.good(), "crm of main is connected: main-crm.\n");
+    assert!(acme.venn("connections show main-crm").await.good().contains("login.example/token"));
+    acme.venn("installs enable main").await.good();
+    publisher.venn("plugins credentials remove script crm --yes").await.good();
+    reach::check("an_install_is_connected_at_a_services_page", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

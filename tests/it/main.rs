@@ -21,6 +21,7 @@ mod attacks;
 mod audit;
 mod capabilities;
 mod command_line;
+mod connections;
 mod contract;
 mod crash;
 mod faults;

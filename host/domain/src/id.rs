@@ -116,6 +116,10 @@ ids! {
     OrganizationId = "org", "an organization id";
     /// A person.
     UserId = "usr", "a user id";
+    /// A person on the way to a service's page and back.
+    ConnectAttemptId = "cat", "a connect attempt's id";
+    /// A publisher's credential.
+    CredentialId = "pcr", "a publisher credential's id";
     /// An API token (its public part).
     TokenId = "tok", "a token id";
     /// An account of an organization.

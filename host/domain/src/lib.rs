@@ -22,7 +22,8 @@
 //!   (the customer's consent), **authority** (what is left of all of them and
 //!   of every data owner's rule; it has a number that any change raises).
 //! - **install**: a plugin enabled by one customer. **connection**: a
-//!   customer's credential for a third party.
+//!   customer's credential for a third party. **publisher credential**: the
+//!   publisher's own (an OAuth client, a backend's key, a webhook's secret).
 //! - **support grant** (or leave): what a customer lets the platform or a publisher look
 //!   at, of one install, for a while. **supporter**: who has it.
 //! - **event**, **delivery** (one event on its way to one install), **run**
@@ -42,6 +43,7 @@ pub mod admission;
 pub mod audit;
 pub mod authority;
 pub mod capability;
+pub mod connection;
 pub mod contract;
 pub mod count;
 pub mod egress;

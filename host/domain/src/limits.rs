@@ -62,6 +62,14 @@ limits! {
     HTTP_AT_ONCE_INSTALL: u64 = 16, "http.at-once.install", "calls", "Keeps one customer's storm from a vendor's rate limit.";
     HTTP_AT_ONCE_ORGANIZATION: u64 = 64, "http.at-once.organization", "calls", "A share of the node.";
     HTTP_AT_ONCE_PLUGIN: u64 = 256, "http.at-once.plugin", "calls", "A quarter of the node's descriptors.";
+    TOKEN_EARLY_MS: u64 = 120_000, "token.early", "ms", "A connection's token is renewed so long before its end, or a quarter of a short life.";
+    TOKEN_CALL_MS: u64 = 10_000, "token.call", "ms", "Whole call of a token endpoint; a run waits for it.";
+    TOKEN_LEASE_MS: u64 = 30_000, "token.lease", "ms", "For which only one process renews a connection's token; three such calls.";
+    TOKEN_AGAIN_MS: u64 = 60_000, "token.again", "ms", "A 401 so shortly after a token came has another cause than its age.";
+    CONNECT_MS: u64 = 10 * 60 * 1_000, "connect", "ms", "From the link to the service's page until the connection is made.";
+    CONNECT_TRIES: u64 = 5, "connect.tries", "words", "Wrong words that end a link; the right one has 40 random bits.";
+    CREDENTIAL_OVERLAP_MS: u64 = 24 * 60 * 60 * 1_000, "credential.overlap", "ms", "For which a publisher's credential before the last one is good, too, unless said otherwise.";
+    CREDENTIAL_OVERLAP_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000, "credential.overlap.max", "ms", "Two secrets are twice the risk.";
     HTTP_IDLE_MS: u64 = 4_000, "http.idle", "ms", "For which a connection waits for another call; common servers hang up after five seconds.";
     HTTP_IDLE: u64 = 256, "http.idle.connections", "connections", "That wait, all together; as many as one plugin may use at once.";
     HTTP_CALLS_INSTALL: u64 = 6_000, "http.calls.install", "calls a minute", "A hundred a second; vendors allow about ten.";

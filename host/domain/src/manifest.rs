@@ -5,6 +5,7 @@
 //! - [`check`]: what must hold beyond the shape.
 //! - [`schema`]: which configuration schemas are accepted, and compiling them.
 //! - [`config`]: a customer's configuration against its schema.
+//! - [`oauth`]: where a connection's tokens come from.
 //!
 //! To add a member: the field here with a default, its rule in [`check`], a
 //! line in the tests' table of problems.
@@ -18,6 +19,7 @@ use crate::{
 
 mod check;
 pub mod config;
+pub mod oauth;
 mod read;
 mod schema;
 #[cfg(test)]
@@ -25,6 +27,7 @@ pub(crate) mod tests;
 
 pub use check::{PROBLEM_LIMIT, Problem};
 pub use config::check_config;
+pub use oauth::{ClientAuthentication, OauthRequest};
 
 /// What a release asks for and promises.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -113,17 +116,55 @@ pub struct ConnectionRequest {
     /// The header that carries it.
     #[serde(default = "authorization")]
     pub header: String,
-    /// What stands before the secret in the header's value.
+    /// What stands before the secret in the header's value; `basic` has its own.
     #[serde(default = "bearer")]
     pub prefix: String,
+    /// Where its tokens come from: of `oauth2` and `client-credentials`, and of no other kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OauthRequest>,
+}
+
+impl ConnectionRequest {
+    /// What stands before the secret.
+    pub fn prefix(&self) -> &str {
+        if self.kind == ConnectionKind::Basic { "Basic " } else { &self.prefix }
+    }
+
+    /// Where tokens come from: the token endpoint, or nothing.
+    pub fn token_endpoint(&self) -> &str {
+        self.oauth.as_ref().map_or("", |oauth| oauth.token_endpoint.as_str())
+    }
 }
 
 /// How a connection authenticates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionKind {
     /// A secret in a header.
     ApiKey,
+    /// A name and a password.
+    Basic,
+    /// OAuth 2: a person says yes at the service, to the publisher's client.
+    Oauth2,
+    /// OAuth 2: the customer's own client, without a person.
+    ClientCredentials,
+    /// The publisher's own key for its own backend; the customer connects nothing.
+    BackendKey,
+}
+
+crate::verdict::names!(ConnectionKind {
+    ApiKey = "api-key",
+    Basic = "basic",
+    Oauth2 = "oauth2",
+    ClientCredentials = "client-credentials",
+    BackendKey = "backend-key"
+});
+
+impl ConnectionKind {
+    /// Whether its secret is a token that is renewed.
+    pub const fn is_oauth(self) -> bool {
+        matches!(self, Self::Oauth2 | Self::ClientCredentials)
+    }
 }
 
 /// Limits other than the default ones, up to the published maxima.

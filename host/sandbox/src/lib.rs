@@ -35,6 +35,7 @@ mod trace;
 pub use artifact::digest;
 pub use capability::imports::{IMPORTS, Import, Verdict, document as imports_document};
 pub use compile::{Gated, child_main};
+pub use egress::own::{OwnAnswer, OwnCall, OwnFailed};
 pub use engine::{Role, engine_config};
 pub use error::{LoadError, SandboxError};
 pub use job::{CheckJob, CheckOutcome, Finding, Idempotency, Job, MigrateJob, RunInfo, RunLimits};

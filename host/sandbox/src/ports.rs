@@ -30,27 +30,45 @@ pub enum PortError {
     Limit(String),
     /// Not now, or not yet.
     Unavailable(String),
+    /// A third party failed that was needed for the answer: one that renews tokens.
+    ThirdParty(String),
     /// Something of ours failed: it ends the run, and is never the plugin's fault.
     Failed(String),
 }
 
 /// A credential on its way into one header. It has no `Debug`, no `Clone` and
 /// no `Serialize`, and is wiped when dropped.
-pub struct Secret(Zeroizing<String>);
+pub struct Secret {
+    value: Zeroizing<String>,
+    /// Texts that an answer must not have either: what the value is made of.
+    parts: Vec<Zeroizing<String>>,
+}
 
 impl Secret {
-    /// Takes the value.
-    pub fn new(value: String) -> Self {
-        Self(Zeroizing::new(value))
+    /// Takes the value: what stands in the header, after the prefix.
+    pub fn new(value: impl Into<Zeroizing<String>>) -> Self {
+        Self { value: value.into(), parts: Vec::new() }
+    }
+
+    /// The same, of which this is a part that would be told by itself, too.
+    #[must_use]
+    pub fn made_of(mut self, part: impl Into<Zeroizing<String>>) -> Self {
+        self.parts.push(part.into());
+        self
     }
 
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        &self.value
+    }
+
+    /// The value and its parts: none of them comes back in an answer.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.value).chain(&self.parts).map(|text| text.as_str())
     }
 
     /// Tells two values apart without holding either.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(self.value.as_bytes()).into()
     }
 }
 
@@ -130,4 +148,14 @@ pub trait Ports: Send + Sync {
 
     /// The credential of a connection, by the manifest's name.
     async fn credential(&self, connection: &str) -> Result<Secret, PortError>;
+
+    /// Another one, after the third party answered 401 to the one of this fingerprint;
+    /// none if there is no other.
+    async fn credential_after(
+        &self,
+        _connection: &str,
+        _refused: [u8; 32],
+    ) -> Result<Option<Secret>, PortError> {
+        Ok(None)
+    }
 }

@@ -11,7 +11,10 @@ use crate::{
     artifact::{self, Sealer},
     bindings::PluginPre,
     capability::{self, Live},
-    egress::Network,
+    egress::{
+        Network,
+        own::{self, OwnAnswer, OwnCall, OwnFailed},
+    },
     engine::{Role, engine},
     error::{LoadError, SandboxError, text},
     job::{CheckJob, CheckOutcome, Job, MigrateJob, RunLimits},
@@ -180,6 +183,16 @@ impl Sandbox {
         let call = Call::Check { config, connections };
         let ((outcome, _), findings) = finish(&prepared, core, limits, call, number).await;
         CheckOutcome { findings, outcome }
+    }
+
+    /// Makes a call of the host's own, for a token, through the one way out.
+    pub async fn call_out(
+        &self,
+        call: OwnCall,
+        ports: Arc<dyn Ports>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<OwnAnswer, OwnFailed> {
+        own::call(Arc::clone(&self.0.network), call, ports, clock).await
     }
 
     /// Lets a newer release move the state that an older one wrote.

@@ -3,6 +3,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ipnet::IpNet;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 use venn_domain::time::Clock;
 use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
@@ -52,6 +53,10 @@ pub struct App {
     /// Checks, replays and transcripts: each holds an instance or a tape while its
     /// caller waits.
     pub asking: Arc<Turns>,
+    /// Tokens that are being renewed: each to its end, whatever becomes of who asked.
+    pub renewals: TaskTracker,
+    /// Where people and services reach this server, without a `/` at the end.
+    pub public_url: Option<Arc<str>>,
 }
 
 impl App {

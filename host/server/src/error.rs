@@ -77,6 +77,7 @@ codes! {
     VersionTaken = "version-taken", CONFLICT, "caller", "This version was already published with other bytes.";
     WrongState = "wrong-state", CONFLICT, "caller", "It is not in a state in which this can be done.";
     CheckFailed = "check-failed", CONFLICT, "organization-admin", "The plugin's check found an error.";
+    ConnectFailed = "connect-failed", CONFLICT, "organization-admin", "The service gave no token.";
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "caller", "The idempotency key was used for another request.";
     TooMany = "too-many", TOO_MANY_REQUESTS, "caller", "Too much was tried in a short time.";
     Busy = "busy", SERVICE_UNAVAILABLE, "platform", "Venn cannot take this now.";
@@ -164,6 +165,11 @@ impl ApiError {
         );
         error.source = Some(source.into());
         error
+    }
+
+    /// What happened and what to do, for a page.
+    pub fn told(&self) -> String {
+        format!("{} {}", self.detail, self.next_step)
     }
 
     /// Adds problems with their places.

@@ -12,7 +12,8 @@
 //! - [`installation`]: data folder, database and keys that belong together; [`refused`]
 //!   says what an operator has to do otherwise.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
-//! - [`ports`]: what a running guest reads, from the store.
+//! - [`ports`]: what a running guest reads, from the store; [`credential`] what its calls
+//!   are given, [`oauth`] where tokens come from.
 //! - [`telemetry`]: logs, traces, metrics.
 //! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
 //! - [`cli`]: the `venn` command.
@@ -30,12 +31,14 @@ pub mod bundle;
 pub mod call;
 pub mod cli;
 pub mod conclude;
+pub mod credential;
 pub mod error;
 pub mod folder;
 pub mod headers;
 pub mod idempotency;
 pub mod installation;
 pub mod keys;
+pub mod oauth;
 pub mod openapi;
 pub mod page;
 pub mod password;

@@ -180,6 +180,8 @@ fn path_parameter(name: &str) -> Value {
         "org" => text("The organization's slug or id.", "acme"),
         "plugin" => text("The plugin's id or name.", &example_id(PluginId::PREFIX)),
         "name" => text("The plugin's name.", "script"),
+        "request" => text("The manifest's name of the connection.", "crm"),
+        "credential" => text("The credential's name: that of the manifest's connection.", "crm"),
         "account" => id("The account's id.", AccountId::json_schema(generator)),
         "connection" => id("The connection's id.", ConnectionId::json_schema(generator)),
         "delivery" => id("The delivery's id.", DeliveryId::json_schema(generator)),

@@ -25,12 +25,14 @@ use venn_store::{
     overlap::{InstallScope, ReadError},
 };
 
-use crate::{account_row, app::App, error::ApiError, releases, turns};
+use crate::{account_row, app::App, credential, error::ApiError, releases, turns};
 
 /// The ports of one run of one install.
 pub struct InstallPorts {
-    app: App,
-    install: InstallId,
+    /// What the server's parts share.
+    pub(crate) app: App,
+    /// Whose run it is.
+    pub(crate) install: InstallId,
     /// A draft is checked before it is enabled.
     for_check: bool,
     reads: Mutex<PartnerReads>,
@@ -40,6 +42,17 @@ impl InstallPorts {
     /// The ports of a run.
     pub fn new(app: App, install: InstallId) -> Self {
         Self { app, install, for_check: false, reads: Mutex::default() }
+    }
+
+    /// The same for an install as it is being set up, or looked at.
+    pub fn for_check(app: App, install: InstallId) -> Self {
+        Self { for_check: true, ..Self::new(app, install) }
+    }
+
+    /// The same for what goes on after a call: it reads nothing of partners.
+    pub(crate) fn again(&self) -> Self {
+        let for_check = self.for_check;
+        Self { for_check, ..Self::new(self.app.clone(), self.install.clone()) }
     }
 
     /// What was handed over of partners' accounts so far, for their audit.
@@ -72,7 +85,8 @@ impl InstallPorts {
         }
     }
 
-    async fn control(&self) -> Result<Option<Control>, StoreError> {
+    /// The install's control data as it stands now.
+    pub(crate) async fn control(&self) -> Result<Option<Control>, StoreError> {
         let found = if self.for_check {
             self.app.store.control_for_check(&self.install).await?
         } else {
@@ -268,15 +282,19 @@ impl Ports for InstallPorts {
 
     async fn credential(&self, connection: &str) -> Result<Secret, PortError> {
         crash::point("deliver.before-call");
-        let keys = &self.app.keys.encryption;
-        let found = self.app.store.install_secret(keys, &self.install, connection).await;
-        let (_, opened) = found.map_err(|error| failed(&error))?.ok_or_else(|| {
-            PortError::Unavailable(format!(
-                "the connection `{connection}` is not in place any more"
-            ))
-        })?;
-        let text = String::from_utf8(opened.expose().to_vec());
-        text.map(Secret::new).map_err(|_| PortError::Failed("a credential is not text".to_owned()))
+        let found = credential::of(self, connection, None).await?;
+        found.ok_or_else(|| {
+            let why = format!("the connection `{connection}` is not in place any more");
+            PortError::Unavailable(why)
+        })
+    }
+
+    async fn credential_after(
+        &self,
+        connection: &str,
+        refused: [u8; 32],
+    ) -> Result<Option<Secret>, PortError> {
+        credential::of(self, connection, Some(refused)).await
     }
 }
 
@@ -305,7 +323,7 @@ pub async fn check_install(app: &App, install: &InstallId) -> Result<CheckRecord
         authority: Arc::new(Authority::new(control)),
         started_at,
     };
-    let ports = InstallPorts { for_check: true, ..InstallPorts::new(app.clone(), install.clone()) };
+    let ports = InstallPorts::for_check(app.clone(), install.clone());
     let checked = app.sandbox.check(job, Arc::new(ports), app.clock.clone()).await;
     let ended_well = matches!(checked.outcome.ending, venn_domain::run::Ending::Ok(_));
     let mut findings: Vec<CheckFinding> = checked

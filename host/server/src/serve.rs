@@ -23,7 +23,7 @@ use hyper_util::{
 };
 use ipnet::IpNet;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use venn_domain::{id::IdSource, time::Clock};
 use venn_sandbox::{EgressSettings, Sandbox};
@@ -34,7 +34,7 @@ use crate::{
     app::{ASKED_AT_ONCE, App, Wake},
     auth::source::Peer,
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, headers, idempotency, installation, openapi,
+    folder, headers, idempotency, installation, oauth, openapi,
     rate::Rate,
     refused_upload,
     releases::Loaded,
@@ -56,6 +56,8 @@ pub struct Settings {
     pub compile_program: PathBuf,
     /// Proxies in front of the server, whose `x-forwarded-for` counts.
     pub proxies: Vec<IpNet>,
+    /// Where people and services reach this server: `https://venn.example.com`.
+    pub public_url: Option<String>,
     /// The most API calls of one token in a minute.
     pub calls_a_minute: u64,
     /// Room for runs at once.
@@ -142,6 +144,8 @@ impl Server {
             usage: Arc::default(),
             uploading: Turns::new(1),
             asking: Turns::new(ASKED_AT_ONCE),
+            renewals: TaskTracker::new(),
+            public_url: settings.public_url.map(Into::into),
         };
         Ok(Self { app, first_token, _lock: lock })
     }
@@ -156,13 +160,19 @@ impl Server {
     ) -> anyhow::Result<()> {
         let workers = workers::start(&self.app, &stop);
         let (store, accesses) = (self.app.store.clone(), self.app.accesses.clone());
+        let renewals = self.app.renewals.clone();
         if let Some(metrics) = metrics {
             let (router, stop) = (scrape::router(self.app.clone()), stop.clone());
             workers.spawn(async move { accept(router, metrics, &stop).await });
         }
         accept(router(self.app), listener, &stop).await;
         workers.close();
-        if tokio::time::timeout(DRAIN, workers.wait()).await.is_err() {
+        let drained = async {
+            workers.wait().await;
+            renewals.close();
+            renewals.wait().await;
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!(
                 "server.drain ran out of time; unfinished runs are repeated at the next start"
             );
@@ -179,6 +189,7 @@ pub fn router(app: App) -> Router {
         .nest("/v1", routes::v1().router(&app))
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
         .merge(openapi::routes())
+        .route(oauth::connect::ROUTE, get(oauth::connect::callback))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(async || ApiError::not_found())

@@ -45,7 +45,11 @@ async fn sweep(app: App, stop: CancellationToken) {
             _ = hourly.tick() => {}
             () = stop.cancelled() => return,
         }
-        let swept = [app.store.forget_answers().await, app.store.forget_usage().await];
+        let swept = [
+            app.store.forget_answers().await,
+            app.store.forget_usage().await,
+            app.store.sweep_credentials().await,
+        ];
         for error in swept.into_iter().filter_map(Result::err) {
             tracing::error!(error = &error as &dyn std::error::Error, "worker.sweep failed");
         }

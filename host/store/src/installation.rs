@@ -16,9 +16,9 @@ use crate::{
     Database, Store, StoreError,
     audit::{self, NewAudit},
     authority,
-    connection::{self, Connection},
+    connection::{self, Connection, attempt},
     delivery::{self, Waiting},
-    organization,
+    organization, publisher_credential,
     release::Proof,
     row::Row,
     schema::{self, Versions},
@@ -192,6 +192,8 @@ async fn lose_secrets(
         .await?;
     let lost = rows.iter().map(connection::connection).collect::<Result<Vec<_>, _>>()?;
     sqlx::query("DELETE FROM secret").execute(&mut *db).await?;
+    attempt::forget_all(db).await?;
+    publisher_credential::lose_all(store, db, reason).await?;
     sqlx::query(
         "UPDATE connection SET state = 'reconnect-required', state_reason = $1, updated_at = $2",
     )

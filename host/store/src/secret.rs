@@ -67,7 +67,7 @@ impl Keys {
 pub struct Opened(Zeroizing<Vec<u8>>);
 
 impl Opened {
-    /// The bytes; for the one header that they are meant for.
+    /// The bytes; for the one request that they are meant for.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -141,6 +141,45 @@ pub(crate) async fn put(
     place: &SecretPlace,
     secret: &[u8],
 ) -> Result<(), StoreError> {
+    forget(connection, &place.credential).await?;
+    add(store, connection, keys, place, secret).await
+}
+
+/// Puts a secret and leaves the version just before it, for a while.
+pub(crate) async fn put_beside(
+    store: &Store,
+    connection: &mut AnyConnection,
+    keys: &Keys,
+    place: &SecretPlace,
+    secret: &[u8],
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM secret WHERE credential_id = $1 AND version < $2")
+        .bind(place.credential.clone())
+        .bind(i64::try_from(place.version).unwrap_or(i64::MAX) - 1)
+        .execute(&mut *connection)
+        .await?;
+    add(store, connection, keys, place, secret).await
+}
+
+/// Deletes every version of a secret.
+pub(crate) async fn forget(
+    connection: &mut AnyConnection,
+    credential: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM secret WHERE credential_id = $1")
+        .bind(credential.to_owned())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn add(
+    store: &Store,
+    connection: &mut AnyConnection,
+    keys: &Keys,
+    place: &SecretPlace,
+    secret: &[u8],
+) -> Result<(), StoreError> {
     let data_key = Key::<XChaCha20Poly1305>::try_generate()
         .map_err(|_| StoreError::Secret("the system gives no randomness"))?;
     let data_key = Zeroizing::new(data_key.to_vec());
@@ -148,10 +187,6 @@ pub(crate) async fn put(
         .map_err(|_| StoreError::Secret("a data key does not have 32 bytes"))?;
     let ciphertext = seal(&cipher, secret, &place.bound_secret())?;
     let wrapped = seal(&keys.cipher(keys.current())?, &data_key, &place.bound_key(keys.current()))?;
-    sqlx::query("DELETE FROM secret WHERE credential_id = $1")
-        .bind(place.credential.clone())
-        .execute(&mut *connection)
-        .await?;
     sqlx::query(
         "INSERT INTO secret (credential_id, version, organization_id, key_id, wrapped_key,
              ciphertext, created_at)
@@ -191,24 +226,7 @@ impl Store {
         place: &SecretPlace,
     ) -> Result<Opened, StoreError> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
-            "SELECT credential_id, key_id, wrapped_key, ciphertext FROM secret
-             WHERE credential_id = $1 AND version = $2 AND organization_id = $3",
-        )
-        .bind(place.credential.clone())
-        .bind(i64::try_from(place.version).unwrap_or(i64::MAX))
-        .bind(place.organization.to_string())
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::Secret("there is none of this version"))?;
-        let row = Row::new("secret", &row);
-        let key_id = row.text("key_id")?;
-        let wrapped = row.blob("wrapped_key")?;
-        let data_key =
-            unseal(&keys.cipher(&key_id)?, &wrapped, &place.bound_key(&key_id), NOT_ITS_KEY)?;
-        let cipher = XChaCha20Poly1305::new_from_slice(&data_key)
-            .map_err(|_| StoreError::Secret(NOT_ITS_KEY))?;
-        unseal(&cipher, &row.blob("ciphertext")?, &place.bound_secret(), NOT_ITS_TEXT).map(Opened)
+        open(&mut connection, keys, place).await
     }
 
     /// Wraps every data key that is not under the current key anew; returns
@@ -216,6 +234,32 @@ impl Store {
     pub async fn rotate_keys(&self, keys: Arc<Keys>) -> Result<u64, StoreError> {
         self.write(move |connection| Box::pin(async move { rotate(connection, &keys).await })).await
     }
+}
+
+/// Opens a secret in the caller's transaction: of a version that was read in it.
+pub(crate) async fn open(
+    connection: &mut AnyConnection,
+    keys: &Keys,
+    place: &SecretPlace,
+) -> Result<Opened, StoreError> {
+    let row = sqlx::query(
+        "SELECT credential_id, key_id, wrapped_key, ciphertext FROM secret
+         WHERE credential_id = $1 AND version = $2 AND organization_id = $3",
+    )
+    .bind(place.credential.clone())
+    .bind(i64::try_from(place.version).unwrap_or(i64::MAX))
+    .bind(place.organization.to_string())
+    .fetch_optional(connection)
+    .await?
+    .ok_or(StoreError::Secret("there is none of this version"))?;
+    let row = Row::new("secret", &row);
+    let key_id = row.text("key_id")?;
+    let wrapped = row.blob("wrapped_key")?;
+    let data_key =
+        unseal(&keys.cipher(&key_id)?, &wrapped, &place.bound_key(&key_id), NOT_ITS_KEY)?;
+    let cipher = XChaCha20Poly1305::new_from_slice(&data_key)
+        .map_err(|_| StoreError::Secret(NOT_ITS_KEY))?;
+    unseal(&cipher, &row.blob("ciphertext")?, &place.bound_secret(), NOT_ITS_TEXT).map(Opened)
 }
 
 async fn rotate(connection: &mut AnyConnection, keys: &Keys) -> Result<u64, StoreError> {

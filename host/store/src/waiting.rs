@@ -6,7 +6,7 @@
 //! columns, the words in the server's `api/waiting.rs`.
 use std::{fmt, str::FromStr};
 
-use venn_domain::{id::OrganizationId, time::Timestamp};
+use venn_domain::{id::OrganizationId, limits, time::Timestamp};
 
 use crate::{Page, Store, StoreError, plugin::states, row::Row};
 
@@ -41,6 +41,10 @@ states! {
         PartnershipEnded = "partnership-ended",
         /// For the customer: a source that asks before it removes many accounts.
         RemovalsToConfirm = "removals-to-confirm",
+        /// For the customer: a connection that works still, and not for long.
+        ConnectionExpiring = "connection-expiring",
+        /// For the customer: a connection that has to be made anew.
+        ConnectionToReconnect = "connection-to-reconnect",
         /// For the customer: an import that asks before it removes many accounts.
         ImportToConfirm = "import-to-confirm",
     }
@@ -99,7 +103,8 @@ impl FromStr for WaitingPlace {
 /// For how long something is news: over a week-end and a holiday.
 const NEWS_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// `$1` is the organization, `$2` the moment before which what others did is no news.
+/// `$1` is the organization, `$2` the moment before which what others did is no news, `$6`
+/// now, and `$7` the moment until which a token that cannot be renewed is told to end.
 const ITEMS: &str = "
     SELECT 'release-to-review' AS kind, r.id AS subject, p.name AS name, r.version AS detail,
            '' AS reason, 0 AS removes, r.created_at AS since
@@ -164,7 +169,14 @@ const ITEMS: &str = "
     WHERE s.organization_id = $1 AND s.asked > 0 AND i.state <> 'uninstalled'
   UNION ALL
     SELECT 'import-to-confirm', m.id, m.file_name, '', '', 0, m.created_at
-    FROM import m WHERE m.organization_id = $1 AND m.state = 'waiting-for-confirmation'";
+    FROM import m WHERE m.organization_id = $1 AND m.state = 'waiting-for-confirmation'
+  UNION ALL
+    SELECT CASE WHEN c.state = 'reconnect-required' OR (o.renewable = 0 AND o.expires_at <= $6)
+                THEN 'connection-to-reconnect' ELSE 'connection-expiring' END,
+           c.id, c.name, c.host, c.state_reason, 0, c.updated_at
+    FROM connection c LEFT JOIN oauth_connection o ON o.connection_id = c.id
+    WHERE c.organization_id = $1
+      AND (c.state <> 'active' OR (o.renewable = 0 AND o.expires_at <= $7))";
 
 impl Store {
     /// What waits for an organization, newest first.
@@ -186,6 +198,8 @@ impl Store {
             .bind(after.map_or(i64::MAX, |place| place.since.0))
             .bind(after.map(|place| place.id.clone()).unwrap_or_default())
             .bind(i64::from(limit) + 1)
+            .bind(self.now().0)
+            .bind(self.now().plus_ms(limits::TOKEN_EARLY_MS.cast_signed()).0)
             .fetch_all(&mut *connection)
             .await?;
         let items = rows.iter().map(|row| waiting(&Row::new("waiting", row)));

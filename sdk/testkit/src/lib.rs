@@ -9,7 +9,7 @@
 //! The crate has two halves:
 //! - vendor-independent: [`Simulator`] (TLS listener), [`Control`] (faults, holds, call log) and
 //!   the same control as an HTTP listener on another port, for other processes;
-//! - one module per third party: [`hubspot`], [`echo`].
+//! - one module per third party: [`hubspot`], [`oauth`], [`echo`].
 //!
 //! What it does not do: persist anything, read the wall clock (see [`Clock`]), or simulate a
 //! vendor's latency.
@@ -55,6 +55,7 @@ mod hold;
 pub mod hubspot;
 mod listener;
 mod matching;
+pub mod oauth;
 mod party;
 mod simulator;
 mod tls;
@@ -67,6 +68,7 @@ pub use fault::{Fault, FaultRule};
 pub use hold::{Hold, Stage};
 pub use hubspot::HubSpot;
 pub use matching::Matching;
+pub use oauth::OAuth;
 pub use party::{Answer, Call, Pace, ThirdParty, Token, Trouble};
 pub use simulator::{Options, Simulator};
 pub use tls::{Authority, Leaf};

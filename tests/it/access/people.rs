@@ -32,6 +32,9 @@ impl Town {
         world.acme.post(&asked, &json!({})).await.good();
         world.runs(&install).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let hook = world.publisher.own("plugins/script/credentials/hook");
+        let body = json!({ "kind": "webhook-secret", "secret": "x" });
+        world.publisher.put(&hook, &body).await.good();
         let acme = &world.acme;
         // Not the one that calls: it may be revoked.
         let (_, spare) = token(acme, json!({ "name": "spare", "scopes": ["read"] })).await;
@@ -53,6 +56,8 @@ impl Town {
             ("key", text(&release["signature"]["key"])),
             ("plugin", text(&release["plugin"])),
             ("name", "script".to_owned()),
+            ("request", "crm".to_owned()),
+            ("credential", "hook".to_owned()),
             ("release", text(&release["id"])),
             ("delivery", text(&run["delivery"])),
             ("item", text(&acme.all("inbox").await[0]["id"])),

@@ -158,6 +158,18 @@ pub const ROWS: &[Row] = &[
         Developer,
         r#"{"reason":"x"}"#,
     ),
+    get("/organizations/{org}/plugins/{plugin}/credentials", Member),
+    put(
+        "/organizations/{org}/plugins/{plugin}/credentials/{credential}",
+        Admin,
+        r#"{"kind":"webhook-secret","secret":"x"}"#,
+    ),
+    post(
+        "/organizations/{org}/plugins/{plugin}/credentials/{credential}/rotate",
+        Admin,
+        r#"{"secret":"x"}"#,
+    ),
+    delete("/organizations/{org}/plugins/{plugin}/credentials/{credential}", Admin),
     get("/organizations/{org}/signing-keys", Member),
     post(
         "/organizations/{org}/signing-keys",
@@ -198,6 +210,12 @@ pub const ROWS: &[Row] = &[
     delete("/organizations/{org}/installs/{install}", Admin),
     post("/organizations/{org}/installs/{install}/check", Admin, ""),
     post("/organizations/{org}/installs/{install}/enable", Admin, ""),
+    post("/organizations/{org}/installs/{install}/connections/{request}/connect", Admin, "{}"),
+    post(
+        "/organizations/{org}/installs/{install}/connections/{request}/connect/finish",
+        Admin,
+        r#"{"word":"x"}"#,
+    ),
     put("/organizations/{org}/installs/{install}/grant", Admin, GRANT),
     put("/organizations/{org}/installs/{install}/config", Admin, "{}"),
     put("/organizations/{org}/installs/{install}/connections", Admin, "{}"),

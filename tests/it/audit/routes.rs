@@ -153,6 +153,22 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
         "/organizations/{org}/plugins/{plugin}/releases/{release}/withdraw",
         Entry("release.withdrawn"),
     ),
+    ("GET", "/organizations/{org}/plugins/{plugin}/credentials", CODE),
+    (
+        "PUT",
+        "/organizations/{org}/plugins/{plugin}/credentials/{credential}",
+        Entry("credential.set"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/plugins/{plugin}/credentials/{credential}/rotate",
+        Entry("credential.rotated"),
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/plugins/{plugin}/credentials/{credential}",
+        Entry("credential.removed"),
+    ),
     ("GET", "/organizations/{org}/signing-keys", CODE),
     (
         "POST",
@@ -208,6 +224,16 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
         "POST",
         "/organizations/{org}/installs/{install}/enable",
         EntryIn("install.enabled", "support::World::enabled"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/connections/{request}/connect",
+        EntryIn("connection.asked-for", "connections::oauth"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/connections/{request}/connect/finish",
+        EntryIn("connection.connected", "connections::oauth"),
     ),
     ("PUT", "/organizations/{org}/installs/{install}/grant", Entry("grant.changed")),
     ("PUT", "/organizations/{org}/installs/{install}/config", Entry("install.configured")),

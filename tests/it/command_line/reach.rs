@@ -94,6 +94,17 @@ const STORIES: &[(&str, &[&str])] = &[
             "run-transcript",
         ],
     ),
+    (
+        "an_install_is_connected_at_a_services_page",
+        &[
+            "connect-begin",
+            "connect-finish",
+            "publisher-credential-list",
+            "publisher-credential-remove",
+            "publisher-credential-rotate",
+            "publisher-credential-set",
+        ],
+    ),
     ("a_newer_release_is_seen_and_chosen_by_its_version", &["install-change-upgrade"]),
     (
         "people_and_tokens_come_and_go",

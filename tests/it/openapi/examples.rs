@@ -11,6 +11,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("source-confirm", "wrong-state", "no source waits for a yes in the town"),
     ("signing-key-register", "bad-signature", "nobody has the private half of a published key"),
     ("signing-key-rotate", "bad-signature", "nobody has the private half of a published key"),
+    ("connect-begin", "wrong-state", "the town's connection is an API key"),
+    ("connect-finish", "wrong-state", "nobody in the town has a link"),
     ("session-create", "login-failed", "nobody in the town has a password"),
     ("password-change", "wrong-state", "nobody in the town has a password"),
     ("second-factor-set-up", "wrong-state", "nobody in the town has a password"),

@@ -28,6 +28,9 @@ use super::{Actor, Data, compile_program};
 /// Set before the start by what calls more often than any program should: benchmarks.
 pub static CALLS_A_MINUTE: OnceLock<u64> = OnceLock::new();
 
+/// Where services would send people back to.
+pub const PUBLIC_URL: &str = "https://venn.example";
+
 /// A clock that stands still until it is moved.
 pub struct TestClock(AtomicI64);
 
@@ -108,6 +111,7 @@ impl Host {
             egress,
             compile_program: compile_program(),
             proxies: vec!["127.0.0.1/32".parse().unwrap()],
+            public_url: Some(PUBLIC_URL.to_owned()),
             calls_a_minute: CALLS_A_MINUTE.get().copied().unwrap_or(limits::API_CALLS),
             pool: POOL,
             clock: clock.clone(),

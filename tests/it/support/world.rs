@@ -1,12 +1,15 @@
 //! Two customers in a partnership, a publisher, and a simulated HubSpot: where
 //! most tests begin.
 use serde_json::{Value, json};
-use venn_testkit::{Authority, Echo, Options, Simulator, hubspot::HubSpot};
+use venn_testkit::{Authority, Echo, OAuth, Options, Simulator, hubspot::HubSpot};
 
 use super::{Actor, Data, Host, TestClock};
 
 /// The token that the simulated HubSpot accepts.
 pub const CRM_TOKEN: &str = "pat-canary-7c41";
+
+/// The client that the service with OAuth 2 knows, and its secret.
+pub const CLIENT: (&str, &str) = ("taskworks-client", "cs-canary-9d03+/x");
 
 /// The beginning of most tests.
 pub struct World {
@@ -16,6 +19,10 @@ pub struct World {
     pub portal: HubSpot,
     /// Another third party, `echo.example`: it says what it was sent.
     pub echo: Simulator,
+    /// A third one, `login.example` and `api.example`, with OAuth 2.
+    pub login: Simulator,
+    /// The same, for what its people do.
+    pub service: OAuth,
     pub acme: Actor,
     pub globex: Actor,
     pub publisher: Actor,
@@ -48,7 +55,15 @@ impl World {
         let hubspot = Options::new(portal.clone()).authority(&ca);
         let sim = Simulator::start(hubspot).await.unwrap();
         let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
-        let third_parties = [("api.hubapi.com", &sim), ("echo.example", &echo)];
+        let service = OAuth::new(CLIENT.0, CLIENT.1);
+        let login = Options::new(service.clone()).authority(&ca);
+        let login = Simulator::start(login).await.unwrap();
+        let third_parties = [
+            ("api.hubapi.com", &sim),
+            ("echo.example", &echo),
+            ("login.example", &login),
+            ("api.example", &login),
+        ];
         let host = Host::start_on(data, &third_parties, start_us).await;
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;
@@ -58,7 +73,7 @@ impl World {
         let partnership = made["id"].as_str().unwrap().to_owned();
         let accept = globex.own(&format!("partnerships/{partnership}/accept"));
         globex.post(&accept, &json!({})).await.good();
-        Self { host, sim, portal, echo, acme, globex, publisher, partnership }
+        Self { host, sim, portal, echo, login, service, acme, globex, publisher, partnership }
     }
 
     /// The same with `shared` companies in both lists, and rules that let

@@ -8,7 +8,7 @@ use crate::{
     capability::{Capability, OverlapFields},
     egress::{EgressRule, customer_host::CustomerHost, rule::narrower_host},
     id::PartnershipId,
-    manifest::ConnectionRequest,
+    manifest::{ConnectionKind, ConnectionRequest},
     sharing::Purpose,
 };
 
@@ -192,13 +192,15 @@ impl Authority {
     }
 
     fn deny_connection(&self, name: &str) -> Denial {
-        let asked = self.control.manifest.connections.iter().any(|request| request.name == name);
-        let (why, who) = if asked {
-            ("the customer has not connected it", CUSTOMER_ADMIN)
-        } else {
-            ("the manifest does not ask for it", PUBLISHER)
+        let mut requests = self.control.manifest.connections.iter();
+        let (what, why, who) = match requests.find(|request| request.name == name) {
+            Some(request) if request.kind == ConnectionKind::BackendKey => {
+                ("credential", "the publisher has put no key for it", PUBLISHER)
+            }
+            Some(_) => ("connection", "the customer has not connected it", CUSTOMER_ADMIN),
+            None => ("connection", "the manifest does not ask for it", PUBLISHER),
         };
-        denial(Capability::HttpEgress, format!("connection {name}"), why, who)
+        denial(Capability::HttpEgress, format!("{what} {name}"), why, who)
     }
 
     /// Which layer lacks it: the manifest, the approval, or else the grant.

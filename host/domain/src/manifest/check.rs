@@ -6,14 +6,16 @@
 use schemars::JsonSchema;
 use std::collections::HashSet;
 
-use super::{CATEGORIES, ConnectionRequest, Manifest, schema};
+use super::{CATEGORIES, Manifest, schema};
 use crate::{
     account::check_key,
     capability::Capability,
-    egress::{Target, customer_host::CustomerHost, header, host, rule::host_covers},
+    egress::{Target, customer_host::CustomerHost, host},
     event, limits,
     text::is_hidden,
 };
+
+mod connection;
 
 /// The most problems listed at once.
 pub const PROBLEM_LIMIT: usize = 50;
@@ -28,17 +30,6 @@ const ANSWER_CHARS: usize = 2_000;
 /// Entries in one list: each is read by an admin, and none that we know of
 /// comes near.
 const ENTRIES_MAX: usize = 64;
-
-/// Headers that mean something else than "who is calling".
-const NOT_FOR_CREDENTIALS: [&str; 7] = [
-    "accept",
-    "accept-encoding",
-    "content-encoding",
-    "content-type",
-    "cookie",
-    "user-agent",
-    header::CONNECTION,
-];
 
 /// One thing that is wrong, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error, JsonSchema)]
@@ -143,33 +134,6 @@ impl Manifest {
         }
     }
 
-    fn check_connections(&self, list: &mut List) {
-        list.count("connections", self.connections.len());
-        let mut seen = HashSet::new();
-        for (index, request) in self.connections.iter().enumerate() {
-            let place = format!("connections[{index}]");
-            if let Err(error) = check_key(&request.name) {
-                list.add(format!("{place}.name"), error.to_string(), "Choose another name");
-            }
-            if !seen.insert(&request.name) {
-                list.add(format!("{place}.name"), "the name stands twice", "Choose another name");
-            }
-            list.text(format!("{place}.title"), &request.title, TITLE_CHARS);
-            let reached = |rule: &super::EgressRule| {
-                rule.port == 443 && host_covers(&rule.host, &request.host)
-            };
-            if request.host.starts_with("*.") {
-                let reason = "a credential goes to one exact host, never to a wildcard";
-                list.add(format!("{place}.host"), reason, "Name the host");
-            } else if !self.egress.iter().any(|egress| reached(&egress.rule)) {
-                let reason = "it is not one of the egress hosts at port 443";
-                list.add(format!("{place}.host"), reason, "Name it under `egress` too");
-            }
-            self.check_customer_field(&place, &request.host, list);
-            check_credential_header(request, &place, list);
-        }
-    }
-
     fn check_events_and_limits(&self, list: &mut List) {
         let mut seen = HashSet::new();
         for (index, kind) in self.events.iter().enumerate() {
@@ -246,24 +210,6 @@ impl Manifest {
     pub fn has_setting(&self, name: &str) -> bool {
         self.config_schema.get("properties").is_some_and(|p| p.get(name).is_some())
             || self.connections.iter().any(|connection| connection.name == name)
-    }
-}
-
-fn check_credential_header(request: &ConnectionRequest, place: &str, list: &mut List) {
-    let name = request.header.as_str();
-    if header::check(name, request.prefix.as_bytes()).is_err() || name.len() > TITLE_CHARS {
-        let reason = "header and prefix do not make a sound HTTP header";
-        list.add(format!("{place}.header"), reason, "Correct them");
-    } else if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        list.add(format!("{place}.header"), "it has upper-case letters", "Write it in lower case");
-    } else if header::is_reserved(name) || NOT_FOR_CREDENTIALS.contains(&name) {
-        let reason = format!("the header `{name}` cannot carry a credential");
-        let next = "Use `authorization` or the header that the service documents";
-        list.add(format!("{place}.header"), reason, next);
-    }
-    if request.prefix.len() > TITLE_CHARS || !request.prefix.is_ascii() {
-        let next = "Correct it, for example `Bearer `";
-        list.add(format!("{place}.prefix"), "it is not short plain ASCII", next);
     }
 }
 

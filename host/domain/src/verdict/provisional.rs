@@ -197,7 +197,7 @@ fn failed_call(call: &CallSummary, claim: Option<&Claim>, facts: &Facts<'_>) -> 
                 row(Class::CustomerConfig, Kind::Permanent, 700).field(claimed(claim, facts))
             }
             "body-too-large" => row(Class::Plugin, Kind::Contract, 600),
-            "dns" | "connect" | "tls" | "timeout" | "protocol" => {
+            "dns" | "connect" | "tls" | "timeout" | "protocol" | "credential" => {
                 row(Class::ThirdParty, Kind::Transient, 750)
             }
             _ => row(Class::Unknown, Kind::Transient, 300),
@@ -228,6 +228,10 @@ fn denied(call: &CallSummary, denial: &Denial, sentence: &str) -> Row {
     }
     let connection = denial.what.strip_prefix("connection ").filter(|_| egress);
     match (Owner::parse(who), connection) {
+        // What the publisher has to put or correct itself: its OAuth client.
+        (Some(Owner::Publisher), _) if egress && denial.what.starts_with("credential ") => {
+            row(Class::Plugin, Kind::Contract, 900).retried()
+        }
         (Some(Owner::Publisher), _) if egress => row(Class::Plugin, Kind::Security, 900),
         (Some(Owner::Publisher), _) => row(Class::Plugin, Kind::Contract, 900),
         (Some(Owner::CustomerAdmin), Some(name)) => {

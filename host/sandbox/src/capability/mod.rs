@@ -119,7 +119,9 @@ impl From<PortError> for Declined {
             PortError::Denied(denial) => Self::Refused(Refusal::Denied(denial)),
             PortError::Invalid(why) => Self::Refused(Refusal::Invalid(why)),
             PortError::Limit(what) => Self::Refused(Refusal::Limit(what)),
-            PortError::Unavailable(why) => Self::Refused(Refusal::Unavailable(why)),
+            PortError::Unavailable(why) | PortError::ThirdParty(why) => {
+                Self::Refused(Refusal::Unavailable(why))
+            }
             PortError::Failed(what) => Self::Stop(Stop::HostFailed(what)),
         }
     }

@@ -168,7 +168,7 @@ pub(super) fn inject(
     };
     let name = HeaderName::from_bytes(connection.header.as_bytes())
         .map_err(|_| ours("its header has no valid name"))?;
-    let text = zeroize::Zeroizing::new(format!("{}{}", connection.prefix, secret.expose()));
+    let text = zeroize::Zeroizing::new(format!("{}{}", connection.prefix(), secret.expose()));
     let mut value = HeaderValue::from_str(&text)
         .map_err(|_| ours("its credential cannot stand in a header"))?;
     value.set_sensitive(true);

@@ -5,7 +5,9 @@
 //! rates → a connection that waits, or: resolve once → refuse special-purpose
 //! addresses → dial a vetted address → TLS for the same host → authority again →
 //! credential → send → buffer → scrub. Nothing is on the wire before all of it was decided, redirects are
-//! handed to the guest, and environment proxies are never read.
+//! handed to the guest, and environment proxies are never read. A credential that the third party
+//! refuses is asked for once more: a token may have ended before its time. The host's own calls,
+//! for tokens, go the same way ([`own`]).
 //!
 //! - [`guard`]: what may go out, and as which message.
 //! - [`dial`]: names, addresses, TLS.
@@ -34,7 +36,7 @@ use venn_domain::{
 use crate::{
     capability::{Declined, Live},
     error::SandboxError,
-    ports::{Ports, Secret},
+    ports::{PortError, Ports, Secret},
     run::{
         core::{Facts, Mode},
         stop::Stop,
@@ -48,6 +50,7 @@ mod dial;
 mod guard;
 mod idempotency;
 mod meter;
+pub(crate) mod own;
 mod pool;
 mod rates;
 mod scrub;
@@ -85,6 +88,9 @@ pub(crate) struct RunEgress {
     ports: Arc<dyn Ports>,
     pub(crate) facts: Arc<Facts>,
     mode: Mode,
+    /// A call of the host's own inside a guest's, which has a slot already; no connection is
+    /// shared with a guest's calls.
+    is_own: bool,
     authority: Mutex<Arc<Authority>>,
     at_once: tokio::sync::Semaphore,
     asked: AtomicU64,
@@ -123,6 +129,7 @@ impl RunEgress {
             ports: Arc::clone(&live.ports),
             facts,
             mode,
+            is_own: false,
             authority: Mutex::new(Arc::clone(&live.authority)),
             at_once: tokio::sync::Semaphore::new(crate::engine::to_usize(limits::HTTP_AT_ONCE_RUN)),
             asked: AtomicU64::new(0),
@@ -217,6 +224,9 @@ impl RunEgress {
         let (target, method) = (passage.target.clone(), passage.method.clone());
         let name = passage.connection.as_ref().map(|connection| connection.name.clone());
         let call = async {
+            if self.is_own {
+                return self.send(passage).await;
+            }
             let _own = self.at_once.acquire().await;
             let _shared = self.network.slots.acquire(authority).await;
             self.send(passage).await
@@ -259,9 +269,12 @@ impl RunEgress {
     /// Sends over a connection that waits, or else over a new one.
     async fn send(&self, passage: &mut Passage<'_>) -> Result<HttpResult, Declined> {
         self.take_room(passage).await?;
+        // Another credential, once the first was refused; neither comes back in an answer.
+        let (mut another, mut refused) = (None, None);
         loop {
             let key = pool::Key::of(&*self.authority().await?, passage);
-            let (mut link, waited) = match self.network.pool.take(&key) {
+            let waiting = if self.is_own { None } else { self.network.pool.take(&key) };
+            let (mut link, waited) = match waiting {
                 Some(link) => (link, true),
                 None => match self.dial(passage).await? {
                     Ok(link) => (link, false),
@@ -271,15 +284,14 @@ impl RunEgress {
             // Dialling takes time: what was allowed then may be revoked now.
             let authority = self.authority().await?;
             authority.allows_egress(passage.question())?;
-            let secret = match &passage.connection {
-                Some(connection) => {
-                    let secret = self.ports.credential(&connection.name).await?;
-                    guard::inject(&mut passage.headers, connection, &secret)?;
-                    Some(secret)
-                }
-                None => None,
+            let secret = match self.secret(passage, another.as_ref()).await {
+                Err(PortError::ThirdParty(why)) => return Ok(failed("credential", why)),
+                secret => secret?,
             };
-            let credential = secret.as_ref().map(Secret::fingerprint);
+            if let (Some(connection), Some(secret)) = (&passage.connection, &secret) {
+                guard::inject(&mut passage.headers, connection, secret)?;
+            }
+            let credential = secret.as_deref().map(Secret::fingerprint);
             if waited && link.credential != credential {
                 continue;
             }
@@ -295,16 +307,54 @@ impl RunEgress {
             rates.count(&authority, rates::Measure::Sent, link.meter.sent(), now);
             rates.count(&authority, rates::Measure::Received, link.meter.received(), now);
             let wire::Exchanged::Answered(result) = exchanged else { continue };
+            if another.is_none() && is_unauthorized(&result) {
+                another = self.other_secret(passage, credential).await?;
+                if another.is_some() {
+                    refused = secret;
+                    continue;
+                }
+            }
             self.calls.fetch_add(1, Ordering::Relaxed);
             self.sent_bytes.fetch_add(passage.request.body.0.len() as u64, Ordering::Relaxed);
-            let result = scrub::answer(result, secret.as_ref());
+            let result = scrub::answer(result, secret.as_deref());
+            let result = scrub::answer(result, refused.as_deref());
             if let HttpResult::Response { body, .. } = &result {
                 self.received_bytes.fetch_add(body.0.len() as u64, Ordering::Relaxed);
-                if link.is_ready().await {
+                if !self.is_own && link.is_ready().await {
                     self.network.pool.keep(key, link, authority.number(), &self.ports);
                 }
             }
             return Ok(result);
+        }
+    }
+
+    /// The credential to add, if the call is for a connection: the other one, once the first
+    /// was refused.
+    async fn secret(
+        &self,
+        passage: &Passage<'_>,
+        another: Option<&Arc<Secret>>,
+    ) -> Result<Option<Arc<Secret>>, PortError> {
+        let Some(connection) = &passage.connection else { return Ok(None) };
+        if let Some(another) = another {
+            return Ok(Some(Arc::clone(another)));
+        }
+        self.ports.credential(&connection.name).await.map(|secret| Some(Arc::new(secret)))
+    }
+
+    /// Another credential than the one that was refused, if there is one. That none could
+    /// be had is no news: the third party's own answer says what is wrong.
+    async fn other_secret(
+        &self,
+        passage: &Passage<'_>,
+        refused: Option<[u8; 32]>,
+    ) -> Result<Option<Arc<Secret>>, Declined> {
+        let (Some(connection), Some(refused)) = (&passage.connection, refused) else {
+            return Ok(None);
+        };
+        match self.ports.credential_after(&connection.name, refused).await {
+            Err(PortError::ThirdParty(_)) => Ok(None),
+            secret => Ok(secret?.map(Arc::new)),
         }
     }
 
@@ -408,6 +458,10 @@ impl RunEgress {
             passage.headers.insert("idempotency-key", value);
         }
     }
+}
+
+const fn is_unauthorized(result: &HttpResult) -> bool {
+    matches!(result, HttpResult::Response { status: 401, .. })
 }
 
 fn failed(kind: &str, message: String) -> HttpResult {

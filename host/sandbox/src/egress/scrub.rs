@@ -29,7 +29,13 @@ const ENCODED_MIN: usize = 8;
 /// Cleans an answer. One in an encoding that we cannot look into is not
 /// handed over: `accept-encoding: identity` was asked for.
 pub(super) fn answer(result: HttpResult, secret: Option<&Secret>) -> HttpResult {
-    let Some(secret) = secret.filter(|secret| !secret.expose().is_empty()) else { return result };
+    let Some(secret) = secret else { return result };
+    let telling = secret.telling().filter(|text| !text.is_empty());
+    telling.fold(result, without)
+}
+
+/// The same for one text.
+fn without(result: HttpResult, text: &str) -> HttpResult {
     let HttpResult::Response { status, headers, body } = result else { return result };
     for (name, value) in &headers {
         let encoded = name.eq_ignore_ascii_case("content-encoding")
@@ -40,7 +46,7 @@ pub(super) fn answer(result: HttpResult, secret: Option<&Secret>) -> HttpResult 
             return failed("protocol", message.to_owned());
         }
     }
-    let scrubber = Scrubber::new(secret.expose());
+    let scrubber = Scrubber::new(text);
     let clean = scrubber.clean(&body.0);
     let changed = clean.len() != body.0.len();
     let headers = headers.into_iter().filter(|(name, _)| !scrubber.is_in_name(name));

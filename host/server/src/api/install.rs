@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use venn_domain::{
     grant::Grant,
     id::{InstallId, PluginId, ReleaseId},
+    manifest::{ConnectionKind, ConnectionRequest},
     organization::Need,
     time::Timestamp,
 };
@@ -208,6 +209,7 @@ pub async fn enable(
         return Err(wrong_state(found.state.name()));
     }
     validate_all(&app, &org, &found).await?;
+    all_connected(&app, &found).await?;
     let checked = run_check(&app, &found).await?;
     if let Some(record) = checked.check.as_ref().filter(|record| !record.ok) {
         return Err(check_failed(record));
@@ -217,6 +219,23 @@ pub async fn enable(
         changed(app.store.change_install(&org.id, &found.id, change, caller.user()).await?)?;
     app.wake.deliveries.notify_one();
     Ok(Json(view(&app, enabled).await?))
+}
+
+/// What is connected at a service's page is connected by now.
+async fn all_connected(app: &App, install: &Install) -> Result<(), ApiError> {
+    let found = app.store.control_for_check(&install.id).await?;
+    let (control, _) = found.ok_or_else(ApiError::not_found)?;
+    let is_missing = |request: &&ConnectionRequest| {
+        request.kind == ConnectionKind::Oauth2 && !control.connections.contains(&request.name)
+    };
+    match control.manifest.connections.iter().find(is_missing) {
+        None => Ok(()),
+        Some(request) => Err(ApiError::new(
+            Code::WrongState,
+            format!("`{}` ({}) is not connected yet.", request.name, request.title),
+            format!("Connect it first: `venn installs connect {} {}`.", install.name, request.name),
+        )),
+    }
 }
 
 /// Runs the guest's check and keeps what it said.

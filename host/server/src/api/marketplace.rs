@@ -18,7 +18,7 @@ use venn_domain::{
     organization::Need,
     time::Timestamp,
 };
-use venn_store::{connection::kind_name, plugin::market::Listing, release::Release};
+use venn_store::{plugin::market::Listing, release::Release};
 
 use crate::{
     api::release::signature::statement,
@@ -142,10 +142,15 @@ struct ConnectionRequestView {
     name: String,
     /// What people see.
     title: String,
-    /// How it authenticates: `api-key`.
+    /// How it authenticates: `api-key`, `basic`, `oauth2` (a page of the service asks you),
+    /// `client-credentials` or `backend-key` (the publisher's own; you connect nothing).
     kind: &'static str,
     /// The host at which it is added.
     host: String,
+    /// Where its tokens come from; null where it has none.
+    token_endpoint: Option<String>,
+    /// What its tokens are to be good for, in the service's words.
+    scopes: Vec<String>,
 }
 
 /// `GET /v1/marketplace/plugins`.
@@ -248,7 +253,9 @@ fn connection(request: ConnectionRequest) -> ConnectionRequestView {
     ConnectionRequestView {
         name: request.name,
         title: request.title,
-        kind: kind_name(request.kind),
+        kind: request.kind.name(),
         host: request.host,
+        token_endpoint: request.oauth.as_ref().map(|oauth| oauth.token_endpoint.clone()),
+        scopes: request.oauth.map(|oauth| oauth.scopes).unwrap_or_default(),
     }
 }

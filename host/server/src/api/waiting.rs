@@ -6,7 +6,10 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use venn_domain::{count::counted, organization::Need, time::Timestamp};
+use venn_domain::{
+    connection::ConnectionState, count::counted, id::OrganizationId, manifest::ConnectionKind,
+    organization::Need, time::Timestamp,
+};
 use venn_store::waiting::{Waiting, WaitingKind};
 
 use crate::{
@@ -27,10 +30,11 @@ pub struct WaitingView {
         "release-to-review", "release-refused", "release-approved", "release-stopped",
         "release-distrusted", "plugin-suspended", "integration-suspended", "install-stopped",
         "install-distrusted", "partnership-proposed", "partnership-ended",
-        "removals-to-confirm", "import-to-confirm",
+        "removals-to-confirm", "import-to-confirm", "connection-expiring",
+        "connection-to-reconnect",
     ]))]
     kind: &'static str,
-    /// The id of the release, plugin, install, partnership or import that it is about.
+    /// The id of the release, plugin, install, partnership, import or connection that it is about.
     subject: String,
     /// The organization has to act; else it is told what somebody else does.
     is_owner: bool,
@@ -55,12 +59,12 @@ pub async fn list(
     let found = app.store.waiting(&org.id, page.after()?.as_ref(), page.limit).await?;
     let mut items = Vec::with_capacity(found.items.len());
     for item in found.items {
-        items.push(view(&app, item).await?);
+        items.push(view(&app, &org.id, item).await?);
     }
     Ok(Json(page.view(venn_store::Page { items, next: found.next }, |item| item)))
 }
 
-async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
+async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingView, ApiError> {
     let Waiting { subject, name, detail, reason, .. } = &item;
     let (title, text, next_step) = match item.kind {
         WaitingKind::ReleaseToReview => (
@@ -129,6 +133,9 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
             ),
             format!("venn sources confirm {subject}"),
         ),
+        WaitingKind::ConnectionExpiring | WaitingKind::ConnectionToReconnect => {
+            connection(app, org, &item).await?
+        }
         WaitingKind::ImportToConfirm => (
             format!("The list {name} would remove many accounts"),
             format!(
@@ -153,6 +160,40 @@ async fn view(app: &App, item: Waiting) -> Result<WaitingView, ApiError> {
         next_step,
         created_at: item.since,
     })
+}
+
+/// Who made it mends it: at the service's page, or with another secret.
+async fn connection(
+    app: &App,
+    org: &OrganizationId,
+    item: &Waiting,
+) -> Result<(String, String, String), ApiError> {
+    let Waiting { subject, name, detail: host, .. } = item;
+    let found = app.store.connection(org, &subject.parse()?).await?;
+    let found = found.ok_or_else(ApiError::not_found)?;
+    let (state, reason) = found.standing(app.store.now());
+    let uses = app.store.connection_uses(org, &found.id).await?;
+    let next = match (found.kind, uses.first()) {
+        (ConnectionKind::Oauth2, Some((install, request))) => {
+            format!("venn installs connect {install} {request}")
+        }
+        _ => format!("venn connections rotate {name}"),
+    };
+    let title = if state == ConnectionState::ReconnectRequired {
+        format!("The connection {name} to {host} does not work any more")
+    } else {
+        format!("The connection {name} to {host} will not work for long")
+    };
+    let text = match uses.len() {
+        0 => format!("{reason}."),
+        many => format!("{reason}. {} it.", uses_text(many)),
+    };
+    Ok((title, text, next))
+}
+
+fn uses_text(many: usize) -> String {
+    let installs = counted(many as u64, "install", "installs");
+    if many == 1 { format!("{installs} uses") } else { format!("{installs} use") }
 }
 
 /// Its newest approved release is what it can go on with, if there is one.

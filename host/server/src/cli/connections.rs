@@ -2,11 +2,10 @@
 //! or a file, is sent once, and is never shown again.
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use venn_domain::manifest::ConnectionKind;
-use venn_store::connection::kind_name;
 
 use super::{
     ask,
@@ -20,8 +19,12 @@ use super::{
     session::{Page, Session},
 };
 
-/// The one kind that there is.
-const API_KEY: &str = kind_name(ConnectionKind::ApiKey);
+/// The kinds of which a person has the secret.
+const KINDS: [&str; 3] = [
+    ConnectionKind::ApiKey.name(),
+    ConnectionKind::Basic.name(),
+    ConnectionKind::ClientCredentials.name(),
+];
 
 /// Credentials for third parties
 #[derive(Debug, Subcommand)]
@@ -34,8 +37,13 @@ pub(crate) enum ConnectionsCommand {
         #[arg(long, value_name = "HOST")]
         host: String,
         /// How it authenticates
-        #[arg(long, value_name = "KIND", default_value = API_KEY, value_parser = [API_KEY])]
+        #[arg(long, value_name = "KIND", default_value = KINDS[0], value_parser = KINDS)]
         kind: String,
+        #[command(flatten)]
+        whose: Whose,
+        /// Where the client's secret goes for tokens; of `client-credentials`
+        #[arg(long, value_name = "URL")]
+        token_endpoint: Option<String>,
         /// File that holds the secret
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
@@ -54,6 +62,8 @@ pub(crate) enum ConnectionsCommand {
     Rotate {
         /// The connection's id or name
         connection: String,
+        #[command(flatten)]
+        whose: Whose,
         /// File that holds the secret
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
@@ -63,6 +73,27 @@ pub(crate) enum ConnectionsCommand {
         /// The connection's id or name
         connection: String,
     },
+}
+
+/// Whose secret it is.
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// Whose password it is; of `basic`
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Whose secret it is; of `client-credentials`
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+}
+
+impl Whose {
+    /// A body with whose secret it is.
+    fn with(&self, body: &[(&str, &str)]) -> Value {
+        let own = [("user", &self.user), ("client_id", &self.client_id)];
+        let own = own.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        let members = body.iter().copied().chain(own);
+        members.map(|(name, value)| (name.to_owned(), json!(value))).collect()
+    }
 }
 
 const CONNECTIONS: &[Column] = &[
@@ -80,8 +111,10 @@ const CONNECTION: &[Field] = &[
     Field::text("Name", "name"),
     Field::text("Kind", "kind"),
     Field::text("Host", "host"),
+    Field::text("Tokens from", "token_endpoint"),
     Field::state("State", "state"),
     Field::text("Reason", "state_reason"),
+    Field::moment("Token ends", "token_expires_at"),
     Field::moment("Since", "created_at"),
     Field::moment("Changed", "updated_at"),
 ];
@@ -90,10 +123,12 @@ const CONNECTION: &[Field] = &[
 pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(), Failure> {
     let org = session.org()?;
     match command {
-        ConnectionsCommand::Add { name, host, kind, secret_file } => {
+        ConnectionsCommand::Add { name, host, kind, whose, token_endpoint, secret_file } => {
             let secret = ask::secret(secret_file.as_deref(), "The secret")?;
-            let body =
-                json!({ "name": name, "kind": kind, "host": host, "secret": secret.as_str() });
+            let mut body =
+                vec![("name", name.as_str()), ("kind", kind), ("host", host), ("secret", &secret)];
+            body.extend(token_endpoint.as_deref().map(|url| ("token_endpoint", url)));
+            let body = whose.with(&body);
             let reply = session.post(&["organizations", org, "connections"], &body)?;
             session
                 .show(&reply, |it| format!("{name} ({}) is kept, for {host} only.", text(it, "id")))
@@ -108,11 +143,11 @@ pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(),
             let reply = session.get(&["organizations", org, "connections", &id])?;
             session.show(&reply, |connection| session.out.fields(connection, CONNECTION))
         }
-        ConnectionsCommand::Rotate { connection, secret_file } => {
+        ConnectionsCommand::Rotate { connection, whose, secret_file } => {
             let id = input::connection(session, connection)?;
             let secret = ask::secret(secret_file.as_deref(), "The new secret")?;
             let segments = ["organizations", org, "connections", &id, "secret"];
-            let reply = session.put(&segments, &json!({ "secret": secret.as_str() }))?;
+            let reply = session.put(&segments, &whose.with(&[("secret", &secret)]))?;
             session
                 .show(&reply, |_| format!("{connection} has a new secret, from the next call on."))
         }

@@ -87,6 +87,14 @@ pub(crate) fn run(session: &Session, args: &InstallArgs) -> Result<(), Failure> 
     session.show(&reply, |install| {
         let (name, state) = (text(install, "name"), text(install, "state"));
         let mut out = format!("{name} ({id}) is {state}.\n");
+        for item in list(&plugin, "connections") {
+            let request = raw(item, "name");
+            let chosen = install.get("connections").and_then(|chosen| chosen.get(request));
+            let is_open = chosen.is_none();
+            if raw(item, "kind") == "oauth2" && is_open {
+                put!(out, "Next: `venn installs connect {name} {request}`.\n");
+            }
+        }
         if !args.enable {
             put!(out, "Next: `venn installs check {id}`, then `venn installs enable {id}`.\n");
         }
@@ -121,7 +129,13 @@ fn connections(
         }
         connections.insert(name.clone(), input::connection(session, connection)?.into());
     }
-    if let Some(missing) = asked.iter().find(|name| !connections.contains_key(**name)) {
+    // What is connected at a service's page is connected once the draft is there, and a
+    // publisher's own key by nobody here.
+    let mut needed = list(plugin, "connections")
+        .iter()
+        .filter(|item| !matches!(raw(item, "kind"), "oauth2" | "backend-key"))
+        .map(|item| raw(item, "name"));
+    if let Some(missing) = needed.find(|name| !connections.contains_key(*name)) {
         return Err(Failure::usage(
             format!("The plugin needs the connection `{missing}`."),
             format!(

@@ -19,6 +19,7 @@ use super::{
     session::{Page, Session},
 };
 
+mod connect;
 mod grant;
 
 use grant::GrantArgs;
@@ -58,6 +59,8 @@ pub(crate) enum InstallsCommand {
         #[arg(long, value_name = "NAME=CONNECTION", required = true, value_parser = input::pair)]
         set: Vec<(String, String)>,
     },
+    /// Connects it at a service's page: gives the link, then takes the word of the page
+    Connect(connect::ConnectArgs),
     /// Moves it to another approved release, the newest if none is named
     Upgrade {
         #[command(flatten)]
@@ -164,6 +167,7 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
             }
             replace(session, org, &id(which)?, "connections", &Value::Object(connections))
         }
+        InstallsCommand::Connect(args) => connect::run(session, org, args),
         InstallsCommand::Upgrade { which, to, release } => {
             let body = json!({ "release": release, "version": to });
             show(session, &act(session, org, &id(which)?, "upgrade", &body)?)

@@ -108,14 +108,26 @@ fn render(listing: &Value, paint: Paint) -> String {
     }
     for item in list(listing, "connections") {
         let (name, host) = (text(item, "name"), text(item, "host"));
-        put!(
-            out,
-            "  It signs in at {host} with your connection `{name}`; it cannot read the secret.\n"
-        );
+        out.push_str(&signs_in(item, &name, &host));
     }
     configuration(&mut out, listing, paint);
     put!(out, "\nNext: `venn install {} --name NAME …`\n", text(listing, "name"));
     out
+}
+
+/// How a connection's credential comes in, and where it goes.
+pub(super) fn signs_in(item: &Value, name: &str, host: &str) -> String {
+    match raw(item, "kind") {
+        "backend-key" => format!("  It signs in at {host} with a key of the publisher's own.\n"),
+        "oauth2" => format!(
+            "  It signs in at {host} with your connection `{name}`: you say yes at a page of the service, to \
+             {}; it cannot read the token.\n",
+            text(item, "scopes")
+        ),
+        _ => format!(
+            "  It signs in at {host} with your connection `{name}`; it cannot read the secret.\n"
+        ),
+    }
 }
 
 /// By whose key the release is signed, and whether that holds.

@@ -17,6 +17,8 @@ use super::{
     session::{Page, Session},
 };
 
+mod credentials;
+
 /// What this organization publishes
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginsCommand {
@@ -43,6 +45,9 @@ pub(crate) enum PluginsCommand {
         #[arg(value_name = "PLUGIN@VERSION", value_parser = input::release)]
         release: (String, String),
     },
+    /// The publisher's own credentials for a plugin: OAuth clients, backend keys, webhook secrets
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
     /// Withdraws an approved release, for good: installs with it stop at once
     Withdraw {
         /// PLUGIN@VERSION
@@ -111,6 +116,7 @@ pub(crate) fn run(session: &Session, command: &PluginsCommand) -> Result<(), Fai
             let empty = "No releases. `venn publish` uploads one.";
             session.listing(&Call::new(Method::GET, &segments), page, RELEASES, empty)
         }
+        PluginsCommand::Credentials(command) => credentials::run(session, org, command),
         PluginsCommand::Release { release: (plugin, version) } => {
             let id = release_id(session, org, plugin, version)?;
             let reply = session.get(&["organizations", org, "plugins", plugin, "releases", &id])?;

@@ -17,6 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use venn_domain::{
+    egress::Target,
     id::IdSource,
     limits,
     sharing::COUNT_FLOOR,
@@ -53,6 +54,10 @@ pub(crate) struct ServeArgs {
     /// Network of proxies in front of the server, whose `x-forwarded-for` is believed (repeatable)
     #[arg(long, value_name = "NETWORK")]
     behind_proxy: Vec<IpNet>,
+    /// Where people and services reach this server, `https://` and a host: services send
+    /// people back there once they said yes
+    #[arg(long, value_name = "URL", env = "VENN_PUBLIC_URL", value_parser = public_url)]
+    public_url: Option<String>,
     /// The most API calls of one token in a minute, all of them at once if need be
     #[arg(long, value_name = "CALLS", default_value_t = limits::API_CALLS, value_parser = clap::value_parser!(u64).range(1..))]
     calls_a_minute: u64,
@@ -73,6 +78,17 @@ fn name_override(text: &str) -> Result<NameOverride, String> {
     let address =
         address.parse().map_err(|error| format!("`{address}` is no ADDR:PORT: {error}"))?;
     Ok(NameOverride { host: host.to_ascii_lowercase(), address })
+}
+
+/// An origin, as browsers write it: services compare it letter by letter.
+fn public_url(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    let target = Target::parse(text).ok().filter(|target| target.origin() == text);
+    let here = ["http://localhost:", "http://127.0.0.1:"].iter().any(|one| text.starts_with(one));
+    if target.is_some() && text.starts_with("https://") || here {
+        return Ok(text.to_owned());
+    }
+    Err("expected https:// and a host, without a path; http:// is for this machine only".to_owned())
 }
 
 /// Serves until it is told to stop.
@@ -115,6 +131,7 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
         egress: EgressSettings { overrides: args.overrides, extra_ca_pem, own },
         compile_program: std::env::current_exe().context("this program's own path is not known")?,
         proxies: args.behind_proxy,
+        public_url: args.public_url,
         calls_a_minute: args.calls_a_minute,
         pool: PoolSettings::default(),
         clock: Arc::new(SystemClock),
@@ -231,6 +248,21 @@ mod tests {
             name_override("a.test=localhost:1"),
             Err("`localhost:1` is no ADDR:PORT: invalid socket address syntax".to_owned())
         );
+    }
+
+    #[test]
+    fn a_public_address_is_an_origin_over_tls_or_this_machine() {
+        let good = "https://venn.example.com".to_owned();
+        assert_eq!(public_url("https://venn.example.com/"), Ok(good));
+        assert!(public_url("http://127.0.0.1:8080").is_ok());
+        for bad in [
+            "http://venn.example.com",
+            "https://venn.example.com/x",
+            "venn.example.com",
+            "https://a@b.example",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 use serde_json::json;
 
 use crate::{
-    api::{install, install_change},
+    api::{connect, install, install_change},
     call::{
         Access::{Admin, Member},
         Calls, about,
     },
-    error::Code::{BadConfig, BadGrant, Busy, CheckFailed, Invalid, Taken, WrongState},
+    error::Code::{
+        BadConfig, BadGrant, Busy, CheckFailed, ConnectFailed, Invalid, Taken, WrongState,
+    },
 };
 
 pub(super) fn calls(calls: Calls) -> Calls {
@@ -62,7 +64,29 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 BadConfig,
                 BadGrant,
                 CheckFailed,
+                WrongState,
                 Busy,
             ]),
+        )
+        .post(
+            "/organizations/{org}/installs/{install}/connections/{request}/connect",
+            Admin,
+            connect::begin,
+            about("Gives the link at which a person says yes to a connection of the kind `oauth2`.")
+                .details(
+                    "The link is good for ten minutes and once, and is shown this once. Who comes back in a \
+                     browser that is logged in is connected at once; anybody else is shown a word.",
+                )
+                .example(json!({ "connection_name": "hubspot-eu" }))
+                .fails([Taken, WrongState]),
+        )
+        .post(
+            "/organizations/{org}/installs/{install}/connections/{request}/connect/finish",
+            Admin,
+            connect::finish,
+            about("Finishes with the word that the page showed: the install has the connection.")
+                .details("Only for who asked for the link. Five wrong words end it.")
+                .example(json!({ "word": "MFRGG43B" }))
+                .fails([ConnectFailed, WrongState, Taken]),
         )
 }

@@ -104,15 +104,7 @@ impl Store {
                 let Some(before) = find(connection, &organization, &id).await? else {
                     return Ok(Change::NotFound);
                 };
-                if let Some(why) = change.refused(before.state) {
-                    return Ok(Change::WrongState(why));
-                }
-                if let Some(why) = apply(&store, connection, &before, &change).await? {
-                    return Ok(Change::WrongState(why));
-                }
-                finish(&store, connection, &before, &change, &actor).await?;
-                let after = find(connection, &organization, &id).await?;
-                Ok(after.map_or(Change::NotFound, Change::Done))
+                make(&store, connection, &before, &change, &actor).await
             })
         })
         .await
@@ -157,6 +149,25 @@ impl Store {
         })
         .await
     }
+}
+
+/// Makes a change in the caller's transaction.
+pub(crate) async fn make(
+    store: &Store,
+    connection: &mut AnyConnection,
+    before: &Install,
+    change: &InstallChange,
+    actor: &UserId,
+) -> Result<Change<Install>, StoreError> {
+    if let Some(why) = change.refused(before.state) {
+        return Ok(Change::WrongState(why));
+    }
+    if let Some(why) = apply(store, connection, before, change).await? {
+        return Ok(Change::WrongState(why));
+    }
+    finish(store, connection, before, change, actor).await?;
+    let after = find(connection, &before.organization, &before.id).await?;
+    Ok(after.map_or(Change::NotFound, Change::Done))
 }
 
 /// Writes the change; the reason if it cannot happen after all.

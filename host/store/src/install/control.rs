@@ -32,7 +32,8 @@ pub struct InstallFacts {
     pub state: InstallState,
     /// The configuration.
     pub config: serde_json::Value,
-    /// The connections that are in place: those of [`Control::connections`].
+    /// The customer's connections that are in place; [`Control::connections`] has the
+    /// publisher's keys besides.
     pub connections: ConnectionMap,
     /// What the release is believed by, and where its component is.
     pub proof: Proof,
@@ -187,8 +188,10 @@ async fn one(
     control.partnerships = snapshot.partnerships(&control.organization, granted).await?;
     let chosen: ConnectionMap = row.json_always("connections_json")?;
     let asked = &control.manifest.connections;
-    let connections = snapshot.in_place(&control.organization, asked, &chosen).await?;
-    control.connections = connections.keys().cloned().collect();
+    let connections =
+        snapshot.in_place(&control.organization, &control.plugin, asked, &chosen).await?;
+    let backend_keys = snapshot.backend_keys(&control.plugin, asked).await?;
+    control.connections = connections.keys().cloned().chain(backend_keys).collect();
     let facts = InstallFacts {
         name: row.text("name")?,
         state,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
-use venn_testkit::{Echo, HubSpot, Options, Simulator};
+use venn_testkit::{Echo, HubSpot, OAuth, Options, Simulator};
 
 /// A simulated third party on 127.0.0.1
 ///
@@ -35,6 +35,11 @@ struct Arguments {
     /// simulation: never a real one.
     #[arg(long, default_value = "pat-simulated")]
     token: String,
+    /// The client that `oauth` knows, and its secret. Invented for the simulation, too.
+    #[arg(long, default_value = "venn")]
+    client_id: String,
+    #[arg(long, default_value = "simulated")]
+    client_secret: String,
     /// Names or addresses for the certificate, instead of the third party's own.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     names: Vec<String>,
@@ -43,6 +48,7 @@ struct Arguments {
 #[derive(Clone, Copy, ValueEnum)]
 enum Party {
     Hubspot,
+    Oauth,
     Echo,
 }
 
@@ -51,6 +57,9 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let (name, options) = match arguments.party {
         Party::Hubspot => ("hubspot", Options::new(HubSpot::new(&arguments.token))),
+        Party::Oauth => {
+            ("oauth", Options::new(OAuth::new(&arguments.client_id, &arguments.client_secret)))
+        }
         Party::Echo => ("echo", Options::new(Echo)),
     };
     let options = if arguments.names.is_empty() { options } else { options.names(arguments.names) };

@@ -80,6 +80,14 @@ impl Client {
         Ok(Reply { status, headers, body })
     }
 
+    pub(crate) async fn form(&self, path: &str, form: String) -> Reply {
+        let request = self.http.post(format!("{}{path}", self.base)).body(form);
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap();
+        Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None).await.unwrap()
     }

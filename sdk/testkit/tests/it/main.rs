@@ -22,5 +22,6 @@ mod hubspot_properties;
 mod hubspot_search;
 mod hubspot_sync;
 mod hubspot_upsert;
+mod oauth;
 mod process;
 mod tls;

@@ -5,10 +5,10 @@
 use serde_json::Value;
 use venn_domain::{
     grant::{Approval, Grant},
-    manifest::{Manifest, Problem},
+    manifest::{ConnectionKind, ConnectionRequest, Manifest, Problem},
 };
 use venn_store::{
-    connection::kind_name,
+    connection::Connection,
     install::{ConnectionMap, facts::CustomerFacts},
 };
 
@@ -114,15 +114,15 @@ fn check_connections(
     facts: &CustomerFacts,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for request in &manifest.connections {
+    let asked = manifest.connections.iter();
+    for request in asked.filter(|request| request.kind != ConnectionKind::BackendKey) {
         let place = format!("connections.{}", request.name);
-        let needs = format!(
-            "Give it a connection of the kind {} for {}",
-            kind_name(request.kind),
-            request.host
-        );
+        let needs = needs(request);
         let Some(id) = chosen.get(&request.name) else {
-            problems.push(problem(place, "it is missing", &needs));
+            // Who connects at the service's page needs a draft first.
+            if request.kind != ConnectionKind::Oauth2 {
+                problems.push(problem(place, "it is missing", &needs));
+            }
             continue;
         };
         let Some(found) = facts.connections.iter().find(|known| known.id == *id) else {
@@ -130,11 +130,11 @@ fn check_connections(
             continue;
         };
         if found.host != request.host || found.kind != request.kind {
-            let reason = format!(
-                "the connection is of the kind {} for {}",
-                kind_name(found.kind),
-                found.host
-            );
+            let reason =
+                format!("the connection is of the kind {} for {}", found.kind.name(), found.host);
+            problems.push(problem(place, &reason, &needs));
+        } else if token_endpoint(found) != request.token_endpoint() {
+            let reason = format!("its tokens come from {}", token_endpoint(found));
             problems.push(problem(place, &reason, &needs));
         }
     }
@@ -145,6 +145,24 @@ fn check_connections(
         }
     }
     problems
+}
+
+fn token_endpoint(connection: &Connection) -> &str {
+    connection.tokens.as_ref().map_or("", |tokens| tokens.endpoint.as_str())
+}
+
+fn needs(request: &ConnectionRequest) -> String {
+    let (kind, host) = (request.kind.name(), &request.host);
+    match request.kind {
+        ConnectionKind::Oauth2 => {
+            format!("Connect it: `venn installs connect NAME {}`", request.name)
+        }
+        ConnectionKind::ClientCredentials => format!(
+            "Give it a connection of the kind {kind} for {host} with tokens from {}",
+            request.token_endpoint()
+        ),
+        _ => format!("Give it a connection of the kind {kind} for {host}"),
+    }
 }
 
 fn check_name(name: &str) -> Vec<Problem> {

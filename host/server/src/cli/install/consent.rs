@@ -5,9 +5,12 @@ use serde_json::Value;
 use venn_domain::egress::customer_host::CustomerHost;
 
 use super::InstallArgs;
-use crate::cli::output::{
-    Paint, put,
-    value::{list, raw, text},
+use crate::cli::{
+    marketplace::signs_in,
+    output::{
+        Paint, put,
+        value::{list, raw, text},
+    },
 };
 
 pub(super) fn render(
@@ -63,12 +66,8 @@ pub(super) fn render(
         out.push_str("  nobody outside Venn\n");
     }
     for item in list(plugin, "connections") {
-        put!(
-            out,
-            "  It signs in at {} with your connection `{}`; it cannot read the secret.\n",
-            completed(raw(item, "host"), config),
-            text(item, "name")
-        );
+        let (name, host) = (text(item, "name"), completed(raw(item, "host"), config));
+        out.push_str(&signs_in(item, &name, &host));
     }
     if !may_not.is_empty() {
         put!(out, "\n{}\n", paint.bold("It asks for this too, but may not:"));

@@ -5,20 +5,44 @@ use std::collections::HashMap;
 use sqlx::AnyConnection;
 use venn_domain::{
     authority::PartnershipControl,
-    id::{ConnectionId, OrganizationId, PartnershipId},
-    manifest::ConnectionRequest,
+    id::{ConnectionId, OrganizationId, PartnershipId, PluginId},
+    manifest::{ConnectionKind, ConnectionRequest},
     sharing::{Level, Purpose, SharingRule},
 };
 
-use crate::{StoreError, connection::kind_name, install::ConnectionMap, row::Row};
+use crate::{StoreError, install::ConnectionMap, row::Row};
 
 /// One transaction, and what was read in it.
 pub(super) struct Snapshot<'c> {
     connection: &'c mut AnyConnection,
     partnerships: HashMap<OrganizationId, Vec<PartnershipControl>>,
     rules: HashMap<(OrganizationId, PartnershipId), Vec<SharingRule>>,
-    /// The host and kind of a connection, if it is the customer's.
-    connections: HashMap<(OrganizationId, ConnectionId), Option<(String, String)>>,
+    /// What a connection is bound to, if it is the customer's.
+    connections: HashMap<(OrganizationId, ConnectionId), Option<Bound>>,
+    /// Names and hosts of a publisher's keys for its backends.
+    backend_keys: HashMap<PluginId, Vec<(String, String)>>,
+}
+
+/// What a credential is bound to: it goes nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+struct Bound {
+    kind: ConnectionKind,
+    host: String,
+    /// Where its tokens come from; empty where it has none.
+    token_endpoint: String,
+    /// To whose client a person said yes; of `oauth2` only.
+    plugin: Option<PluginId>,
+}
+
+impl Bound {
+    /// Whether it is what a release of this plugin asks for.
+    fn fits(&self, request: &ConnectionRequest, plugin: &PluginId) -> bool {
+        let plugin = (request.kind == ConnectionKind::Oauth2).then_some(plugin);
+        self.kind == request.kind
+            && self.host == request.host
+            && self.token_endpoint == request.token_endpoint()
+            && self.plugin.as_ref() == plugin
+    }
 }
 
 impl<'c> Snapshot<'c> {
@@ -28,6 +52,7 @@ impl<'c> Snapshot<'c> {
             partnerships: HashMap::new(),
             rules: HashMap::new(),
             connections: HashMap::new(),
+            backend_keys: HashMap::new(),
         }
     }
 
@@ -65,12 +90,13 @@ impl<'c> Snapshot<'c> {
         Ok(rules)
     }
 
-    /// The chosen connections that exist, are the customer's, and are of the kind
-    /// and for the host that the release asks for: a credential never follows a
-    /// release to another host.
+    /// The chosen connections that exist, are the customer's, and are bound to what the
+    /// release asks for: a credential never follows a release to another host, another
+    /// token endpoint or another plugin.
     pub(super) async fn in_place(
         &mut self,
         organization: &OrganizationId,
+        plugin: &PluginId,
         asked: &[ConnectionRequest],
         chosen: &ConnectionMap,
     ) -> Result<ConnectionMap, StoreError> {
@@ -81,18 +107,40 @@ impl<'c> Snapshot<'c> {
             let found = if let Some(found) = self.connections.get(&key) {
                 found.clone()
             } else {
-                let found = host_and_kind(self.connection, organization, id).await?;
+                let found = bound(self.connection, organization, id).await?;
                 self.connections.insert(key, found.clone());
                 found
             };
-            let fits = |(host, kind): (String, String)| {
-                host == request.host && kind == kind_name(request.kind)
-            };
-            if found.is_some_and(fits) {
+            if found.is_some_and(|bound| bound.fits(request, plugin)) {
                 in_place.insert(request.name.clone(), id.clone());
             }
         }
         Ok(in_place)
+    }
+
+    /// The names of the keys that the publisher has put for its own backends, where the
+    /// release asks for them.
+    pub(super) async fn backend_keys(
+        &mut self,
+        plugin: &PluginId,
+        asked: &[ConnectionRequest],
+    ) -> Result<Vec<String>, StoreError> {
+        let asked: Vec<_> =
+            asked.iter().filter(|one| one.kind == ConnectionKind::BackendKey).collect();
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = if let Some(found) = self.backend_keys.get(plugin) {
+            found.clone()
+        } else {
+            let found = backend_keys(self.connection, plugin).await?;
+            self.backend_keys.insert(plugin.clone(), found.clone());
+            found
+        };
+        let is_there = |one: &&ConnectionRequest| {
+            found.iter().any(|(name, host)| *name == one.name && *host == one.host)
+        };
+        Ok(asked.into_iter().filter(is_there).map(|one| one.name.clone()).collect())
     }
 }
 
@@ -147,18 +195,44 @@ async fn rules(
     rows.iter().map(rule).collect()
 }
 
-async fn host_and_kind(
+async fn bound(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     id: &ConnectionId,
-) -> Result<Option<(String, String)>, StoreError> {
-    let row =
-        sqlx::query("SELECT host, kind FROM connection WHERE id = $1 AND organization_id = $2")
-            .bind(id.to_string())
-            .bind(organization.to_string())
-            .fetch_optional(connection)
-            .await?;
+) -> Result<Option<Bound>, StoreError> {
+    let row = sqlx::query(
+        "SELECT c.host, c.kind, o.plugin_id, o.token_endpoint
+         FROM connection c LEFT JOIN oauth_connection o ON o.connection_id = c.id
+         WHERE c.id = $1 AND c.organization_id = $2",
+    )
+    .bind(id.to_string())
+    .bind(organization.to_string())
+    .fetch_optional(connection)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let row = Row::new("connection", &row);
-    Ok(Some((row.text("host")?, row.text("kind")?)))
+    Ok(Some(Bound {
+        kind: row.named("kind", ConnectionKind::parse)?,
+        host: row.text("host")?,
+        token_endpoint: row.text_or_none("token_endpoint")?.unwrap_or_default(),
+        plugin: row.parsed_or_none("plugin_id")?,
+    }))
+}
+
+async fn backend_keys(
+    connection: &mut AnyConnection,
+    plugin: &PluginId,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT name, host FROM publisher_credential
+         WHERE plugin_id = $1 AND kind = 'backend-key'",
+    )
+    .bind(plugin.to_string())
+    .fetch_all(connection)
+    .await?;
+    let pair = |row| {
+        let row = Row::new("publisher_credential", row);
+        Ok((row.text("name")?, row.text("host")?))
+    };
+    rows.iter().map(pair).collect()
 }

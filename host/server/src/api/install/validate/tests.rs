@@ -42,6 +42,7 @@ fn facts() -> CustomerFacts {
         host: host.to_owned(),
         state: ConnectionState::Active,
         state_reason: String::new(),
+        tokens: None,
         secret_version: 1,
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
