@@ -31,6 +31,7 @@ mod openapi;
 mod partnerships;
 mod publish;
 mod sandbox;
+mod schedules;
 mod sources;
 mod storage;
 mod tidy;

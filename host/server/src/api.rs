@@ -26,6 +26,7 @@ pub mod release;
 pub mod review;
 pub mod run;
 pub mod second_factor;
+pub mod schedule;
 pub mod session;
 pub mod sharing_rule;
 pub mod signing_key;

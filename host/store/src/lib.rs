@@ -49,6 +49,7 @@ pub mod password;
 pub mod plugin;
 pub mod release;
 pub mod run;
+pub mod schedule;
 pub mod schema;
 pub mod second_factor;
 pub mod secret;
