@@ -435,6 +435,9 @@ async fn a_source_runs_when_asked_and_its_question_is_answered() {
     assert!(acme.venn("sources list").await.good().contains("synced"));
     assert!(acme.venn("accounts").await.good().contains("No accounts"));
     acme.venn(&format!("installs run {}", script.install)).await.good();
+    let never = "It runs when something happens, and never by itself.";
+    let shown = acme.venn(&format!("installs schedules {}", script.install)).await.good();
+    assert_eq!(shown.trim(), never);
     reach::check("a_source_runs_when_asked_and_its_question_is_answered", &desk).await;
 }
 

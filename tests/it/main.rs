@@ -33,6 +33,7 @@ mod openapi;
 mod partnerships;
 mod publish;
 mod sandbox;
+mod schedules;
 mod sources;
 mod storage;
 mod tidy;

@@ -26,7 +26,8 @@
 //!   publisher's own (an OAuth client, a backend's key, a webhook's secret).
 //! - **support grant** (or leave): what a customer lets the platform or a publisher look
 //!   at, of one install, for a while. **supporter**: who has it.
-//! - **event**, **delivery** (one event on its way to one install), **run**
+//! - **schedule** (of a manifest: when a plugin runs by itself),
+//!   **event**, **delivery** (one event on its way to one install), **run**
 //!   (one execution), **report** (what the guest returns), **outcome** (how
 //!   the run ended), **effect** (what it changed inside Venn).
 //! - **refusal**: declined before running. **denial**: a host call declined
@@ -59,6 +60,7 @@ pub mod password;
 pub mod peer;
 pub mod retry;
 pub mod run;
+pub mod schedule;
 pub mod sharing;
 pub mod signing;
 pub mod support;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     capability::{Capability, CapabilitySet, OverlapFields},
     egress::{EgressRule, customer_host},
+    schedule::Schedule,
 };
 
 mod check;
@@ -62,6 +63,9 @@ pub struct Manifest {
     /// Event kinds that it wants.
     #[serde(default)]
     pub events: Vec<String>,
+    /// When it wants to run by itself; it gets a `schedule` event each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<Schedule>,
     /// Limits other than the default ones.
     #[serde(default)]
     pub limits: LimitRequest,
@@ -255,6 +259,11 @@ impl Manifest {
     /// The fault code's FAQ entry.
     pub fn fault(&self, code: &str) -> Option<&FaultCode> {
         self.faults.iter().find(|fault| fault.code == code)
+    }
+
+    /// The schedule of this name.
+    pub fn schedule(&self, name: &str) -> Option<&Schedule> {
+        self.schedules.iter().find(|schedule| schedule.name == name)
     }
 
     /// Whether the plugin wants events of this kind.

@@ -27,6 +27,7 @@ pub mod publisher_credential;
 pub mod release;
 pub mod review;
 pub mod run;
+pub mod schedule;
 pub mod second_factor;
 pub mod session;
 pub mod sharing_rule;

@@ -13,6 +13,7 @@ use crate::{accesses, app::App, telemetry::sample};
 pub mod deliver;
 pub mod import;
 pub mod pairing;
+pub mod schedule;
 
 /// How long a worker sleeps at most: time moves by the injected clock, so it
 /// looks again now and then whatever its bell says.
@@ -30,6 +31,7 @@ pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
     workers.spawn(import::run(app.clone(), stop.clone()));
     workers.spawn(pairing::run(app.clone(), stop.clone()));
     workers.spawn(deliver::run(app.clone(), stop.clone()));
+    workers.spawn(schedule::run(app.clone(), stop.clone()));
     workers.spawn(accesses::run(app.clone(), stop.clone()));
     workers.spawn(sweep(app.clone(), stop.clone()));
     workers.spawn(sample::run(app.clone(), stop.clone()));

@@ -262,6 +262,29 @@ pub(crate) async fn unpark(
     Ok(())
 }
 
+/// A delivery of this kind and subject whose work has not begun, or that waits for
+/// somebody: what is new since then it will see. One that is under way does not count:
+/// what it has passed already it would miss.
+pub(crate) async fn not_begun(
+    connection: &mut AnyConnection,
+    install: &InstallId,
+    kind: &str,
+    subject: &str,
+) -> Result<Option<DeliveryId>, StoreError> {
+    let row = sqlx::query(
+        "SELECT d.id FROM delivery d JOIN event e ON e.id = d.event_id
+         WHERE d.install_id = $1 AND e.kind = $2 AND d.subject = $3
+           AND (d.state = 'parked' OR (d.state = 'ready' AND d.step = 0))
+         ORDER BY d.id LIMIT 1",
+    )
+    .bind(install.to_string())
+    .bind(kind.to_owned())
+    .bind(subject.to_owned())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Row::new("delivery", &row).parsed("id")).transpose()
+}
+
 /// Gives back the leases that end before; returns how many.
 async fn give_back(connection: &mut AnyConnection, before: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(

@@ -51,6 +51,7 @@ pub mod plugin;
 pub mod publisher_credential;
 pub mod release;
 pub mod run;
+pub mod schedule;
 pub mod schema;
 pub mod second_factor;
 pub mod secret;

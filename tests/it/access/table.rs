@@ -208,6 +208,7 @@ pub const ROWS: &[Row] = &[
     post("/organizations/{org}/installs", Admin, INSTALL),
     get("/organizations/{org}/installs/{install}", Member),
     delete("/organizations/{org}/installs/{install}", Admin),
+    get("/organizations/{org}/installs/{install}/schedules", Member),
     post("/organizations/{org}/installs/{install}/check", Admin, ""),
     post("/organizations/{org}/installs/{install}/enable", Admin, ""),
     post("/organizations/{org}/installs/{install}/connections/{request}/connect", Admin, "{}"),

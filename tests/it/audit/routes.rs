@@ -215,6 +215,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ),
     ("GET", "/organizations/{org}/installs/{install}", NO_DATA),
     ("DELETE", "/organizations/{org}/installs/{install}", Entry("install.uninstalled")),
+    ("GET", "/organizations/{org}/installs/{install}/schedules", NO_DATA),
     (
         "POST",
         "/organizations/{org}/installs/{install}/check",

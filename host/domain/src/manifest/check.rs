@@ -52,6 +52,7 @@ impl Manifest {
         self.check_egress(&mut list);
         self.check_connections(&mut list);
         self.check_events_and_limits(&mut list);
+        self.check_schedules(&mut list);
         self.check_schema(&mut list);
         self.check_faults(&mut list);
         self.check_support(&mut list);
@@ -161,6 +162,35 @@ impl Manifest {
         if sized && !self.capability_set().has(Capability::Scratch) {
             let reason = "room for files is asked for, but `scratch` is not";
             list.add("limits", reason, "Ask for the capability, or leave the numbers out");
+        }
+    }
+
+    fn check_schedules(&self, list: &mut List) {
+        if self.schedules.len() > limits::SCHEDULES {
+            let (count, most) = (self.schedules.len(), limits::SCHEDULES);
+            let reason = format!("it has {count} entries, at most {most} are allowed");
+            list.add("schedules", reason, "Leave some out, or do several things in one run");
+        }
+        if !self.schedules.is_empty() && !self.wants(event::SCHEDULE) {
+            let reason = "`schedule` is not one of them, and there are schedules";
+            list.add("events", reason, "Add it, or leave the schedules out");
+        }
+        let mut seen = HashSet::new();
+        for (index, schedule) in self.schedules.iter().enumerate() {
+            let place = format!("schedules[{index}]");
+            if let Err(error) = check_key(&schedule.name) {
+                list.add(format!("{place}.name"), error.to_string(), "Choose another name");
+            } else if schedule.name == event::RUN_NOW {
+                let reason = "runs that a person asks for have this name";
+                list.add(format!("{place}.name"), reason, "Choose another name");
+            }
+            if !seen.insert(&schedule.name) {
+                list.add(format!("{place}.name"), "the name stands twice", "Choose another name");
+            }
+            list.text(format!("{place}.title"), &schedule.title, TITLE_CHARS);
+            if let Err(bad) = schedule.cadence() {
+                list.add(format!("{place}.{}", bad.member), bad.reason, bad.next_step);
+            }
         }
     }
 

@@ -74,6 +74,8 @@ pub(crate) enum InstallsCommand {
     },
     /// Removes it, with what it kept
     Uninstall(Which),
+    /// Shows when it runs by itself
+    Schedules(Which),
     /// Lets it run now, without waiting for its schedule
     Run(Which),
     /// Hands the overlaps that there are to the plugin, as if they were new
@@ -127,6 +129,14 @@ const FINDINGS: &[Column] = &[
     Column::text("MESSAGE", "message"),
 ];
 
+const SCHEDULES: &[Column] = &[
+    Column::text("NAME", "name"),
+    Column::text("WHEN", "words"),
+    Column::text("ZONE", "time_zone"),
+    Column::text("NEXT", "next_at"),
+    Column::text("FOR", "title"),
+];
+
 /// `venn installs`
 pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Failure> {
     let org = session.org()?;
@@ -173,6 +183,7 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
             show(session, &act(session, org, &id(which)?, "upgrade", &body)?)
         }
         InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
+        InstallsCommand::Schedules(which) => schedules(session, org, &id(which)?),
         InstallsCommand::Run(which) => run_now(session, org, &id(which)?),
         InstallsCommand::Backfill { which, partner } => {
             backfill(session, org, &id(which)?, partner)
@@ -235,6 +246,14 @@ fn uninstall(session: &Session, org: &str, id: &str, name: &str) -> Result<(), F
     ask::confirm(session, &question, "It was not removed.")?;
     let reply = session.delete(&["organizations", org, "installs", id])?;
     session.show(&reply, |_| format!("{name} is removed."))
+}
+
+fn schedules(session: &Session, org: &str, id: &str) -> Result<(), Failure> {
+    let reply = session.get(&["organizations", org, "installs", id, "schedules"])?;
+    session.show(&reply, |value| match list(value, "schedules") {
+        [] => "It runs when something happens, and never by itself.".to_owned(),
+        schedules => session.out.table(schedules, SCHEDULES),
+    })
 }
 
 fn run_now(session: &Session, org: &str, id: &str) -> Result<(), Failure> {

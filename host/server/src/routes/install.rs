@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use crate::{
-    api::{connect, install, install_change},
+    api::{connect, install, install_change, schedule},
     call::{
         Access::{Admin, Member},
         Calls, about,
@@ -48,6 +48,12 @@ pub(super) fn calls(calls: Calls) -> Calls {
             Admin,
             install_change::uninstall,
             about("Uninstalls; what the plugin kept is gone.").fails([WrongState]),
+        )
+        .get(
+            "/organizations/{org}/installs/{install}/schedules",
+            Member,
+            schedule::list,
+            about("Tells when an install runs by itself."),
         )
         .post(
             "/organizations/{org}/installs/{install}/check",

@@ -24,7 +24,7 @@ use crate::{
     incident,
     plugin::Change,
     row::{self, Row},
-    source,
+    schedule, source,
 };
 
 /// What a customer's admin does to an install.
@@ -188,6 +188,8 @@ async fn apply(
             let now = store.now().0;
             set(connection, before, "state = 'active', enabled_at", Value::Number(now)).await?;
             start_partnerships(connection, before, &before.grant).await?;
+            let manifest = manifest(connection, &before.release).await?;
+            schedule::plan(store, connection, &before.id, &manifest).await?;
         }
         InstallChange::Pause => set(connection, before, "state", "paused".into()).await?,
         InstallChange::Resume => set(connection, before, "state", "active".into()).await?,
@@ -215,6 +217,10 @@ async fn apply(
             }
             let text = release.to_string();
             set(connection, before, "check_json = '', release_id", text.into()).await?;
+            if before.state != InstallState::Draft {
+                let manifest = manifest(connection, release).await?;
+                schedule::plan(store, connection, &before.id, &manifest).await?;
+            }
         }
         InstallChange::Uninstall => uninstall(store, connection, before).await?,
     }
@@ -300,6 +306,7 @@ async fn uninstall(
     set(connection, install, "state = 'uninstalled', uninstalled_at", now).await?;
     source::forget(connection, &install.organization, &install.id).await?;
     incident::resolve_all(connection, &install.id, store.now()).await?;
+    schedule::forget(connection, &install.id).await?;
     for sql in [
         "DELETE FROM state WHERE install_id = $1",
         "DELETE FROM install_partnership WHERE install_id = $1",

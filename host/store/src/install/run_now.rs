@@ -10,8 +10,9 @@ use super::{Install, change::manifest};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
+    delivery,
     event::{NewEvent, append},
-    row::{Row, json},
+    row::json,
 };
 
 /// The delivery that brings a run.
@@ -22,15 +23,6 @@ pub struct RunNow {
     /// It waited already: nothing was added.
     pub waited_already: bool,
 }
-
-/// A delivery that was asked for and whose work has not begun, or that waits
-/// for somebody. One that is under way does not count: what it has passed
-/// already it would miss.
-const WAITING: &str = "
-    SELECT d.id FROM delivery d JOIN event e ON e.id = d.event_id
-    WHERE d.install_id = $1 AND e.kind = $2 AND d.subject = $3
-      AND (d.state = 'parked' OR (d.state = 'ready' AND d.step = 0))
-    ORDER BY d.id LIMIT 1";
 
 impl Store {
     /// Makes a `schedule` event for an install, unless one that a person asked
@@ -86,14 +78,8 @@ async fn waiting(
     connection: &mut AnyConnection,
     install: &Install,
 ) -> Result<Option<DeliveryId>, StoreError> {
-    let row = sqlx::query(WAITING)
-        .bind(install.id.to_string())
-        .bind(SCHEDULE)
-        .bind(RUN_NOW)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let id: DeliveryId = Row::new("delivery", &row).parsed("id")?;
+    let found = delivery::not_begun(connection, &install.id, SCHEDULE, RUN_NOW).await?;
+    let Some(id) = found else { return Ok(None) };
     sqlx::query(
         "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $2 WHERE id = $1",
     )

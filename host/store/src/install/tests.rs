@@ -10,6 +10,7 @@ use venn_domain::{
     authority::{Authority, Control},
     capability::Capability,
     id::{AccountId, DeliveryId, OverlapId, PartnershipId},
+    schedule::Schedule,
     sharing::Purpose,
 };
 
@@ -47,10 +48,18 @@ impl World {
     }
 
     async fn with_events(events: &[&str]) -> Self {
+        Self::of(manifest("crm-tasks", "1.0.0", events)).await
+    }
+
+    /// A plugin that wants to run by itself.
+    pub(crate) async fn with_schedules(schedules: Vec<Schedule>) -> Self {
+        Self::of(Manifest { schedules, ..manifest("crm-tasks", "1.0.0", &["schedule"]) }).await
+    }
+
+    async fn of(manifest: Manifest) -> Self {
         let test = TestStore::open().await;
         let reviewer = reviewer(&test).await;
         let owned = a_plugin(&test, "crm-tasks").await;
-        let manifest = manifest("crm-tasks", "1.0.0", events);
         let release = approved(&test, &owned, &reviewer, manifest).await;
         let customer = test.organization("acme", "customer").await;
         let admin = test.member(&customer, "admin").await;
@@ -141,6 +150,17 @@ impl World {
     async fn change(&self, install: &Install, change: InstallChange) -> Change<Install> {
         let organization = &install.organization;
         self.test.change_install(organization, &install.id, change, &self.admin).await.unwrap()
+    }
+
+    /// The same for a change that happens.
+    pub(crate) async fn changed(&self, install: &Install, change: InstallChange) -> Install {
+        done(self.change(install, change).await)
+    }
+
+    /// A newer release of the plugin, with other schedules.
+    pub(crate) async fn another_release(&self, schedules: Vec<Schedule>) -> Release {
+        let newer = Manifest { schedules, ..manifest("crm-tasks", "2.0.0", &["schedule"]) };
+        approved(&self.test, &self.owned, &self.reviewer, newer).await
     }
 
     async fn control(&self, install: &Install) -> (Control, InstallFacts) {
