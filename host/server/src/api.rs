@@ -8,6 +8,7 @@ pub mod audit;
 pub mod check;
 pub mod connection;
 pub mod delivery;
+pub mod dependency;
 pub mod import;
 pub mod inbox;
 pub mod install;

@@ -12,12 +12,15 @@
 //! - [`installation`]: data folder, database and keys that belong together; [`refused`]
 //!   says what an operator has to do otherwise.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
+//! - [`dependencies`], [`advisories`]: what a component was built from, and what is
+//!   known against that.
 //! - [`ports`]: what a running guest reads, from the store.
 //! - [`telemetry`]: logs, traces, metrics.
 //! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
 //! - [`cli`]: the `venn` command.
 pub mod accesses;
 pub mod account_row;
+pub mod advisories;
 pub mod answer;
 pub mod api;
 pub mod app;
@@ -30,6 +33,7 @@ pub mod bundle;
 pub mod call;
 pub mod cli;
 pub mod conclude;
+pub mod dependencies;
 pub mod error;
 pub mod folder;
 pub mod headers;

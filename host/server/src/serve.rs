@@ -31,10 +31,11 @@ use venn_store::{Database, Store};
 
 use crate::{
     accesses::Accesses,
+    advisories,
     app::{ASKED_AT_ONCE, App, Wake},
     auth::source::Peer,
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, headers, idempotency, installation, openapi,
+    dependencies, folder, headers, idempotency, installation, openapi,
     rate::Rate,
     refused_upload,
     releases::Loaded,
@@ -132,6 +133,7 @@ impl Server {
             keys: Arc::new(keys),
             metrics: settings.metrics,
             uploads,
+            advisories: data.join(advisories::FOLDER),
             wake: Wake::default(),
             attempts: Arc::default(),
             rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
@@ -139,6 +141,7 @@ impl Server {
             proxies: settings.proxies.into(),
             accesses: Accesses::default(),
             loaded: Loaded::default(),
+            dependencies: dependencies::Read::default(),
             usage: Arc::default(),
             uploading: Turns::new(1),
             asking: Turns::new(ASKED_AT_ONCE),

@@ -172,6 +172,8 @@ pub const ROWS: &[Row] = &[
     post("/organizations/{org}/signing-keys/{key}/revoke", Owner, r#"{"because":"retired"}"#),
     get("/review/releases", Platform),
     get("/review/releases/{release}", Platform),
+    get("/review/releases/{release}/dependencies", Platform),
+    get("/review/advisories", Platform),
     post("/review/releases/{release}/decision", PlatformAdmin, r#"{"go":false,"reason":"x"}"#),
     post("/review/releases/{release}/withdraw", PlatformAdmin, r#"{"reason":"x"}"#),
     put(

@@ -167,6 +167,8 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("POST", "/organizations/{org}/signing-keys/{key}/revoke", Entry("signing-key.revoked")),
     ("GET", "/review/releases", CODE),
     ("GET", "/review/releases/{release}", CODE),
+    ("GET", "/review/releases/{release}/dependencies", CODE),
+    ("GET", "/review/advisories", CODE),
     (
         "POST",
         "/review/releases/{release}/decision",

@@ -96,6 +96,10 @@ const STORIES: &[(&str, &[&str])] = &[
     ),
     ("a_newer_release_is_seen_and_chosen_by_its_version", &["install-change-upgrade"]),
     (
+        "what_a_release_was_built_from_is_seen_and_looked_through",
+        &["dependency-get", "dependency-scan"],
+    ),
+    (
         "people_and_tokens_come_and_go",
         &[
             "me-get",

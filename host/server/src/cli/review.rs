@@ -22,6 +22,7 @@ use super::{
     session::{Page, Session},
 };
 
+mod dependencies;
 mod show;
 
 /// The platform's review of releases
@@ -39,6 +40,17 @@ pub(crate) enum ReviewCommand {
     Show {
         /// The release's id, or PLUGIN@VERSION
         release: String,
+    },
+    /// Prints what a release was built from, as a CycloneDX document
+    Sbom {
+        /// The release's id, or PLUGIN@VERSION
+        release: String,
+    },
+    /// Looks for advisories that concern releases, also those that were approved before
+    Scan {
+        /// Only releases in this state; empty for all
+        #[arg(long, value_name = "STATE", default_value = "approved")]
+        state: String,
     },
     /// Approves a release, as `venn approve` does
     Approve(ApproveArgs),
@@ -124,8 +136,14 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
         }
         ReviewCommand::Show { release } => {
             let reply = find(session, release)?;
-            session.show(&reply, |release| show::render(release, session.out.paint))
+            let built_from = dependencies::of(session, &reply.value)?;
+            session.show(&reply, |release| {
+                let paint = session.out.paint;
+                show::render(release, &built_from.value, paint)
+            })
         }
+        ReviewCommand::Sbom { release } => dependencies::sbom(session, &find(session, release)?.value),
+        ReviewCommand::Scan { state } => dependencies::scan(session, state),
         ReviewCommand::Approve(args) => approve(session, args),
         ReviewCommand::Refuse { release, reason } => {
             let found = find(session, release)?;

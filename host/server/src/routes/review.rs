@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use crate::{
-    api::review,
+    api::{dependency, review},
     call::{
         Access::{Platform, PlatformAdmin},
         Calls, about,
@@ -14,6 +14,22 @@ pub(super) fn calls(calls: Calls) -> Calls {
     calls
         .get("/review/releases", Platform, review::list, about("Lists releases of all publishers, newest first."))
         .get("/review/releases/{release}", Platform, review::get, about("Tells a release, with what it asks for beyond the plugin's ceiling."))
+        .get(
+            "/review/releases/{release}/dependencies",
+            Platform,
+            dependency::get,
+            about("Tells the crates that a release says it was built from, and the advisories that concern them.")
+                .details("`cargo auditable` puts the list into a component; it is what whoever built it says.")
+                .fails([WrongState]),
+        )
+        .get(
+            "/review/advisories",
+            Platform,
+            dependency::scan,
+            about("Lists releases, newest first, each with the advisories that concern it.")
+                .details("The operator keeps a copy of the RustSec database in `advisories` in the data folder; it is read anew with each call.")
+                .fails([WrongState]),
+        )
         .post(
             "/review/releases/{release}/decision",
             PlatformAdmin,
