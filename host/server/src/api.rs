@@ -34,4 +34,5 @@ pub mod source;
 pub mod support;
 pub mod token;
 pub mod waiting;
+pub mod verification;
 pub mod why_not;

@@ -47,6 +47,7 @@ pub mod pairing;
 pub mod partnership;
 pub mod password;
 pub mod plugin;
+pub mod publisher;
 pub mod release;
 pub mod run;
 pub mod schema;

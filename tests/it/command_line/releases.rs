@@ -97,6 +97,27 @@ async fn what_a_release_was_built_from_is_seen_and_looked_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_is_verified_by_its_domain_or_the_platforms_word() {
+    let desk = Desk::new().await;
+    let Desk { publisher, platform, world, .. } = &desk;
+    platform.venn("review unvouch taskworks").await.good();
+    let unknown = publisher.venn("orgs verification").await.good();
+    assert!(unknown.starts_with("Not verified: no release of yours is approved yet.\n"), "{unknown}");
+    let line = unknown.lines().last().unwrap().trim();
+    let early = publisher.venn("orgs verification --domain taskworks.example").await.failed(6);
+    assert!(early.ends_with(&format!("then try again: {line}\n")), "{early}");
+    world.site.says(line);
+    let proved = publisher.venn("orgs verification --domain taskworks.example").await.good();
+    assert!(proved.starts_with("Verified: taskworks.example is yours, "), "{proved}");
+    let vouched = platform.venn("review vouch taskworks --reason We-met.").await.good();
+    assert_eq!(vouched, "taskworks is verified on your word.\n");
+    let seen = publisher.venn("orgs verification").await.good();
+    assert!(seen.starts_with("Verified: the platform vouches for you, "), "{seen}");
+    assert!(seen.ends_with(": We-met.\n"), "{seen}");
+    reach::check("a_publisher_is_verified_by_its_domain_or_the_platforms_word", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_review_names_the_publisher_and_a_refused_release_says_why() {
     let desk = Desk::new().await;
     let Desk { publisher, platform, .. } = &desk;

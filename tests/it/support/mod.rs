@@ -6,6 +6,7 @@ mod data;
 pub mod description;
 pub mod host;
 pub mod script;
+pub mod site;
 mod signer;
 pub mod world;
 

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use venn_testkit::{Authority, Echo, Options, Simulator, hubspot::HubSpot};
 
-use super::{Actor, Data, Host, TestClock};
+use super::{
+    Actor, Data, Host, TestClock,
+    site::{DOMAIN, Site},
+};
 
 /// The token that the simulated HubSpot accepts.
 pub const CRM_TOKEN: &str = "pat-canary-7c41";
@@ -16,6 +19,9 @@ pub struct World {
     pub portal: HubSpot,
     /// Another third party, `echo.example`: it says what it was sent.
     pub echo: Simulator,
+    /// The publisher's website, `taskworks.example`.
+    pub site: Site,
+    _site: Simulator,
     pub acme: Actor,
     pub globex: Actor,
     pub publisher: Actor,
@@ -48,7 +54,10 @@ impl World {
         let hubspot = Options::new(portal.clone()).authority(&ca);
         let sim = Simulator::start(hubspot).await.unwrap();
         let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
-        let third_parties = [("api.hubapi.com", &sim), ("echo.example", &echo)];
+        let site = Site::default();
+        let served = Simulator::start(Options::new(site.clone()).authority(&ca)).await.unwrap();
+        let third_parties =
+            [("api.hubapi.com", &sim), ("echo.example", &echo), (DOMAIN, &served)];
         let host = Host::start_on(data, &third_parties, start_us).await;
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;
@@ -58,7 +67,7 @@ impl World {
         let partnership = made["id"].as_str().unwrap().to_owned();
         let accept = globex.own(&format!("partnerships/{partnership}/accept"));
         globex.post(&accept, &json!({})).await.good();
-        Self { host, sim, portal, echo, acme, globex, publisher, partnership }
+        Self { host, sim, portal, echo, site, _site: served, acme, globex, publisher, partnership }
     }
 
     /// The same with `shared` companies in both lists, and rules that let

@@ -14,6 +14,7 @@
 //! - [`scrub`]: an injected credential never comes back.
 //! - [`slots`]: how many calls at once; [`rates`]: how many in a time.
 //! - [`meter`]: what went over a connection.
+//! - [`own`]: what the host itself asks.
 use std::{
     collections::HashMap,
     sync::{
@@ -48,6 +49,7 @@ mod dial;
 mod guard;
 mod idempotency;
 mod meter;
+mod own;
 mod pool;
 mod rates;
 mod scrub;

@@ -24,6 +24,7 @@ use crate::{
     api::{
         plugin::{self, PluginView},
         release::{self, ReleaseView},
+        verification,
     },
     app::App,
     auth::Caller,
@@ -191,6 +192,7 @@ pub async fn decide(
     let plugin = find(&app, release.plugin.as_str()).await?;
     if body.go {
         allow(&app, &caller, &plugin, &release).await?;
+        verification::needed(&app, &plugin, &release).await?;
     }
     let reason = checked_reason(body.reason)?;
     let reviewer = reviewer(&caller);

@@ -81,6 +81,19 @@ pub(crate) enum ReviewCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Vouches for a publisher: its releases can be approved from now on
+    Vouch {
+        /// The publisher's slug or id
+        publisher: String,
+        /// How you know who it is; the publisher reads it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Takes back that a publisher is verified: nothing more of theirs is approved
+    Unvouch {
+        /// The publisher's slug or id
+        publisher: String,
+    },
     /// Stops a plugin everywhere, at once
     Suspend {
         /// The plugin's id or name
@@ -157,6 +170,18 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
             let segments = ["review", "releases", raw(&found, "id"), "withdraw"];
             let reply = session.post(&segments, &json!({ "reason": reason }))?;
             session.show(&reply, |_| format!("{} is withdrawn.", name_of(&found)))
+        }
+        ReviewCommand::Vouch { publisher, reason } => {
+            let segments = ["review", "publishers", publisher, "verification"];
+            let reply = session.put(&segments, &json!({ "reason": reason }))?;
+            session.show(&reply, |_| format!("{publisher} is verified on your word."))
+        }
+        ReviewCommand::Unvouch { publisher } => {
+            let reply =
+                session.delete(&["review", "publishers", publisher, "verification"])?;
+            session.show(&reply, |_| {
+                format!("{publisher} is not verified any more; what was approved goes on.")
+            })
         }
         ReviewCommand::Suspend { plugin, reason } => {
             ask::confirm(

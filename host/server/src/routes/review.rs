@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use crate::{
-    api::{dependency, review},
+    api::{dependency, review, verification},
     call::{
         Access::{Platform, PlatformAdmin},
         Calls, about,
@@ -58,6 +58,21 @@ pub(super) fn calls(calls: Calls) -> Calls {
                     "egress": [{ "host": "api.hubapi.com", "port": 443, "methods": ["GET", "POST"], "paths": ["/crm"] }],
                 }))
                 .fails([OwnRelease, BadGrant, WrongState]),
+        )
+        .put(
+            "/review/publishers/{org}/verification",
+            PlatformAdmin,
+            verification::vouch,
+            about("Vouches for a publisher: its releases can be approved from now on.")
+                .example(json!({ "reason": "We met, and their contract is signed." }))
+                .fails([Invalid]),
+        )
+        .delete(
+            "/review/publishers/{org}/verification",
+            PlatformAdmin,
+            verification::unverify,
+            about("Takes back that a publisher is verified: no release of theirs is approved any more.")
+                .details("What was approved goes on; suspending a plugin stops it."),
         )
         .post(
             "/review/plugins/{plugin}/suspend",
