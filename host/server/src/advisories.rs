@@ -2,12 +2,7 @@
 //! operator puts into the data folder and renews. Nothing is fetched.
 use std::path::Path;
 
-use rustsec::{
-    Collection, Database,
-    advisory::Advisory,
-    database::Query,
-    package::Name,
-};
+use rustsec::{Collection, Database, advisory::Advisory, database::Query, package::Name};
 
 use crate::{
     app::App,
@@ -75,7 +70,11 @@ impl Advisories {
     /// Those that concern these crates, by crate.
     pub fn concerning(&self, packages: &[Package]) -> Vec<Concern> {
         // A crate of the publisher's own may be called like anybody's.
-        packages.iter().filter(|one| one.source != "local").flat_map(|one| self.about(one)).collect()
+        packages
+            .iter()
+            .filter(|one| one.source != "local")
+            .flat_map(|one| self.about(one))
+            .collect()
     }
 
     fn about(&self, package: &Package) -> Vec<Concern> {

@@ -33,6 +33,6 @@ pub mod signing_key;
 pub mod source;
 pub mod support;
 pub mod token;
-pub mod waiting;
 pub mod verification;
+pub mod waiting;
 pub mod why_not;

@@ -112,11 +112,13 @@ pub fn read(component: &[u8]) -> Carried {
 fn unpacked(list: &[u8], room: &mut u64) -> Result<VersionInfo, String> {
     let mut json = Vec::new();
     let mut reader = ZlibDecoder::new(list).take(*room + 1);
-    reader.read_to_end(&mut json).map_err(|error| format!("it is not packed as it should be: {error}"))?;
+    reader
+        .read_to_end(&mut json)
+        .map_err(|error| format!("it is not packed as it should be: {error}"))?;
     let size = json.len() as u64;
-    *room = room.checked_sub(size).ok_or_else(|| {
-        format!("its lists have more than {LISTS_BYTES} bytes")
-    })?;
+    *room = room
+        .checked_sub(size)
+        .ok_or_else(|| format!("its lists have more than {LISTS_BYTES} bytes"))?;
     serde_json::from_slice(&json).map_err(|error| {
         // The words of the publisher are not repeated.
         format!("it is not a list of crates: line {}, column {}", error.line(), error.column())

@@ -169,8 +169,10 @@ mod tests {
             user: test.member(&publisher, "admin").await,
             organization: publisher.clone(),
         };
-        let admin =
-            Reviewer { user: test.member(&platform, "admin").await, organization: platform.clone() };
+        let admin = Reviewer {
+            user: test.member(&platform, "admin").await,
+            organization: platform.clone(),
+        };
         assert_eq!(test.verification(&publisher).await.unwrap(), None);
         assert!(!test.unverify_publisher(&publisher, &admin).await.unwrap());
         test.verify_publisher(&publisher, How::Vouched, "We met.", &admin).await.unwrap();

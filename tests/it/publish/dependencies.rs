@@ -69,11 +69,14 @@ async fn a_new_advisory_finds_the_releases_that_were_approved_before_it() {
     advisory(&host, "RUSTSEC-2024-9003", "adler", "withdrawn = \"2024-03-01\"");
     // A crate of the publisher's own has nothing to do with a namesake.
     advisory(&host, "RUSTSEC-2024-9004", "script", "");
-    let scanned = host.platform.all("review/advisories").await;
+    let scanned = host.platform.get("/v1/review/advisories").await.good()["items"].clone();
+    let scanned = scanned.as_array().unwrap();
     let concerns = |release: &Value| {
         let found = scanned.iter().find(|one| one["release"] == release["id"]).unwrap();
         let ids = found["advisories"].as_array().unwrap().iter();
-        let ids: Vec<_> = ids.map(|one| one["advisory"].as_str().unwrap()["RUSTSEC-2024-".len()..].to_owned()).collect();
+        let ids: Vec<_> = ids
+            .map(|one| one["advisory"].as_str().unwrap()["RUSTSEC-2024-".len()..].to_owned())
+            .collect();
         (found["data"].as_str().unwrap().to_owned(), ids)
     };
     assert_eq!(concerns(&old), ("listed".to_owned(), vec!["9001".to_owned()]));
@@ -88,7 +91,10 @@ async fn a_new_advisory_finds_the_releases_that_were_approved_before_it() {
                  "kind": "vulnerability", "title": "A checksum that is none", "date": "2024-02-01",
                  "patched": [">=0.2.4"] }])
     );
-    assert_eq!(seen["packages"][1], json!({ "name": "cc", "version": "1.0.83", "source": "crates.io", "build": true }));
+    assert_eq!(
+        seen["packages"][1],
+        json!({ "name": "cc", "version": "1.0.83", "source": "crates.io", "build": true })
+    );
     assert_eq!(seen["sbom"]["metadata"]["component"]["name"], "script");
 }
 
@@ -110,7 +116,10 @@ async fn a_component_without_a_list_or_with_a_bad_one_says_so() {
     );
     let markup = LIST.replace("adler", "<b>\\u001b[31m");
     let markup = told(&host, &released(&publisher, "0.3.0", built_from(&markup)).await).await;
-    assert_eq!(markup["detail"], "The component's list cannot be read: a name in it is none of a crate.");
+    assert_eq!(
+        markup["detail"],
+        "The component's list cannot be read: a name in it is none of a crate."
+    );
     // What the operator has is no database: those who decide are told.
     fs::create_dir_all(host.data.path().join("advisories")).unwrap();
     let refused = host.platform.get("/v1/review/advisories").await.refused(409, "wrong-state");

@@ -91,8 +91,18 @@ async fn a_domain_is_the_publishers_if_its_line_stands_there() {
 async fn a_domain_is_asked_past_the_guard_of_the_way_out() {
     let world = unknown().await;
     for domain in [
-        "127.0.0.1", "localhost:8080", "[::1]", "169.254.169.254", "taskworks.example/x", "a b",
-        "TASKWORKS.example", "taskworks.example:444", "user@taskworks.example", "", "x?y", "x#y",
+        "127.0.0.1",
+        "localhost:8080",
+        "[::1]",
+        "169.254.169.254",
+        "taskworks.example/x",
+        "a b",
+        "TASKWORKS.example",
+        "taskworks.example:444",
+        "user@taskworks.example",
+        "",
+        "x?y",
+        "x#y",
         "2130706433",
     ] {
         let refused = proves(&world, domain).await.refused(422, "invalid");

@@ -6,8 +6,8 @@ mod data;
 pub mod description;
 pub mod host;
 pub mod script;
-pub mod site;
 mod signer;
+pub mod site;
 pub mod world;
 
 use std::path::PathBuf;

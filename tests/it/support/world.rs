@@ -56,8 +56,7 @@ impl World {
         let echo = Simulator::start(Options::new(Echo).authority(&ca)).await.unwrap();
         let site = Site::default();
         let served = Simulator::start(Options::new(site.clone()).authority(&ca)).await.unwrap();
-        let third_parties =
-            [("api.hubapi.com", &sim), ("echo.example", &echo), (DOMAIN, &served)];
+        let third_parties = [("api.hubapi.com", &sim), ("echo.example", &echo), (DOMAIN, &served)];
         let host = Host::start_on(data, &third_parties, start_us).await;
         let acme = host.organization("acme", true, false).await;
         let globex = host.organization("globex", true, false).await;

@@ -145,7 +145,7 @@ pub async fn scan(
         ScannedView {
             release: release.id,
             plugin_name: release.plugin_name,
-            version: release.version.to_string(),
+            version: release.version,
             state: release.state.name(),
             data: data(&carried),
             advisories: concerns(Some(&known), packages(&carried)),

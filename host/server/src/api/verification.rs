@@ -104,8 +104,7 @@ pub async fn prove(
     let why = match answer {
         Ok((200, text)) if has(&text, &line) => {
             let by = by(&caller);
-            let made =
-                app.store.verify_publisher(&org.id, How::Domain, &body.domain, &by).await?;
+            let made = app.store.verify_publisher(&org.id, How::Domain, &body.domain, &by).await?;
             return Ok(Json(view(&app.keys, org.id, Some(made))));
         }
         Ok((200, _)) => "it does not have the line".to_owned(),
@@ -113,7 +112,11 @@ pub async fn prove(
         Err(why) => why,
     };
     let next = format!("Put this on a line of its own there, then try again: {line}");
-    Err(ApiError::new(Code::NotProved, format!("{url} does not show that the domain is yours: {why}."), next))
+    Err(ApiError::new(
+        Code::NotProved,
+        format!("{url} does not show that the domain is yours: {why}."),
+        next,
+    ))
 }
 
 /// `PUT /v1/review/publishers/{org}/verification`.
@@ -163,17 +166,17 @@ pub async fn needed(app: &App, plugin: &Plugin, release: &Release) -> Result<(),
 }
 
 fn by(caller: &Caller) -> Reviewer {
-    Reviewer {
-        user: caller.user().clone(),
-        organization: caller.principal.organization.clone(),
-    }
+    Reviewer { user: caller.user().clone(), organization: caller.principal.organization.clone() }
 }
 
 /// The file's URL, if the domain is one in its one form.
 fn place(domain: &str) -> Result<String, ApiError> {
     let url = format!("https://{domain}{PLACE}");
     let is_one = Target::parse(&url).is_ok_and(|target| {
-        target.host == domain && target.port == 443 && target.path == PLACE && target.query.is_none()
+        target.host == domain
+            && target.port == 443
+            && target.path == PLACE
+            && target.query.is_none()
     });
     if is_one {
         return Ok(url);
@@ -199,10 +202,15 @@ fn line(keys: &Keys, organization: &OrganizationId) -> String {
 }
 
 fn has(text: &[u8], line: &str) -> bool {
-    !line.is_empty() && text.split(|byte| *byte == b'\n').any(|one| one.trim_ascii() == line.as_bytes())
+    !line.is_empty()
+        && text.split(|byte| *byte == b'\n').any(|one| one.trim_ascii() == line.as_bytes())
 }
 
-fn view(keys: &Keys, organization: OrganizationId, found: Option<Verification>) -> VerificationView {
+fn view(
+    keys: &Keys,
+    organization: OrganizationId,
+    found: Option<Verification>,
+) -> VerificationView {
     let line = line(keys, &organization);
     let mut view = VerificationView {
         organization,

@@ -125,7 +125,10 @@ fn publisher(listing: &Value) -> String {
     let at = moment(listing, "publisher_verified_at");
     match raw(listing, "publisher_verified") {
         "domain" => {
-            format!("Verified: the publisher answers for {}, {at}", text(listing, "publisher_domain"))
+            format!(
+                "Verified: the publisher answers for {}, {at}",
+                text(listing, "publisher_domain")
+            )
         }
         "vouched" => format!("Verified: the platform vouches for the publisher, {at}"),
         "platform" => "Published by the platform itself".to_owned(),

@@ -233,7 +233,9 @@ fn verification(found: &Value) -> String {
     let at = moment(found, "verified_at");
     match raw(found, "verified") {
         "domain" => format!("Verified: {} is yours, {at}.", text(found, "domain")),
-        "vouched" => format!("Verified: the platform vouches for you, {at}: {}", raw(found, "reason")),
+        "vouched" => {
+            format!("Verified: the platform vouches for you, {at}: {}", raw(found, "reason"))
+        }
         _ => format!(
             "Not verified: no release of yours is approved yet.\n\nPut this line into \
              https://DOMAIN/.well-known/venn-publisher.txt, then `venn orgs verification --domain DOMAIN`:\n\n  {}\n",

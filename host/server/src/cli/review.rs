@@ -41,7 +41,7 @@ pub(crate) enum ReviewCommand {
         /// The release's id, or PLUGIN@VERSION
         release: String,
     },
-    /// Prints what a release was built from, as a CycloneDX document
+    /// Prints what a release was built from, as a `CycloneDX` document
     Sbom {
         /// The release's id, or PLUGIN@VERSION
         release: String,
@@ -155,7 +155,9 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
                 show::render(release, &built_from.value, paint)
             })
         }
-        ReviewCommand::Sbom { release } => dependencies::sbom(session, &find(session, release)?.value),
+        ReviewCommand::Sbom { release } => {
+            dependencies::sbom(session, &find(session, release)?.value)
+        }
         ReviewCommand::Scan { state } => dependencies::scan(session, state),
         ReviewCommand::Approve(args) => approve(session, args),
         ReviewCommand::Refuse { release, reason } => {
@@ -177,8 +179,7 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
             session.show(&reply, |_| format!("{publisher} is verified on your word."))
         }
         ReviewCommand::Unvouch { publisher } => {
-            let reply =
-                session.delete(&["review", "publishers", publisher, "verification"])?;
+            let reply = session.delete(&["review", "publishers", publisher, "verification"])?;
             session.show(&reply, |_| {
                 format!("{publisher} is not verified any more; what was approved goes on.")
             })

@@ -55,10 +55,12 @@ fn a_component_tells_its_crates_or_that_it_has_no_list() {
     let Carried::Listed(packages) = read(&component(&[packed(LIST.as_bytes())])) else {
         panic!("not listed")
     };
-    let seen: Vec<_> = packages.iter().map(|one| (one.name.as_str(), one.build, one.root)).collect();
+    let seen: Vec<_> =
+        packages.iter().map(|one| (one.name.as_str(), one.build, one.root)).collect();
     assert_eq!(seen, [("adler", false, false), ("cc", true, false), ("plugin", false, true)]);
     // Each core module has its own; places go on.
-    let Carried::Listed(both) = read(&component(&[packed(LIST.as_bytes()), packed(LIST.as_bytes())]))
+    let Carried::Listed(both) =
+        read(&component(&[packed(LIST.as_bytes()), packed(LIST.as_bytes())]))
     else {
         panic!("not listed")
     };

@@ -29,9 +29,16 @@ pub(super) fn render(out: &mut String, dependencies: &Value, paint: Paint) {
     }
     let packages = list(dependencies, "packages");
     let build = packages.iter().filter(|package| is_true(package, "build")).count();
-    put!(out, "  {} crates, {build} of them for the build only, as whoever built it says\n", packages.len());
+    put!(
+        out,
+        "  {} crates, {build} of them for the build only, as whoever built it says\n",
+        packages.len()
+    );
     if at(dependencies, "advisories_known").is_null() {
-        put!(out, "  No advisories are known here: the data folder has no copy of the RustSec database\n");
+        put!(
+            out,
+            "  No advisories are known here: the data folder has no copy of the RustSec database\n"
+        );
         return;
     }
     let concerns = list(dependencies, "advisories");
