@@ -17,7 +17,7 @@ mod boundary;
 mod bystander;
 mod catalogue;
 mod files;
-mod hostile;
+pub mod hostile;
 mod memory;
 mod process;
 mod scene;

@@ -4,16 +4,20 @@
 //! - [`components`]: what is not a component that may run here
 //! - [`manifests`]: what a manifest must not say; versions and names
 //! - [`review`]: the platform's ceiling and its go or no-go; the marketplace
+//! - [`dependencies`]: what a release was built from, and advisories against that
 //! - [`signatures`]: whose word a release has, at publish and at load
+//! - [`verification`]: who a publisher is, before anything of theirs is approved
 //! - [`withdrawals`]: one release is taken back
 //! - [`loads`]: what is kept in memory of what was published
 //! - [`installs`]: configuration, grant and connections against all of that
 pub mod components;
+pub mod dependencies;
 mod installs;
 mod loads;
 mod manifests;
 mod review;
 mod signatures;
+mod verification;
 mod withdrawals;
 
 use serde_json::Value;

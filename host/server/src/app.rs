@@ -9,8 +9,8 @@ use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, attempts::Attempts, call::Usage, keys::Keys, password::Hashing, rate::Rate,
-    releases::Loaded, telemetry::metrics::Metrics, turns::Turns,
+    accesses::Accesses, attempts::Attempts, call::Usage, dependencies, keys::Keys,
+    password::Hashing, rate::Rate, releases::Loaded, telemetry::metrics::Metrics, turns::Turns,
 };
 
 /// Checks, replays and transcripts of one organization at once: with the deliveries' own bound
@@ -32,6 +32,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Where uploads wait until they are read.
     pub uploads: PathBuf,
+    /// The operator's copy of the advisory database, if there is one.
+    pub advisories: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
     /// Attempts to log in.
@@ -46,6 +48,8 @@ pub struct App {
     pub accesses: Accesses,
     /// Loaded components.
     pub loaded: Loaded,
+    /// What components say that they were built from.
+    pub dependencies: dependencies::Read,
     /// What calls were made, until it is written.
     pub usage: Arc<Usage>,
     /// Uploads of releases: one at a time.

@@ -12,6 +12,8 @@
 //! - [`installation`]: data folder, database and keys that belong together; [`refused`]
 //!   says what an operator has to do otherwise.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
+//! - [`dependencies`], [`advisories`]: what a component was built from, and what is
+//!   known against that.
 //! - [`ports`]: what a running guest reads, from the store; [`credential`] what its calls
 //!   are given, [`oauth`] where tokens come from.
 //! - [`telemetry`]: logs, traces, metrics.
@@ -19,6 +21,7 @@
 //! - [`cli`]: the `venn` command.
 pub mod accesses;
 pub mod account_row;
+pub mod advisories;
 pub mod answer;
 pub mod api;
 pub mod app;
@@ -32,6 +35,7 @@ pub mod call;
 pub mod cli;
 pub mod conclude;
 pub mod credential;
+pub mod dependencies;
 pub mod error;
 pub mod folder;
 pub mod headers;

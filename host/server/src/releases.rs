@@ -132,6 +132,16 @@ fn fingerprint(proof: &Proof) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// The component of that digest, as it was published.
+pub async fn component(app: &App, digest: &str) -> Result<Vec<u8>, LoadError> {
+    match app.store.component(digest).await {
+        Ok(Some(component)) => Ok(component),
+        Ok(None) => Err(LoadError::Component(None)),
+        Err(error @ StoreError::BadRow { .. }) => Err(LoadError::Component(Some(error))),
+        Err(error) => Err(anyhow::Error::from(error).into()),
+    }
+}
+
 async fn load(app: &App, digest: &str) -> Result<Prepared, LoadError> {
     // An artifact can be made again: one that cannot be read is as one that is lost.
     let artifact = app.store.artifact(digest).await.unwrap_or_else(|error| {
@@ -147,12 +157,7 @@ async fn load(app: &App, digest: &str) -> Result<Prepared, LoadError> {
             Err(error) => tracing::warn!(%digest, %error, "release.load failed; compiling again"),
         }
     }
-    let component = match app.store.component(digest).await {
-        Ok(Some(component)) => component,
-        Ok(None) => return Err(LoadError::Component(None)),
-        Err(error @ StoreError::BadRow { .. }) => return Err(LoadError::Component(Some(error))),
-        Err(error) => return Err(anyhow::Error::from(error).into()),
-    };
+    let component = component(app, digest).await?;
     let began = std::time::Instant::now();
     let compiled = app.sandbox.recompile(&component).await.context("compiling")?;
     app.metrics.compiled(if compiled.is_ok() { "ok" } else { "refused" }, began.elapsed());

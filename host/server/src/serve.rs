@@ -31,8 +31,10 @@ use venn_store::{Database, Store};
 
 use crate::{
     accesses::Accesses,
+    advisories,
     app::{ASKED_AT_ONCE, App, Wake},
     auth::source::Peer,
+    dependencies,
     error::{ApiError, Code, RETRY_AFTER_S},
     folder, headers, idempotency, installation, oauth, openapi,
     rate::Rate,
@@ -134,6 +136,7 @@ impl Server {
             keys: Arc::new(keys),
             metrics: settings.metrics,
             uploads,
+            advisories: data.join(advisories::FOLDER),
             wake: Wake::default(),
             attempts: Arc::default(),
             rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
@@ -141,6 +144,7 @@ impl Server {
             proxies: settings.proxies.into(),
             accesses: Accesses::default(),
             loaded: Loaded::default(),
+            dependencies: dependencies::Read::default(),
             usage: Arc::default(),
             uploading: Turns::new(1),
             asking: Turns::new(ASKED_AT_ONCE),

@@ -48,6 +48,7 @@ pub mod pairing;
 pub mod partnership;
 pub mod password;
 pub mod plugin;
+pub mod publisher;
 pub mod publisher_credential;
 pub mod release;
 pub mod run;

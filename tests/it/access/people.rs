@@ -19,6 +19,8 @@ pub struct Town {
 impl Town {
     pub async fn start() -> Self {
         let world = World::with_overlaps(2).await;
+        // A database of advisories without any.
+        std::fs::create_dir_all(world.host.data.path().join("advisories/crates")).unwrap();
         let stranger = world.host.organization("hooli", true, true).await;
         let release = world.listed(&World::manifest("script"), guest("script")).await;
         // When asked it wants what it was not granted: Acme's inbox says so.

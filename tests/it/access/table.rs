@@ -184,6 +184,12 @@ pub const ROWS: &[Row] = &[
     post("/organizations/{org}/signing-keys/{key}/revoke", Owner, r#"{"because":"retired"}"#),
     get("/review/releases", Platform),
     get("/review/releases/{release}", Platform),
+    get("/review/releases/{release}/dependencies", Platform),
+    get("/review/advisories", Platform),
+    put("/review/publishers/{org}/verification", PlatformAdmin, r#"{"reason":"x"}"#),
+    delete("/review/publishers/{org}/verification", PlatformAdmin),
+    get("/organizations/{org}/verification", Member),
+    post("/organizations/{org}/verification", Owner, r#"{"domain":"nobody.invalid"}"#),
     post("/review/releases/{release}/decision", PlatformAdmin, r#"{"go":false,"reason":"x"}"#),
     post("/review/releases/{release}/withdraw", PlatformAdmin, r#"{"reason":"x"}"#),
     put(

@@ -183,6 +183,16 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("POST", "/organizations/{org}/signing-keys/{key}/revoke", Entry("signing-key.revoked")),
     ("GET", "/review/releases", CODE),
     ("GET", "/review/releases/{release}", CODE),
+    ("GET", "/review/releases/{release}/dependencies", CODE),
+    ("GET", "/review/advisories", CODE),
+    ("PUT", "/review/publishers/{org}/verification", Entry("publisher.verified")),
+    ("DELETE", "/review/publishers/{org}/verification", Entry("publisher.unverified")),
+    ("GET", "/organizations/{org}/verification", CODE),
+    (
+        "POST",
+        "/organizations/{org}/verification",
+        EntryIn("publisher.verified", "publish::verification"),
+    ),
     (
         "POST",
         "/review/releases/{release}/decision",

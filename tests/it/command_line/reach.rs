@@ -107,6 +107,14 @@ const STORIES: &[(&str, &[&str])] = &[
     ),
     ("a_newer_release_is_seen_and_chosen_by_its_version", &["install-change-upgrade"]),
     (
+        "what_a_release_was_built_from_is_seen_and_looked_through",
+        &["dependency-get", "dependency-scan"],
+    ),
+    (
+        "a_publisher_is_verified_by_its_domain_or_the_platforms_word",
+        &["verification-get", "verification-prove", "verification-unverify", "verification-vouch"],
+    ),
+    (
         "people_and_tokens_come_and_go",
         &[
             "me-get",

@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::{desk::Desk, reach};
-use crate::support::CrmTasks;
+use crate::{publish::dependencies, support::CrmTasks};
 
 impl Desk {
     /// The publisher's manifest has this version from now on.
@@ -63,6 +63,69 @@ async fn a_newer_release_is_seen_and_chosen_by_its_version() {
     let back = acme.venn("installs upgrade eu --to 0.9.0").await.good();
     assert!(back.contains("0.9.0") && back.ends_with(&newer), "{back}");
     reach::check("a_newer_release_is_seen_and_chosen_by_its_version", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_release_was_built_from_is_seen_and_looked_through() {
+    let desk = Desk::new().await;
+    let Desk { publisher, platform, .. } = &desk;
+    publisher.file("component.wasm", dependencies::built_from(dependencies::LIST));
+    desk.version("0.1.1");
+    publisher.venn(PUBLISH).await.good();
+    let shown = platform.venn("review show crm-tasks@0.1.1").await.good();
+    let unknown = "It was built from\n  3 crates, 1 of them for the build only, as whoever built it says\n  No advisories are known here: the data folder has no copy of the RustSec database\n";
+    assert!(shown.contains(unknown), "{shown}");
+    let scan = platform.venn("review scan").await.failed(6);
+    assert!(scan.starts_with("error: There is no advisory database to look through.\n"), "{scan}");
+    dependencies::advisory(&desk.world.host, "RUSTSEC-2024-9001", "adler", "");
+    let shown = platform.venn("review show crm-tasks@0.1.1").await.good();
+    let known = "  1 of 1 advisories concern it, the newest of which is of 2024-02-01\n  - RUSTSEC-2024-9001 (vulnerability): adler 0.2.3: A checksum that is none. Not in >=0.2.4\n";
+    assert!(shown.contains(known), "{shown}");
+    let all = platform.venn("review scan --state submitted").await.good();
+    assert!(all.contains("RUSTSEC-2024-9001"), "{all}");
+    assert!(
+        all.ends_with(
+            "Advisories concern 1 of 1 releases; 0 say nothing of what they were built from.\n"
+        ),
+        "{all}"
+    );
+    let approved = platform.venn("review scan").await.good();
+    assert!(approved.starts_with("Advisories concern 0 of "), "{approved}");
+    let sbom = platform.venn("review sbom crm-tasks@0.1.1").await.json();
+    assert_eq!(sbom["components"][0]["purl"], "pkg:cargo/adler@0.2.3");
+    publisher.file("component.wasm", CrmTasks::Rust.component());
+    desk.version("0.1.2");
+    publisher.venn(PUBLISH).await.good();
+    let silent = platform.venn("review sbom crm-tasks@0.1.2").await.failed(6);
+    assert!(
+        silent.starts_with("error: The component carries no list of what it was built from;"),
+        "{silent}"
+    );
+    reach::check("what_a_release_was_built_from_is_seen_and_looked_through", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_is_verified_by_its_domain_or_the_platforms_word() {
+    let desk = Desk::new().await;
+    let Desk { publisher, platform, world, .. } = &desk;
+    platform.venn("review unvouch taskworks").await.good();
+    let unknown = publisher.venn("orgs verification").await.good();
+    assert!(
+        unknown.starts_with("Not verified: no release of yours is approved yet.\n"),
+        "{unknown}"
+    );
+    let line = unknown.lines().last().unwrap().trim();
+    let early = publisher.venn("orgs verification --domain taskworks.example").await.failed(6);
+    assert!(early.contains(&format!("then try again: {line}\n")), "{early}");
+    world.site.says(line);
+    let proved = publisher.venn("orgs verification --domain taskworks.example").await.good();
+    assert!(proved.starts_with("Verified: taskworks.example is yours, "), "{proved}");
+    let vouched = platform.venn("review vouch taskworks --reason We-met.").await.good();
+    assert_eq!(vouched, "taskworks is verified on your word.\n");
+    let seen = publisher.venn("orgs verification").await.good();
+    assert!(seen.starts_with("Verified: the platform vouches for you, "), "{seen}");
+    assert!(seen.ends_with(": We-met.\n"), "{seen}");
+    reach::check("a_publisher_is_verified_by_its_domain_or_the_platforms_word", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

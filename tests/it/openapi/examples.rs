@@ -21,6 +21,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("password-set", "invalid", "nobody has the text of a published invitation"),
     ("member-set-role", "wrong-state", "the town's member is its last admin"),
     ("install-change-upgrade", "wrong-state", "the town has one release, and it is installed"),
+    ("verification-prove", "not-proved", "nobody has that domain"),
     ("review-withdraw", "wrong-state", "its publisher has withdrawn it"),
     ("review-decide", "wrong-state", "the town's release is decided"),
 ];

@@ -8,6 +8,7 @@ use crate::support::description::{SPEC, operations};
 /// Members whose value is an object, or a list of objects, and why. Everything
 /// else is text, a number, a truth, a moment, or a list of such.
 const DEEP: &[(&str, &str)] = &[
+    ("advisories", "advisories, one by one"),
     ("approval", "a ceiling is set and compared as a whole"),
     ("broken", "an entry that does not fit, which may not be there"),
     ("calls", "what a run called, one by one"),
@@ -41,12 +42,14 @@ const DEEP: &[(&str, &str)] = &[
     ("limits", "a manifest's own shape"),
     ("manifest", "what the publisher sent, as it was sent"),
     ("oauth", "a manifest's own shape: where tokens come from, which most do not have"),
+    ("packages", "crates, one by one"),
     ("ours", "our rules, one by one"),
     ("parameters", "a map of a service's own parameters, by name"),
     ("permissions", "what a plugin may do, one by one"),
     ("problems", "what is wrong, one by one"),
     ("result", "what came of a host call; its members depend on it"),
     ("rules", "sharing rules, one by one"),
+    ("sbom", "a CycloneDX document, which may not be there"),
     ("signature", "it may not be there, with what was signed"),
     ("stages", "stages of the caller's own, each with a population"),
     ("support", "a manifest's own shape"),

@@ -7,6 +7,7 @@ pub mod description;
 pub mod host;
 pub mod script;
 mod signer;
+pub mod site;
 pub mod world;
 
 use std::path::PathBuf;

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use venn_testkit::{Authority, Echo, OAuth, Options, Simulator, hubspot::HubSpot};
 
-use super::{Actor, Data, Host, TestClock};
+use super::{
+    Actor, Data, Host, TestClock,
+    site::{DOMAIN, Site},
+};
 
 /// The token that the simulated HubSpot accepts.
 pub const CRM_TOKEN: &str = "pat-canary-7c41";
@@ -23,6 +26,9 @@ pub struct World {
     pub login: Simulator,
     /// The same, for what its people do.
     pub service: OAuth,
+    /// The publisher's website, `taskworks.example`.
+    pub site: Site,
+    _site: Simulator,
     pub acme: Actor,
     pub globex: Actor,
     pub publisher: Actor,
@@ -58,11 +64,14 @@ impl World {
         let service = OAuth::new(CLIENT.0, CLIENT.1);
         let login = Options::new(service.clone()).authority(&ca);
         let login = Simulator::start(login).await.unwrap();
+        let site = Site::default();
+        let served = Simulator::start(Options::new(site.clone()).authority(&ca)).await.unwrap();
         let third_parties = [
             ("api.hubapi.com", &sim),
             ("echo.example", &echo),
             ("login.example", &login),
             ("api.example", &login),
+            (DOMAIN, &served),
         ];
         let host = Host::start_on(data, &third_parties, start_us).await;
         let acme = host.organization("acme", true, false).await;
@@ -73,7 +82,20 @@ impl World {
         let partnership = made["id"].as_str().unwrap().to_owned();
         let accept = globex.own(&format!("partnerships/{partnership}/accept"));
         globex.post(&accept, &json!({})).await.good();
-        Self { host, sim, portal, echo, login, service, acme, globex, publisher, partnership }
+        Self {
+            host,
+            sim,
+            portal,
+            echo,
+            login,
+            service,
+            site,
+            _site: served,
+            acme,
+            globex,
+            publisher,
+            partnership,
+        }
     }
 
     /// The same with `shared` companies in both lists, and rules that let

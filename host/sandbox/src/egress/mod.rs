@@ -16,6 +16,7 @@
 //! - [`scrub`]: an injected credential never comes back.
 //! - [`slots`]: how many calls at once; [`rates`]: how many in a time.
 //! - [`meter`]: what went over a connection.
+//! - [`page`]: a page that the host itself asks for.
 use std::{
     collections::HashMap,
     sync::{
@@ -51,6 +52,7 @@ mod guard;
 mod idempotency;
 mod meter;
 pub(crate) mod own;
+mod page;
 mod pool;
 mod rates;
 mod scrub;

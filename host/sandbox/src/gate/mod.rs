@@ -12,7 +12,10 @@ use venn_domain::{contract, limits};
 
 pub(crate) mod contract_types;
 mod format;
+mod lists;
 mod scan;
+
+pub use lists::dependency_lists;
 
 /// What was found about an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

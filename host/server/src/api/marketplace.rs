@@ -18,7 +18,11 @@ use venn_domain::{
     organization::Need,
     time::Timestamp,
 };
-use venn_store::{plugin::market::Listing, release::Release};
+use venn_store::{
+    plugin::{OwnerKind, market::Listing},
+    publisher::How,
+    release::Release,
+};
 
 use crate::{
     api::release::signature::statement,
@@ -58,6 +62,14 @@ pub struct ListingView {
     /// `publisher`, or `first-party` for the platform itself.
     #[schemars(extend("enum" = ["publisher", "first-party"]))]
     owner_kind: &'static str,
+    /// How the platform knows who publishes it: `domain`, `vouched` (on its own word),
+    /// `platform` (it is itself), or `no` (not any more).
+    #[schemars(extend("enum" = ["domain", "vouched", "platform", "no"]))]
+    publisher_verified: &'static str,
+    /// The domain that the publisher has shown to be its own.
+    publisher_domain: Option<String>,
+    /// When that was looked at, or said.
+    publisher_verified_at: Option<Timestamp>,
     /// The newest approved release's version.
     version: String,
     /// That release.
@@ -185,7 +197,14 @@ pub async fn get(
 }
 
 fn view(keys: &Keys, listing: Listing) -> ListingView {
-    let Listing { plugin, owner_name, release, installs } = listing;
+    let Listing { plugin, owner_name, verification, release, installs } = listing;
+    let publisher_verified = match &verification {
+        _ if plugin.owner_kind == OwnerKind::FirstParty => "platform",
+        Some(verification) => verification.how.name(),
+        None => "no",
+    };
+    let publisher_verified_at = verification.as_ref().map(|verification| verification.at);
+    let domain = verification.filter(|verification| verification.how == How::Domain);
     let ceiling = plugin.approval.unwrap_or_default();
     let signature = signer(keys, &release);
     let manifest = release.manifest;
@@ -196,6 +215,9 @@ fn view(keys: &Keys, listing: Listing) -> ListingView {
         connections: manifest.connections.into_iter().map(connection).collect(),
         owner_name,
         owner_kind: plugin.owner_kind.name(),
+        publisher_verified,
+        publisher_domain: domain.map(|verification| verification.what),
+        publisher_verified_at,
         version: release.version,
         release: release.id,
         signature,

@@ -24,6 +24,7 @@ use crate::{
     api::{
         plugin::{self, PluginView},
         release::{self, ReleaseView},
+        verification,
     },
     app::App,
     auth::Caller,
@@ -41,7 +42,7 @@ const REASON_CHARS_MAX: usize = 2_000;
 pub struct ReviewQuery {
     /// Where they stand; all if it is left out or empty.
     #[schemars(extend("enum" = ["submitted", "approved", "refused", "yanked", ""]))]
-    state: Option<String>,
+    pub(super) state: Option<String>,
 }
 
 /// `POST /v1/review/releases/{release}/decision`.
@@ -96,7 +97,7 @@ pub async fn list(
     Ok(Json(page.view(found, release::view)))
 }
 
-fn parse_state(name: &str) -> Result<ReleaseState, ApiError> {
+pub(super) fn parse_state(name: &str) -> Result<ReleaseState, ApiError> {
     ReleaseState::parse(name).ok_or_else(|| {
         ApiError::new(
             Code::BadQuery,
@@ -191,6 +192,7 @@ pub async fn decide(
     let plugin = find(&app, release.plugin.as_str()).await?;
     if body.go {
         allow(&app, &caller, &plugin, &release).await?;
+        verification::needed(&app, &plugin, &release).await?;
     }
     let reason = checked_reason(body.reason)?;
     let reviewer = reviewer(&caller);

@@ -86,6 +86,7 @@ fn render(listing: &Value, paint: Paint) -> String {
         text(listing, "owner_kind"),
         text(listing, "summary")
     );
+    put!(out, "{}\n", publisher(listing));
     signer(&mut out, listing);
     let denied = |item: &Value| if is_true(item, "approved") { "" } else { " (denied)" };
     put!(out, "\n{}\n", paint.bold("It may:"));
@@ -131,6 +132,22 @@ pub(super) fn signs_in(item: &Value, name: &str, host: &str) -> String {
 }
 
 /// By whose key the release is signed, and whether that holds.
+/// How the platform knows who publishes it.
+fn publisher(listing: &Value) -> String {
+    let at = moment(listing, "publisher_verified_at");
+    match raw(listing, "publisher_verified") {
+        "domain" => {
+            format!(
+                "Verified: the publisher answers for {}, {at}",
+                text(listing, "publisher_domain")
+            )
+        }
+        "vouched" => format!("Verified: the platform vouches for the publisher, {at}"),
+        "platform" => "Published by the platform itself".to_owned(),
+        _ => "NOT VERIFIED: the platform does not vouch for the publisher any more".to_owned(),
+    }
+}
+
 fn signer(out: &mut String, listing: &Value) {
     if raw(listing, "signature.key").is_empty() {
         return;

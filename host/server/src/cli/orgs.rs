@@ -13,7 +13,7 @@ use super::{
     output::{
         failure::Failure,
         table::{Column, Field},
-        value::text,
+        value::{moment, raw, text},
     },
     session::{Page, Session},
 };
@@ -42,6 +42,12 @@ pub(crate) enum OrgsCommand {
     Tokens(TokensArgs),
     /// Says whether nobody logs in with a password alone
     TwoFactor(TwoFactorArgs),
+    /// Shows whether the platform knows who your organization is, or proves it (publishers)
+    Verification {
+        /// Proves that this domain is yours, by the line that stands there
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<String>,
+    },
     /// Gives an organization's admin a fresh token, where all are lost (platform admins)
     Recover(RecoverArgs),
     /// Lists which calls were made with which token, per day (admins)
@@ -222,6 +228,22 @@ const USAGE: &[Column] = &[
     Column::moment("LAST", "last_at"),
 ];
 
+/// Whether the platform knows who a publisher is, and how it can.
+fn verification(found: &Value) -> String {
+    let at = moment(found, "verified_at");
+    match raw(found, "verified") {
+        "domain" => format!("Verified: {} is yours, {at}.", text(found, "domain")),
+        "vouched" => {
+            format!("Verified: the platform vouches for you, {at}: {}", raw(found, "reason"))
+        }
+        _ => format!(
+            "Not verified: no release of yours is approved yet.\n\nPut this line into \
+             https://DOMAIN/.well-known/venn-publisher.txt, then `venn orgs verification --domain DOMAIN`:\n\n  {}\n",
+            raw(found, "line")
+        ),
+    }
+}
+
 /// `venn orgs`
 pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failure> {
     match command {
@@ -251,6 +273,14 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
                     if args.demand { "Every login needs" } else { "Each member decides about" };
                 format!("{who} a second factor from now on.")
             })
+        }
+        OrgsCommand::Verification { domain } => {
+            let segments = ["organizations", session.org()?, "verification"];
+            let reply = match domain {
+                Some(domain) => session.post(&segments, &json!({ "domain": domain }))?,
+                None => session.get(&segments)?,
+            };
+            session.show(&reply, verification)
         }
         OrgsCommand::Recover(args) => recover(session, args),
         OrgsCommand::Usage(args) => {

@@ -22,6 +22,7 @@ use super::{
     session::{Page, Session},
 };
 
+mod dependencies;
 mod show;
 
 /// The platform's review of releases
@@ -39,6 +40,17 @@ pub(crate) enum ReviewCommand {
     Show {
         /// The release's id, or PLUGIN@VERSION
         release: String,
+    },
+    /// Prints what a release was built from, as a `CycloneDX` document
+    Sbom {
+        /// The release's id, or PLUGIN@VERSION
+        release: String,
+    },
+    /// Looks for advisories that concern releases, also those that were approved before
+    Scan {
+        /// Only releases in this state; empty for all
+        #[arg(long, value_name = "STATE", default_value = "approved")]
+        state: String,
     },
     /// Approves a release, as `venn approve` does
     Approve(ApproveArgs),
@@ -68,6 +80,19 @@ pub(crate) enum ReviewCommand {
         /// Why; the publisher and its customers read it
         #[arg(long, value_name = "TEXT")]
         reason: String,
+    },
+    /// Vouches for a publisher: its releases can be approved from now on
+    Vouch {
+        /// The publisher's slug or id
+        publisher: String,
+        /// How you know who it is; the publisher reads it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Takes back that a publisher is verified: nothing more of theirs is approved
+    Unvouch {
+        /// The publisher's slug or id
+        publisher: String,
     },
     /// Stops a plugin everywhere, at once
     Suspend {
@@ -124,8 +149,16 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
         }
         ReviewCommand::Show { release } => {
             let reply = find(session, release)?;
-            session.show(&reply, |release| show::render(release, session.out.paint))
+            let built_from = dependencies::of(session, &reply.value)?;
+            session.show(&reply, |release| {
+                let paint = session.out.paint;
+                show::render(release, &built_from.value, paint)
+            })
         }
+        ReviewCommand::Sbom { release } => {
+            dependencies::sbom(session, &find(session, release)?.value)
+        }
+        ReviewCommand::Scan { state } => dependencies::scan(session, state),
         ReviewCommand::Approve(args) => approve(session, args),
         ReviewCommand::Refuse { release, reason } => {
             let found = find(session, release)?;
@@ -139,6 +172,17 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
             let segments = ["review", "releases", raw(&found, "id"), "withdraw"];
             let reply = session.post(&segments, &json!({ "reason": reason }))?;
             session.show(&reply, |_| format!("{} is withdrawn.", name_of(&found)))
+        }
+        ReviewCommand::Vouch { publisher, reason } => {
+            let segments = ["review", "publishers", publisher, "verification"];
+            let reply = session.put(&segments, &json!({ "reason": reason }))?;
+            session.show(&reply, |_| format!("{publisher} is verified on your word."))
+        }
+        ReviewCommand::Unvouch { publisher } => {
+            let reply = session.delete(&["review", "publishers", publisher, "verification"])?;
+            session.show(&reply, |_| {
+                format!("{publisher} is not verified any more; what was approved goes on.")
+            })
         }
         ReviewCommand::Suspend { plugin, reason } => {
             ask::confirm(

@@ -3,14 +3,14 @@ use axum::extract::DefaultBodyLimit;
 use serde_json::json;
 
 use crate::{
-    api::{plugin, publisher_credential as credential, release},
+    api::{plugin, publisher_credential as credential, release, verification},
     call::{
-        Access::{Admin, Developer, Member},
+        Access::{Admin, Developer, Member, Owner},
         Calls, about,
     },
     error::Code::{
-        BadManifest, BadSignature, BadSigningKey, Busy, GateFailed, Invalid, Taken, Unsigned,
-        VersionTaken, WrongState,
+        BadManifest, BadSignature, BadSigningKey, Busy, GateFailed, Invalid, NotProved, Taken,
+        Unsigned, VersionTaken, WrongState,
     },
 };
 
@@ -18,6 +18,21 @@ pub(super) fn calls(calls: Calls) -> Calls {
     // Uploads have a limit of their own, above that of other bodies.
     let most = usize::try_from(release::UPLOAD_BYTES_MAX).unwrap_or(usize::MAX);
     calls
+        .get(
+            "/organizations/{org}/verification",
+            Member,
+            verification::get,
+            about("Tells whether the platform knows who the publisher is."),
+        )
+        .post(
+            "/organizations/{org}/verification",
+            Owner,
+            verification::prove,
+            about("Shows that a domain is the publisher's, by the line that it has there.")
+                .details("The line is looked for at once, over https, at `/.well-known/venn-publisher.txt`.")
+                .example(json!({ "domain": "taskworks.example" }))
+                .fails([Invalid, NotProved, Busy]),
+        )
         .get(
             "/organizations/{org}/plugins",
             Member,

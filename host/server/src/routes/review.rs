@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use crate::{
-    api::review,
+    api::{dependency, review, verification},
     call::{
         Access::{Platform, PlatformAdmin},
         Calls, about,
@@ -14,6 +14,22 @@ pub(super) fn calls(calls: Calls) -> Calls {
     calls
         .get("/review/releases", Platform, review::list, about("Lists releases of all publishers, newest first."))
         .get("/review/releases/{release}", Platform, review::get, about("Tells a release, with what it asks for beyond the plugin's ceiling."))
+        .get(
+            "/review/releases/{release}/dependencies",
+            Platform,
+            dependency::get,
+            about("Tells the crates that a release says it was built from, and the advisories that concern them.")
+                .details("`cargo auditable` puts the list into a component; it is what whoever built it says.")
+                .fails([WrongState]),
+        )
+        .get(
+            "/review/advisories",
+            Platform,
+            dependency::scan,
+            about("Lists releases, newest first, each with the advisories that concern it.")
+                .details("The operator keeps a copy of the RustSec database in `advisories` in the data folder; it is read anew with each call.")
+                .fails([WrongState]),
+        )
         .post(
             "/review/releases/{release}/decision",
             PlatformAdmin,
@@ -42,6 +58,21 @@ pub(super) fn calls(calls: Calls) -> Calls {
                     "egress": [{ "host": "api.hubapi.com", "port": 443, "methods": ["GET", "POST"], "paths": ["/crm"] }],
                 }))
                 .fails([OwnRelease, BadGrant, WrongState]),
+        )
+        .put(
+            "/review/publishers/{org}/verification",
+            PlatformAdmin,
+            verification::vouch,
+            about("Vouches for a publisher: its releases can be approved from now on.")
+                .example(json!({ "reason": "We met, and their contract is signed." }))
+                .fails([Invalid]),
+        )
+        .delete(
+            "/review/publishers/{org}/verification",
+            PlatformAdmin,
+            verification::unverify,
+            about("Takes back that a publisher is verified: no release of theirs is approved any more.")
+                .details("What was approved goes on; suspending a plugin stops it."),
         )
         .post(
             "/review/plugins/{plugin}/suspend",

@@ -5,6 +5,7 @@ use venn_domain::manifest::Manifest;
 use super::{Plugin, SELECT as PLUGINS, plugin};
 use crate::{
     Page, Store, StoreError,
+    publisher::{self, Verification},
     release::{self, Release, release, signature::TRUSTED},
     row::Row,
 };
@@ -16,6 +17,8 @@ pub struct Listing {
     pub plugin: Plugin,
     /// Its owner's name.
     pub owner_name: String,
+    /// How the platform knows who that is.
+    pub verification: Option<Verification>,
     /// The approved release with the highest version.
     pub release: Release,
     /// Installs that are enabled, of all customers.
@@ -114,6 +117,7 @@ impl Store {
         .await?;
         let row = Row::new("organization", &row);
         let (owner_name, installs) = (row.text("name")?, row.count("installs")?);
-        Ok(Some(Listing { plugin, owner_name, release, installs }))
+        let verification = publisher::find(&mut connection, &plugin.organization).await?;
+        Ok(Some(Listing { plugin, owner_name, verification, release, installs }))
     }
 }

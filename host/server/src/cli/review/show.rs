@@ -2,13 +2,14 @@
 use serde_json::Value;
 use venn_domain::{egress::customer_host::CustomerHost, grant::Approval};
 
+use super::dependencies;
 use crate::cli::output::{
     Paint, put,
     value::{is_true, list, moment, raw, text},
 };
 
 /// What a release asks for, and what the gate found.
-pub(super) fn render(release: &Value, paint: Paint) -> String {
+pub(super) fn render(release: &Value, built_from: &Value, paint: Paint) -> String {
     let title = format!("{} {}", text(release, "manifest.title"), text(release, "version"));
     let mut out = format!("{}\n{}\n\n", paint.bold(&title), text(release, "manifest.summary"));
     for (name, value) in [
@@ -45,6 +46,7 @@ pub(super) fn render(release: &Value, paint: Paint) -> String {
     section(&mut out, paint, "It imports", list(release, "gate.imports"), |item| {
         format!("{} ({})", text(item, "name"), text(item, "class"))
     });
+    dependencies::render(&mut out, built_from, paint);
     let open: Vec<Value> = list(release, "gate.findings")
         .iter()
         .filter(|finding| !is_true(finding, "ok"))

@@ -1,0 +1,234 @@
+//! Publisher verification: before a release of theirs is approved, the platform
+//! knows who a publisher is. They answer for a domain, by a line of ours in a file
+//! there, or an admin of the platform vouches for them.
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use venn_domain::{
+    egress::Target,
+    id::{OrganizationId, UserId},
+    manifest::Problem,
+    organization::Need,
+    time::Timestamp,
+};
+use venn_store::{
+    plugin::{OwnerKind, Plugin, Reviewer},
+    publisher::{How, Verification},
+    release::Release,
+};
+
+use crate::{
+    answer::NoContent,
+    api::{organization::resolve, review::checked_reason},
+    app::App,
+    auth::Caller,
+    body::JsonBody,
+    error::{ApiError, Code},
+    keys::Keys,
+    turns,
+};
+
+/// Where the line stands on the domain.
+const PLACE: &str = "/.well-known/venn-publisher.txt";
+/// Bytes of the line's seal: nobody makes another organization's line.
+const SEAL_BYTES: usize = 16;
+
+/// Whether the platform knows who a publisher is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VerificationView {
+    /// The publisher.
+    organization: OrganizationId,
+    /// `domain`: it answers for a domain. `vouched`: the platform says so. `no`.
+    #[schemars(extend("enum" = ["domain", "vouched", "no"]))]
+    verified: &'static str,
+    /// The domain that it answers for.
+    domain: Option<String>,
+    /// Why the platform vouches for it; empty where it does not.
+    reason: String,
+    /// Who asked for the check, or vouches.
+    verified_by: Option<UserId>,
+    /// When.
+    verified_at: Option<Timestamp>,
+    /// What a domain has at `/.well-known/venn-publisher.txt`, on a line of its own, to
+    /// show that it is the publisher's.
+    line: String,
+}
+
+/// `POST /v1/organizations/{org}/verification`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainBody {
+    /// A domain of the publisher's, in lower case: `taskworks.example`.
+    domain: String,
+}
+
+/// `PUT /v1/review/publishers/{org}/verification`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VouchBody {
+    /// How the platform knows who it is, in a sentence or two; the publisher reads it.
+    /// At most 2000 characters.
+    reason: String,
+}
+
+/// `GET /v1/organizations/{org}/verification`.
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+) -> Result<Json<VerificationView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::member).await?;
+    let found = app.store.verification(&org.id).await?;
+    Ok(Json(view(&app.keys, org.id, found)))
+}
+
+/// `POST /v1/organizations/{org}/verification`: looks at the domain, now.
+pub async fn prove(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    JsonBody(body): JsonBody<DomainBody>,
+) -> Result<Json<VerificationView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let url = place(&body.domain)?;
+    let line = line(&app.keys, &org.id);
+    let turn = turns::asked(&app, &org.id)?;
+    let answer = app.sandbox.get(&url).await;
+    drop(turn);
+    let why = match answer {
+        Ok((200, text)) if has(&text, &line) => {
+            let by = by(&caller);
+            let made = app.store.verify_publisher(&org.id, How::Domain, &body.domain, &by).await?;
+            return Ok(Json(view(&app.keys, org.id, Some(made))));
+        }
+        Ok((200, _)) => "it does not have the line".to_owned(),
+        Ok((status, _)) => format!("it answers {status}"),
+        Err(why) => why,
+    };
+    let next = format!("Put this on a line of its own there, then try again: {line}");
+    Err(ApiError::new(
+        Code::NotProved,
+        format!("{url} does not show that the domain is yours: {why}."),
+        next,
+    ))
+}
+
+/// `PUT /v1/review/publishers/{org}/verification`.
+pub async fn vouch(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+    JsonBody(body): JsonBody<VouchBody>,
+) -> Result<Json<VerificationView>, ApiError> {
+    caller.need(Need::platform_admin())?;
+    let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
+    let reason = checked_reason(body.reason)?;
+    let made = app.store.verify_publisher(&org.id, How::Vouched, &reason, &by(&caller)).await?;
+    Ok(Json(view(&app.keys, org.id, Some(made))))
+}
+
+/// `DELETE /v1/review/publishers/{org}/verification`.
+pub async fn unverify(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+) -> Result<NoContent, ApiError> {
+    caller.need(Need::platform_admin())?;
+    let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
+    if app.store.unverify_publisher(&org.id, &by(&caller)).await? {
+        return Ok(NoContent);
+    }
+    Err(ApiError::not_found())
+}
+
+/// Whether a release of this plugin may be approved: the platform itself needs no proof.
+pub async fn needed(app: &App, plugin: &Plugin, release: &Release) -> Result<(), ApiError> {
+    let known = plugin.owner_kind == OwnerKind::FirstParty
+        || app.store.verification(&plugin.organization).await?.is_some();
+    if known {
+        return Ok(());
+    }
+    let slug = &release.owner_slug;
+    Err(ApiError::new(
+        Code::WrongState,
+        format!("Its publisher, {slug}, is not verified, so nothing of theirs is approved."),
+        format!(
+            "They show a domain of theirs (`venn orgs verification --domain DOMAIN`), or you \
+             vouch for them: `venn review vouch {slug} --reason …`."
+        ),
+    ))
+}
+
+fn by(caller: &Caller) -> Reviewer {
+    Reviewer { user: caller.user().clone(), organization: caller.principal.organization.clone() }
+}
+
+/// The file's URL, if the domain is one in its one form.
+fn place(domain: &str) -> Result<String, ApiError> {
+    let url = format!("https://{domain}{PLACE}");
+    let is_one = Target::parse(&url).is_ok_and(|target| {
+        target.host == domain
+            && target.port == 443
+            && target.path == PLACE
+            && target.query.is_none()
+    });
+    if is_one {
+        return Ok(url);
+    }
+    let problem = Problem {
+        place: "domain".to_owned(),
+        reason: "it is not a domain in lower case, without scheme, port and path".to_owned(),
+        next_step: "Write it like `taskworks.example`".to_owned(),
+    };
+    Err(ApiError::new(Code::Invalid, "The domain is none.", "Correct it.")
+        .with_problems(vec![problem]))
+}
+
+/// What only this host can have told this organization.
+fn line(keys: &Keys, organization: &OrganizationId) -> String {
+    // A key of any length is taken.
+    let Ok(mut seal) = Hmac::<Sha256>::new_from_slice(&keys.signing) else { return String::new() };
+    seal.update(b"venn publisher domain v1\0");
+    seal.update(organization.as_str().as_bytes());
+    let seal = seal.finalize().into_bytes();
+    let short = seal.get(..SEAL_BYTES).unwrap_or_default();
+    format!("venn-publisher={organization}:{}", HEXLOWER.encode(short))
+}
+
+fn has(text: &[u8], line: &str) -> bool {
+    !line.is_empty()
+        && text.split(|byte| *byte == b'\n').any(|one| one.trim_ascii() == line.as_bytes())
+}
+
+fn view(
+    keys: &Keys,
+    organization: OrganizationId,
+    found: Option<Verification>,
+) -> VerificationView {
+    let line = line(keys, &organization);
+    let mut view = VerificationView {
+        organization,
+        verified: "no",
+        domain: None,
+        reason: String::new(),
+        verified_by: None,
+        verified_at: None,
+        line,
+    };
+    if let Some(found) = found {
+        view.verified = found.how.name();
+        match found.how {
+            How::Domain => view.domain = Some(found.what),
+            How::Vouched => view.reason = found.what,
+        }
+        view.verified_by = Some(found.by);
+        view.verified_at = Some(found.at);
+    }
+    view
+}
