@@ -186,6 +186,18 @@ impl Store {
         keys: &Keys,
         state_hash: Vec<u8>,
     ) -> Result<Option<(Attempt, Opened)>, StoreError> {
+        // Anybody may come with anything: only what is waited for is written.
+        let waited_for = sqlx::query(
+            "SELECT id FROM connect_attempt
+             WHERE state_hash = $1 AND state = 'open' AND expires_at > $2",
+        )
+        .bind(state_hash.clone())
+        .bind(self.now().0)
+        .fetch_optional(&mut *self.read().await?)
+        .await?;
+        if waited_for.is_none() {
+            return Ok(None);
+        }
         let store = self.clone();
         let hash = state_hash.clone();
         let taken = self.write(move |db| {
@@ -288,6 +300,24 @@ impl Store {
                         .await?;
                 }
                 Ok(Finishing::Wrong { left })
+            })
+        })
+        .await
+    }
+
+    /// Forgets attempts that are past, with what lies sealed of them.
+    pub async fn sweep_attempts(&self) -> Result<(), StoreError> {
+        let now = self.now().0;
+        self.write(move |db| {
+            Box::pin(async move {
+                for sql in [
+                    "DELETE FROM secret WHERE credential_id IN
+                         (SELECT id FROM connect_attempt WHERE expires_at <= $1)",
+                    "DELETE FROM connect_attempt WHERE expires_at <= $1",
+                ] {
+                    sqlx::query(sql).bind(now).execute(&mut *db).await?;
+                }
+                Ok(())
             })
         })
         .await

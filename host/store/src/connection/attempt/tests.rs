@@ -56,6 +56,10 @@ async fn a_state_is_good_once_and_in_time() {
     begin(&world, &late, b"late").await;
     world.test.clock.advance_ms(limits::CONNECT_MS.cast_signed());
     assert_eq!(take(b"late").await, None, "it is past");
+    world.test.sweep_attempts().await.unwrap();
+    assert_eq!(world.test.number("SELECT COUNT(*) FROM connect_attempt").await, 0);
+    let sealed = world.test.number("SELECT COUNT(*) FROM secret").await;
+    assert_eq!(sealed, 1, "the install's own connection, and nothing of attempts");
 }
 
 #[tokio::test]
