@@ -47,7 +47,7 @@ fn tampered(chain: &[Link], act: u8, at: usize, to: usize) -> (Vec<Link>, bool) 
         1 => drop(forged.remove(at)),
         2 => forged.insert(to, chain[at].clone()),
         3 => forged.truncate(at),
-        4 => std::mem::swap(&mut forged[at].detail_json, &mut chain[to].detail_json.clone()),
+        4 => forged[at].detail_json.clone_from(&chain[to].detail_json),
         5 => forged[at].action.clone_from(&chain[to].actor),
         // Over the border between two fields.
         6 => {
