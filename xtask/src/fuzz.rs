@@ -40,25 +40,27 @@ const MEMORY_MIB: u32 = 2048;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let known = targets()?;
+    let names: Vec<_> = known.iter().map(|target| target.name.as_str()).collect();
     for name in &options.targets {
-        ensure!(known.contains(name), "no target `{name}`: use {}", known.join(", "));
+        ensure!(names.contains(&name.as_str()), "no target `{name}`: use {}", names.join(", "));
     }
-    let program = build()?;
+    let wanted =
+        |target: &&Target| options.targets.is_empty() || options.targets.contains(&target.name);
     if let Some(input) = &options.input {
-        let [name] = options.targets.as_slice() else {
+        let [target] = known.iter().filter(wanted).collect::<Vec<_>>()[..] else {
             bail!("--input runs one target: `cargo xtask fuzz NAME --input FILE`");
         };
-        return cargo::run(Command::new(program).env(VARIABLE, name).arg(input));
+        let mut program = Command::new(target.of.build()?);
+        return cargo::run(program.env(VARIABLE, &target.name).arg(input));
     }
     let mut found = Vec::new();
     println!(
         "{:<14} {:>12} {:>9} {:>7} {:>6}",
         "target", "executions", "branches", "inputs", "seed"
     );
-    let wanted = if options.targets.is_empty() { &known } else { &options.targets };
-    for name in wanted {
-        let ran = Ran::of(&program, name, options)?;
-        let Ran { executions, branches, inputs, .. } = ran;
+    for target in known.iter().filter(wanted) {
+        let ran = Ran::of(target, options)?;
+        let (Ran { executions, branches, inputs, .. }, name) = (&ran, &target.name);
         println!("{name:<14} {executions:>12} {branches:>9} {inputs:>7} {:>6}", options.seed);
         found.extend(ran.found.map(|told| format!("{name}: {told}")));
     }
@@ -69,28 +71,48 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 /// Names the target to the program.
 const VARIABLE: &str = "VENN_FUZZ_TARGET";
 
-fn folder() -> PathBuf {
-    cargo::root().join("tests/fuzz")
+/// A package of targets; its program has all of them in it.
+struct Package {
+    name: &'static str,
+    folder: &'static str,
+    program: &'static str,
+}
+
+const PACKAGES: [Package; 1] =
+    [Package { name: "venn-fuzz", folder: "tests/fuzz", program: "fuzz" }];
+
+impl Package {
+    fn folder(&self) -> PathBuf {
+        cargo::root().join(self.folder)
+    }
+
+    /// The program, instrumented.
+    fn build(&self) -> anyhow::Result<PathBuf> {
+        let mut build = cargo::cargo(&["build", "--quiet", "--locked", "-p", self.name]);
+        build.args(["--bin", self.program, "--features", "libfuzzer"]);
+        build.env("RUSTC_WORKSPACE_WRAPPER", cargo::root().join("tests/fuzz/instrument"));
+        // Of our crates only: for the others the workspace says it.
+        cargo::run(build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2"))?;
+        Ok(cargo::target().join("debug").join(self.program))
+    }
+}
+
+struct Target {
+    name: String,
+    of: &'static Package,
 }
 
 /// Each has a folder of inputs, which a test holds.
-fn targets() -> anyhow::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder().join("corpus"))? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+fn targets() -> anyhow::Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for of in &PACKAGES {
+        for entry in fs::read_dir(of.folder().join("corpus"))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            targets.push(Target { name, of });
+        }
     }
-    names.sort();
-    Ok(names)
-}
-
-/// The program with every target in it, instrumented.
-fn build() -> anyhow::Result<PathBuf> {
-    let mut build = cargo::cargo(&["build", "--quiet", "--locked", "-p", "venn-fuzz"]);
-    build.args(["--bin", "fuzz", "--features", "libfuzzer"]);
-    build.env("RUSTC_WORKSPACE_WRAPPER", folder().join("instrument"));
-    // Of our crates only: for the others the workspace says it.
-    cargo::run(build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2"))?;
-    Ok(cargo::target().join("debug/fuzz"))
+    targets.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(targets)
 }
 
 /// How a target went.
@@ -103,28 +125,32 @@ struct Ran {
 }
 
 impl Ran {
-    fn of(program: &Path, name: &str, options: &Options) -> anyhow::Result<Self> {
+    fn of(target: &Target, options: &Options) -> anyhow::Result<Self> {
+        let Target { name, of } = target;
         let place = cargo::target().join("fuzz").join(name);
         let learned = place.join("corpus");
         fs::create_dir_all(&learned)?;
-        let words = place.join("words");
-        let listed = fs::read_to_string(folder().join("words").join(name)).unwrap_or_default();
-        fs::write(&words, dictionary(&listed))?;
-        let mut fuzz = Command::new(program);
+        let mut fuzz = Command::new(of.build()?);
         fuzz.current_dir(&place).env(VARIABLE, name).arg(&learned);
-        let kept = ["corpus", "found"].map(|kind| folder().join(kind).join(name));
+        let kept = ["corpus", "found"].map(|kind| of.folder().join(kind).join(name));
         fuzz.args(kept.iter().filter(|kept| kept.is_dir()));
         match options.runs {
             Some(runs) => fuzz.arg(format!("-runs={runs}")),
             None => fuzz.arg(format!("-max_total_time={}", options.seconds)),
         };
-        fuzz.arg(format!("-seed={}", options.seed)).arg(format!("-dict={}", words.display()));
+        fuzz.arg(format!("-seed={}", options.seed));
+        // Where there are none, libFuzzer wants no file either.
+        if let Ok(listed) = fs::read_to_string(of.folder().join("words").join(name)) {
+            let words = place.join("words");
+            fs::write(&words, dictionary(&listed))?;
+            fuzz.arg(format!("-dict={}", words.display()));
+        }
         fuzz.args([format!("-timeout={TIMEOUT_S}"), format!("-rss_limit_mb={MEMORY_MIB}")]);
         fuzz.args(["-artifact_prefix=found-", "-print_final_stats=1"]);
         let output = fuzz.output().context("cannot start the target")?;
         let log = String::from_utf8_lossy(&output.stderr);
         fs::write(place.join("log"), log.as_bytes())?;
-        let found = (!output.status.success()).then(|| told(&log, &place, name));
+        let found = (!output.status.success()).then(|| told(&log, &place, target));
         Ok(Self {
             executions: after(&log, "stat::number_of_executed_units:"),
             branches: after(&log, " cov: "),
@@ -135,14 +161,15 @@ impl Ran {
 }
 
 /// What broke, and how to see it again.
-fn told(log: &str, place: &Path, name: &str) -> String {
+fn told(log: &str, place: &Path, target: &Target) -> String {
     let panicked = log.lines().skip_while(|line| !line.contains("panicked at")).take(8);
     let error = log.lines().filter(|line| line.contains("ERROR:"));
     let what: Vec<_> = panicked.chain(error).collect();
     let file = log.rsplit("written to ").next().and_then(|rest| rest.lines().next());
     let file = place.join(file.unwrap_or_default());
+    let (name, folder) = (&target.name, target.of.folder);
     format!(
-        "{}\n  again: cargo xtask fuzz {name} --input {}\n  it stays found in tests/fuzz/found/{name}",
+        "{}\n  again: cargo xtask fuzz {name} --input {}\n  it stays found in {folder}/found/{name}",
         what.join("\n  "),
         file.display()
     )
@@ -157,7 +184,10 @@ fn after(log: &str, word: &str) -> u64 {
 
 /// Words, one a line, as libFuzzer reads them.
 fn dictionary(words: &str) -> String {
-    let escaped = |word: &str| word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-    let words = words.lines().filter(|word| !word.is_empty()).map(escaped);
-    words.map(|word: String| format!("\"{word}\"\n")).collect()
+    let mut text = String::new();
+    for word in words.lines().filter(|word| !word.is_empty()) {
+        let bytes: Vec<_> = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+        text.extend(["\"", &bytes.concat(), "\"\n"]);
+    }
+    text
 }

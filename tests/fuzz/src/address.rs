@@ -52,8 +52,8 @@ fn special_v6(v6: Ipv6Addr) -> bool {
 
 /// Mapped, compatible, translated (both prefixes), 6to4, Teredo, ISATAP.
 fn carriers(v4: Ipv4Addr) -> [Ipv6Addr; 7] {
-    let bits = u32::from(v4);
-    let (high, low) = ((bits >> 16) as u16, (bits & 0xffff) as u16);
+    let [a, b, c, d] = v4.octets();
+    let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     [
         v4.to_ipv6_mapped(),
         v4.to_ipv6_compatible(),

@@ -27,7 +27,7 @@ impl Read for Slow<'_> {
     }
 }
 
-type Read_ = Result<(Vec<Row>, ListReport), ListProblem>;
+type Outcome = Result<(Vec<Row>, ListReport), ListProblem>;
 
 pub(crate) fn run(bytes: &[u8]) {
     let whole = read(bytes);
@@ -54,7 +54,7 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-fn read(source: impl Read) -> Read_ {
+fn read(source: impl Read) -> Outcome {
     let mut list = ListReader::open(source, None, LIMITS)?;
     let mut rows = Vec::new();
     while let Some(row) = list.next_row() {

@@ -1,4 +1,5 @@
 //! Every target, briefly, in every test run.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use std::{collections::BTreeSet, fs, path::Path};
 
 use venn_fuzz::{TARGETS, smoke};
