@@ -178,7 +178,7 @@ fn a_value_of_a_closed_set_is_refused_with_the_set_and_a_time_with_an_example() 
     for (line, said) in [
         (
             "venn connections add hubspot --host h --kind oauth",
-            "error: invalid value 'oauth' for '--kind <KIND>'\n  [possible values: api-key]\n",
+            "error: invalid value 'oauth' for '--kind <KIND>'\n  [possible values: api-key, basic, client-credentials]\n",
         ),
         (
             "venn orgs members --add a@b.example --role boss",
