@@ -343,6 +343,24 @@ async fn a_session_ends_at_once_with_what_it_was_made_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_and_comes_back_brings_nothing_along() {
+    let (host, acme, bob) = acme().await;
+    let browser = logged_in(&host, HOME).await;
+    let body = json!({ "name": "old", "scopes": ["read"], "user": bob });
+    let made = acme.post(&acme.own("tokens"), &body).await.good();
+    let old = Actor::new(&host.url, "acme", made["token"].as_str().unwrap());
+    old.get("/v1/me").await.good();
+    assert_eq!(acme.delete(&acme.own(&format!("members/{bob}"))).await.status, 204);
+    let person = json!({ "email": "bob@acme.example", "name": "Bob", "role": "user" });
+    let back = acme.post(&acme.own("members"), &person).await.good();
+    assert_eq!(back["user_id"], bob.as_str(), "the same person");
+    old.get("/v1/me").await.refused(401, "unauthenticated");
+    browser.get("/v1/me").await.refused(401, "unauthenticated");
+    let mut browser = Browser::at(&host, HOME);
+    browser.log_in("bob@acme.example", PASSWORD).await.refused(401, "login-failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_is_for_one_person_for_three_days() {
     let (host, acme, bob) = acme().await;
     let ann = member(&acme, "ann@acme.example", "user").await;

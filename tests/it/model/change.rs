@@ -539,13 +539,17 @@ impl Town {
     // ── People ──────────────────────────────────────────────────────────────
 
     async fn add_person(&mut self, chance: &mut Chance, org: usize) -> Checked {
-        if self.matrix.people.len() >= PEOPLE {
+        let token = self.caller(chance, org);
+        let people = self.matrix.people.iter().enumerate();
+        let mut gone = people.filter(|(_, one)| one.gone && !one.service && one.org == org);
+        let back = gone.next().filter(|_| chance.percent(40)).map(|(at, _)| at);
+        if back.is_none() && self.matrix.people.len() >= PEOPLE {
             return Ok(());
         }
-        let token = self.caller(chance, org);
         let role = *chance.pick(&["admin", "developer", "user", "user", "support"]);
-        let number = self.matrix.people.len();
-        let (noun, body) = if chance.percent(25) {
+        let number = back.unwrap_or(self.matrix.people.len());
+        let service = back.is_none() && chance.percent(25);
+        let (noun, body) = if service {
             ("services", json!({ "name": format!("program {number}"), "role": role }))
         } else {
             let email = format!("p{number}@{}.example", self.orgs[org][0]);
@@ -558,7 +562,12 @@ impl Town {
         if wanted == Answer::Yes {
             let id = reply.body["user_id"].as_str().unwrap().to_owned();
             self.own("user", org, &id);
-            self.matrix.people.push(Person { id, org, role, gone: false });
+            let person = Person { id, org, role, service, gone: false };
+            match back {
+                // Who comes back is the same, and brings nothing along.
+                Some(at) => self.matrix.people[at] = person,
+                None => self.matrix.people.push(person),
+            }
         }
         Ok(())
     }
@@ -603,6 +612,8 @@ impl Town {
         self.expect("a member leaves", wanted, &reply)?;
         if wanted == Answer::Yes {
             self.matrix.people[person].gone = true;
+            let theirs = self.matrix.tokens.iter_mut().filter(|token| token.person == person);
+            theirs.for_each(|token| token.revoked = true);
         }
         Ok(())
     }

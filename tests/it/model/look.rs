@@ -107,6 +107,11 @@ impl Town {
             return self.nothing_for_supporters(&what, (reader, address.org), &text);
         }
         self.nothing_else(&what, reader, &text, tells(row.path))?;
+        if row.path.ends_with("/matrix") {
+            // It may be the day's first look.
+            let at = self.place_of(&address);
+            self.matrix.counts(reader, at, Reader::People);
+        }
         self.is_what_it_was_made(row, reader, &address, &reply)?;
         self.learn(row.path, reader, &reply.body);
         Ok(())

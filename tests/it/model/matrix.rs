@@ -108,6 +108,8 @@ pub struct Person {
     pub id: String,
     pub org: usize,
     pub role: &'static str,
+    /// A program and no human being.
+    pub service: bool,
     pub gone: bool,
 }
 

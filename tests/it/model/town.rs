@@ -139,7 +139,7 @@ impl Town {
             town.matrix.accounts.push(BTreeMap::new());
             let id = text("user_id");
             town.own("user", org, &id);
-            town.matrix.people.push(Person { id, org, role: "admin", gone: false });
+            town.matrix.people.push(Person { id, org, role: "admin", service: false, gone: false });
             let id = format!("tok_{}", actor.token.split('_').nth(1).unwrap());
             town.own("token", org, &id);
             town.matrix.tokens.push(Token {

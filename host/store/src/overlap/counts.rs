@@ -92,7 +92,7 @@ impl Store {
         id: &PartnershipId,
         ours_is_left: bool,
     ) -> Result<Counted, StoreError> {
-        let day = self.now().0.div_euclid(DAY_MS);
+        let day = self.now().0.div_euclid(DAY_MS * 1_000);
         let mut connection = self.read().await?;
         let kept = kept(&mut connection, id, day).await?;
         drop(connection);

@@ -273,6 +273,8 @@ async fn counts_hide_small_numbers_and_hidden_populations() {
     two.pair().await;
     // The day's first look stands, whatever is imported meanwhile.
     assert_eq!(cells(vec![counts()]).await.0[0], "customers customers few");
+    two.store.clock.advance_ms(DAY_MS / 24);
+    assert_eq!(cells(vec![counts()]).await.0[0], "customers customers few", "all day");
     two.store.clock.advance_ms(DAY_MS);
     let five = cells(vec![counts()]).await;
     assert_eq!((five.0[0].as_str(), five.1), ("customers customers 5", 5));
