@@ -35,6 +35,7 @@ mod marketplace;
 mod organization;
 mod partnership;
 mod plugin;
+mod publisher_credential;
 mod review;
 mod run;
 mod signing_key;
@@ -51,6 +52,7 @@ pub fn v1() -> Calls {
         source::calls,
         partnership::calls,
         plugin::calls,
+        publisher_credential::calls,
         signing_key::calls,
         marketplace::calls,
         review::calls,

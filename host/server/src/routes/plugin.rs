@@ -3,9 +3,9 @@ use axum::extract::DefaultBodyLimit;
 use serde_json::json;
 
 use crate::{
-    api::{plugin, publisher_credential as credential, release, verification},
+    api::{plugin, release, verification},
     call::{
-        Access::{Admin, Developer, Member, Owner},
+        Access::{Developer, Member, Owner},
         Calls, about,
     },
     error::Code::{
@@ -90,38 +90,5 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .details("For good. Nothing new is installed with it; the newest approved release that is left is what customers find.")
                 .example(json!({ "reason": "It makes every task twice." }))
                 .fails([Invalid]),
-        )
-        .get(
-            "/organizations/{org}/plugins/{plugin}/credentials",
-            Member,
-            credential::list,
-            about("Lists a plugin's own credentials, without their values."),
-        )
-        .put(
-            "/organizations/{org}/plugins/{plugin}/credentials/{credential}",
-            Admin,
-            credential::set,
-            about("Puts a credential of the publisher's own; a value before it ends at once.")
-                .details("The value is sealed, goes to its own host only, and is never shown again.")
-                .example(json!({
-                    "kind": "oauth-client", "host": "login.example.com",
-                    "client_id": "deal-notes", "secret": "example-secret",
-                }))
-                .fails([Invalid]),
-        )
-        .post(
-            "/organizations/{org}/plugins/{plugin}/credentials/{credential}/rotate",
-            Admin,
-            credential::rotate,
-            about("Puts the next value; the present one is good for a while, too.")
-                .details("The newest is used first, the one before where a service refuses it.")
-                .example(json!({ "secret": "next-example-secret", "overlap_s": 3600 }))
-                .fails([Invalid]),
-        )
-        .delete(
-            "/organizations/{org}/plugins/{plugin}/credentials/{credential}",
-            Admin,
-            credential::remove,
-            about("Removes a credential with all its values."),
         )
 }

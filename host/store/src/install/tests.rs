@@ -10,6 +10,7 @@ use venn_domain::{
     authority::{Authority, Control},
     capability::Capability,
     id::{AccountId, DeliveryId, OverlapId, PartnershipId},
+    manifest::Manifest,
     schedule::Schedule,
     sharing::Purpose,
 };
