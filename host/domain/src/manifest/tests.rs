@@ -146,7 +146,7 @@ fn a_wrong_shape_is_told_with_line_and_column() {
     assert_eq!(
         broken("name = \"overlaps:read\"", "name = \"root\""),
         [
-            "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress. Correct it; docs/manifest.md describes every member"
+            "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress, scratch. Correct it; docs/manifest.md describes every member"
         ]
     );
     let nul = "the text has the character U+0000, which cannot be kept";
@@ -200,6 +200,8 @@ fn json_with_a_key_twice_is_refused_wherever_it_stands() {
 fn what_must_hold_beyond_the_shape() {
     let key =
         "is not a key: use 1 to 64 of a-z, 0-9 and `-`, starting and ending with a letter or digit";
+    let schedule = "{ name = \"nightly\", title = \"Looks\", cron = \"0 2 * * *\" }";
+    let nine: Vec<_> = (0..9).map(|n| schedule.replace("nightly", &format!("n{n}"))).collect();
     let cases = [
         ("name = \"crm-tasks\"", "name = \"CRM\"", format!("name: `CRM` {key}. Choose another name")),
         ("version = \"1.2.0\"", &format!("version = \"1.2.0-{}\"", "x".repeat(59)), "version: it is longer than 64 characters. Shorten the part after `-`".into()),
@@ -219,9 +221,13 @@ fn what_must_hold_beyond_the_shape() {
         ("\"installed\"]", "\"payday\"]", "events[1]: there is no such kind of event. Use some of overlaps-changed, schedule, webhook, request, installed, configured, grant-changed, upgraded, uninstalling, erase".into()),
         ("\"installed\"]", "\"overlaps-changed\"]", "events[1]: it stands twice. Keep one of them".into()),
         ("cpu_ms = 500", "cpu_ms = 5001", "limits.cpu_ms: it is 0 or more than the published limit. Ask for 1 to 5000 ms, or split the work with `again`".into()),
-        ("cpu_ms = 500", "scratch_bytes = 268435457", "limits.scratch_bytes: it is 0 or more than the published limit. Ask for 1 to 268435456 bytes, or split the work with `again`".into()),
         ("cpu_ms = 500", "scratch_files = 100", "limits: room for files is asked for, but `scratch` is not. Ask for the capability, or leave the numbers out".into()),
         ("cpu_ms = 500", "wall_ms = 0", "limits.wall_ms: it is 0 or more than the published limit. Ask for 1 to 60000 ms, or split the work with `again`".into()),
+        ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("nightly", "run-now"), "schedules[0].name: runs that a person asks for have this name. Choose another name".into()),
+        ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}, {schedule}]"), "schedules[1].name: the name stands twice. Choose another name".into()),
+        ("\"installed\"]", &format!("\"installed\"]\nschedules = [{schedule}]"), "events: `schedule` is not one of them, and there are schedules. Add it, or leave the schedules out".into()),
+        ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("0 2", "0 x"), "schedules[0].cron: CronPattern contains illegal character 'X' in part 'X'. Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`".into()),
+        ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{}]", nine.join(", ")), "schedules: it has 9 entries, at most 8 are allowed. Leave some out, or do several things in one run".into()),
         ("code = \"portal-unknown\"", "code = \"crm-unauthorized\"", "faults[1].code: the code stands twice. Keep one of them".into()),
         ("answer = \"Look", "answer = \"\" # \"Look", "faults[1].answer: it is empty. Write it; people read it".into()),
         ("field = \"portal\"", "field = \"portals\"", "faults[1].field: it is neither a property of `config_schema` nor a connection. Correct the name or leave it out".into()),
@@ -234,6 +240,14 @@ fn what_must_hold_beyond_the_shape() {
     for (from, to, expected) in cases {
         assert_eq!(broken(from, to), [expected], "{to}");
     }
+    let sizes = broken("cpu_ms = 500", "scratch_bytes = 268435457");
+    assert_eq!(
+        sizes,
+        [
+            "limits.scratch_bytes: it is 0 or more than the published limit. Ask for 1 to 268435456 bytes, or split the work with `again`",
+            "limits: room for files is asked for, but `scratch` is not. Ask for the capability, or leave the numbers out",
+        ]
+    );
     let hosts = broken("[[egress]]\nhost = \"api.hubapi.com\"", "[[egress]]\nhost = \"*.co.uk\"");
     assert_eq!(
         hosts[0],
