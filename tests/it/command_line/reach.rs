@@ -170,7 +170,14 @@ const STORIES: &[(&str, &[&str])] = &[
     ),
     (
         "a_source_runs_when_asked_and_its_question_is_answered",
-        &["install-change-run", "source-cancel", "source-confirm", "source-get", "source-list"],
+        &[
+            "install-change-run",
+            "schedule-list",
+            "source-cancel",
+            "source-confirm",
+            "source-get",
+            "source-list",
+        ],
     ),
 ];
 

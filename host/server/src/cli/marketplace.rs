@@ -131,7 +131,6 @@ pub(super) fn signs_in(item: &Value, name: &str, host: &str) -> String {
     }
 }
 
-/// By whose key the release is signed, and whether that holds.
 /// How the platform knows who publishes it.
 fn publisher(listing: &Value) -> String {
     let at = moment(listing, "publisher_verified_at");
@@ -148,6 +147,7 @@ fn publisher(listing: &Value) -> String {
     }
 }
 
+/// By whose key the release is signed, and whether that holds.
 fn signer(out: &mut String, listing: &Value) {
     if raw(listing, "signature.key").is_empty() {
         return;
@@ -184,6 +184,8 @@ mod tests {
         let listing = json!({
             "name": "crm-tasks", "title": "CRM tasks", "version": "0.1.0", "summary": "Makes tasks.",
             "owner_name": "Deal Co", "owner_kind": "publisher",
+            "publisher_verified": "domain", "publisher_domain": "deal.example",
+            "publisher_verified_at": "2025-11-02T08:00:00.000000Z",
             "signature": {"key": "sgk_1", "public_key": "d75a", "sound": true,
                 "key_since": "2025-11-01T08:00:00.000000Z", "signed_at": "2025-11-24T16:00:00.000000Z"},
             "permissions": [{"words": "Read overlaps", "reason": "To find them.", "approved": true}],
@@ -195,7 +197,8 @@ mod tests {
         });
         assert_eq!(
             render(&listing, Paint(false)),
-            "CRM tasks 0.1.0, by Deal Co (publisher)\nMakes tasks.\n\n\
+            "CRM tasks 0.1.0, by Deal Co (publisher)\nMakes tasks.\n\
+             Verified: the publisher answers for deal.example, 2025-11-02 08:00:00\n\n\
              Signed 2025-11-24 16:00:00; the signature is sound\n  key sgk_1, here since 2025-11-01 08:00:00\n  \
              Ed25519 d75a\n\n\
              It may:\n  + Read overlaps\n      To find them.\n\n\

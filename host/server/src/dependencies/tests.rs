@@ -80,7 +80,7 @@ fn a_list_that_is_none_says_why_without_its_words() {
     let plain = damaged(&component(&[LIST.as_bytes().to_vec()]));
     assert!(plain.starts_with("it is not packed as it should be: "), "{plain}");
     let deep = packed("[".repeat(100_000).as_bytes());
-    assert_eq!(damaged(&component(&[deep])), "it is not a list of crates: line 1, column 1");
+    assert_eq!(damaged(&component(&[deep])), "it is not a list of crates: line 1, column 3");
     let name = LIST.replace("adler", "<script>\\u001b[31m");
     assert_eq!(damaged(&component(&[packed(name.as_bytes())])), "a name in it is none of a crate");
     let circle = LIST.replace(r#""crates.io"}"#, r#""crates.io","dependencies":[2]}"#);
