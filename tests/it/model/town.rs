@@ -99,6 +99,8 @@ impl Town {
     pub async fn new() -> Self {
         let echo = Simulator::start(Options::new(Echo)).await.unwrap();
         let host = Host::start(&[("echo.example", &echo)]).await;
+        // A database of advisories without any.
+        std::fs::create_dir_all(host.data.path().join("advisories/crates")).unwrap();
         let router = venn_server::serve::router(host.app.clone());
         let mut actors = Vec::new();
         for slug in CUSTOMERS {

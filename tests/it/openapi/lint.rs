@@ -50,6 +50,7 @@ const DEEP: &[(&str, &str)] = &[
     ("result", "what came of a host call; its members depend on it"),
     ("rules", "sharing rules, one by one"),
     ("sbom", "a CycloneDX document, which may not be there"),
+    ("schedules", "schedules, one by one"),
     ("signature", "it may not be there, with what was signed"),
     ("stages", "stages of the caller's own, each with a population"),
     ("support", "a manifest's own shape"),
