@@ -7,7 +7,10 @@ use std::{
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::{
+    Registry, filter::LevelFilter, fmt::format::FmtSpan, layer::SubscriberExt as _, reload,
+    util::SubscriberInitExt as _,
+};
 
 use super::{API, call, connect, drafted, enabled, listed, manifest, put_credential};
 use crate::support::{
@@ -54,29 +57,37 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 /// Every span with its fields and every event at every level: what logs and traces are
-/// made of.
+/// made of. Of the whole process, for there is one watcher; until its text is asked for.
+struct Watched {
+    said: Said,
+    level: reload::Handle<LevelFilter, Registry>,
+}
+
 #[derive(Clone, Default)]
-struct Watched(Arc<Mutex<Vec<u8>>>);
+struct Said(Arc<Mutex<Vec<u8>>>);
 
 impl Watched {
     fn start() -> Self {
-        let watched = Self::default();
-        let writer = watched.clone();
-        tracing_subscriber::fmt()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        let said = Said::default();
+        let writer = said.clone();
+        let (filter, level) = reload::Layer::new(LevelFilter::TRACE);
+        let lines = tracing_subscriber::fmt::layer()
             .with_span_events(FmtSpan::FULL)
             .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .init();
-        watched
+            .with_writer(move || writer.clone());
+        tracing_subscriber::registry().with(filter).with(lines).init();
+        Self { said, level }
     }
 
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    fn text(self) -> String {
+        // The tests that come after it would fill the memory.
+        self.level.modify(|level| *level = LevelFilter::OFF).unwrap();
+        let said = std::mem::take(&mut *self.said.0.lock().unwrap());
+        String::from_utf8_lossy(&said).into_owned()
     }
 }
 
-impl io::Write for Watched {
+impl io::Write for Said {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
