@@ -47,6 +47,7 @@ pub mod capability;
 pub mod connection;
 pub mod contract;
 pub mod count;
+pub mod cursor;
 pub mod egress;
 pub mod event;
 pub mod grant;

@@ -7,12 +7,9 @@
 use std::{fmt::Display, str::FromStr};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::Sha256;
-use venn_domain::limits;
+use venn_domain::{cursor::Seal, limits};
 
 use crate::{
     app::App,
@@ -24,9 +21,6 @@ use crate::{
 
 /// Items of a page whose size nobody asks for.
 pub const DEFAULT_LIMIT: u32 = 50;
-
-/// Bytes of the seal: forging one takes 2^64 tries with this server.
-const SEAL_BYTES: usize = 16;
 
 /// A listing without filters.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -56,7 +50,7 @@ pub struct PageOf<F = NoFilter> {
     /// Items in the page.
     pub limit: u32,
     after: Option<String>,
-    seal: Hmac<Sha256>,
+    seal: Seal,
 }
 
 impl<F> PageOf<F> {
@@ -74,32 +68,9 @@ impl<F> PageOf<F> {
     pub fn view<T, V>(&self, page: venn_store::Page<T>, view: impl FnMut(T) -> V) -> PageView<V> {
         PageView {
             items: page.items.into_iter().map(view).collect(),
-            next: page.next.map(|place| self.give_out(&place)),
+            next: page.next.map(|place| self.seal.give_out(&place)),
         }
     }
-
-    fn give_out(&self, place: &str) -> String {
-        let mut bytes = sealed(self.seal.clone(), place);
-        bytes.extend_from_slice(place.as_bytes());
-        BASE64URL_NOPAD.encode(&bytes)
-    }
-}
-
-fn sealed(mut seal: Hmac<Sha256>, place: &str) -> Vec<u8> {
-    seal.update(place.as_bytes());
-    let mut bytes = seal.finalize().into_bytes().to_vec();
-    bytes.truncate(SEAL_BYTES);
-    bytes
-}
-
-/// The place in a cursor that was given out under this seal.
-fn open(seal: &Hmac<Sha256>, cursor: &str) -> Option<String> {
-    let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
-    let (given, place) = bytes.split_at_checked(SEAL_BYTES)?;
-    let mut seal = seal.clone();
-    seal.update(place);
-    seal.verify_truncated_left(given).ok()?;
-    String::from_utf8(place.to_vec()).ok()
 }
 
 fn bad_cursor() -> ApiError {
@@ -121,14 +92,10 @@ impl<F: DeserializeOwned> FromRequestParts<App> for PageOf<F> {
         pairs.sort();
         let rest = pairs.to_query();
         let filter = read_query(&rest)?;
-        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut seal = Hmac::<Sha256>::new_from_slice(&app.keys.cursor).expect("any length");
-        for part in ["api", caller.principal.organization.as_str(), parts.uri.path(), &rest] {
-            seal.update(part.as_bytes());
-            seal.update(&[0]);
-        }
+        let whose = caller.principal.organization.as_str();
+        let seal = Seal::new(&app.keys.cursor, &["api", whose, parts.uri.path(), &rest]);
         let after = match cursor {
-            Some(text) => Some(open(&seal, &text).ok_or_else(bad_cursor)?),
+            Some(text) => Some(seal.open(&text).ok_or_else(bad_cursor)?),
             None => None,
         };
         Ok(Self { filter, limit: page_limit(limit.as_deref())?, after, seal })

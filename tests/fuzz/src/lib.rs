@@ -18,6 +18,7 @@
 )]
 mod address;
 mod audit;
+mod cursor;
 mod customer_host;
 mod header;
 mod list;
@@ -36,7 +37,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "url", run: url::run },
     Target { name: "customer-host", run: customer_host::run },
     Target { name: "address", run: address::run },
@@ -44,5 +45,6 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "manifest", run: manifest::run },
     Target { name: "list", run: list::run },
     Target { name: "audit", run: audit::run },
+    Target { name: "cursor", run: cursor::run },
     Target { name: "statement", run: statement::run },
 ];

@@ -36,5 +36,6 @@ targets! {
     manifest = "manifest",
     list = "list",
     audit = "audit",
+    cursor = "cursor",
     statement = "statement",
 }

@@ -107,3 +107,42 @@ impl Seal<'_> {
         String::from_utf8(position).map_err(|_| CursorError::NotOurs)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_opens_as_it_was_given_out_and_for_what_it_was_given_out() {
+        let install: InstallId = "ins_00000000000000000000000001".parse().unwrap();
+        let other: InstallId = "ins_00000000000000000000000002".parse().unwrap();
+        let (key, about) = ([7; 32], "par_1".to_owned());
+        let seal = Seal { kind: "changes", install: &install, about, key: &key };
+        let place = "42:acme.com";
+        let cursor = seal.close(place).unwrap();
+        assert_eq!(seal.open(&cursor).unwrap(), place);
+        assert!(!cursor.contains("acme"), "the guest reads where it stands");
+        let elsewhere = [
+            Seal { kind: "find", ..seal.clone() },
+            Seal { install: &other, ..seal.clone() },
+            Seal { about: "par_2".to_owned(), ..seal.clone() },
+            Seal { key: &[8; 32], ..seal.clone() },
+        ];
+        for other in elsewhere {
+            assert_eq!(other.open(&cursor), Err(CursorError::NotOurs), "{other:?}");
+        }
+        for at in 0..cursor.len() {
+            let mut changed = cursor.clone().into_bytes();
+            changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(seal.open(&changed), Err(CursorError::NotOurs), "changed at {at}");
+            assert_eq!(seal.open(&cursor[..at]), Err(CursorError::NotOurs), "cut at {at}");
+        }
+        for made_up in
+            [cursor.to_uppercase(), format!("{cursor}00"), "é".repeat(48), "0".repeat(2_000)]
+        {
+            assert_eq!(seal.open(&made_up), Err(CursorError::NotOurs), "{made_up}");
+        }
+    }
+}
