@@ -78,8 +78,14 @@ struct Package {
     program: &'static str,
 }
 
-const PACKAGES: [Package; 1] =
-    [Package { name: "venn-fuzz", folder: "tests/fuzz", program: "fuzz" }];
+const PACKAGES: [Package; 2] = [
+    Package { name: "venn-fuzz", folder: "tests/fuzz", program: "fuzz" },
+    Package {
+        name: "venn-fuzz-component",
+        folder: "tests/fuzz/component",
+        program: "fuzz-component",
+    },
+];
 
 impl Package {
     fn folder(&self) -> PathBuf {

@@ -35,7 +35,7 @@ const LIGHT: [&str; 8] = [
 ];
 
 /// Crates that link the engine.
-const HEAVY: [&str; 2] = ["venn-sandbox", "venn-server"];
+const HEAVY: [&str; 3] = ["venn-sandbox", "venn-server", "venn-fuzz-component"];
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let cluster = postgres::start()?;
