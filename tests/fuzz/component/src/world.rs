@@ -105,7 +105,8 @@ impl World {
         let package = add(vec![("guest.wit".into(), text)]);
         let world = resolve.select_world(&[package], Some("guest")).unwrap();
         if self.interpreted {
-            let library = wit_dylib::create(&resolve, world, None);
+            let mut library = wit_dylib::create(&resolve, world, None);
+            embed_component_metadata(&mut library, &resolve, world, StringEncoding::UTF8).unwrap();
             let linker = Linker::default().library("guest.so", &library, false).ok()?;
             return linker.stub_missing_functions(true).encode().ok();
         }
