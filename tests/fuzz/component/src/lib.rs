@@ -2,6 +2,7 @@
 //! the other targets because the gate lies in the crate with the engine.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::expect_used,
     clippy::missing_panics_doc,
     reason = "a finding is a panic"

@@ -79,29 +79,31 @@ impl World {
         let mut resolve = Resolve::default();
         let mut add = |files: Vec<(String, String)>| {
             let mut sources = SourceMap::new();
-            files.iter().for_each(|(path, text)| sources.push_str(path, text));
+            for (path, text) in &files {
+                sources.push_str(path, text);
+            }
             let parsed = sources.parse().map_err(|(_, error)| error).expect("sound text");
             resolve.push_group(parsed).expect("what resolves")
         };
         let versioned =
             |text: &String| text.replace("venn:plugin@0.1.0", &format!("venn:plugin@{version}"));
         add(CONTRACT.iter().map(|(path, text)| (path.clone(), versioned(text))).collect());
-        let mut wants = String::new();
+        let mut wants = Vec::new();
         for (package, interface, _) in self.others() {
             add(vec![("other.wit".into(), format!("package {package};\ninterface {interface}\n"))]);
             let (name, of) = package.split_once('@').unwrap();
             let interface = interface.split(' ').next().unwrap();
-            wants += &format!("import {name}/{interface}@{of};\n");
+            wants.push(format!("import {name}/{interface}@{of};"));
         }
         for (bit, (interface, _)) in INTERFACES.iter().enumerate() {
             if self.ours >> bit & 1 == 1 {
-                wants += &format!("import venn:plugin/{interface}@{version};\n");
+                wants.push(format!("import venn:plugin/{interface}@{version};"));
             }
         }
         if self.entry {
-            wants += &format!("export venn:plugin/entry@{version};\n");
+            wants.push(format!("export venn:plugin/entry@{version};"));
         }
-        let text = format!("package fuzz:guest;\nworld guest {{\n{wants}}}\n");
+        let text = format!("package fuzz:guest;\nworld guest {{\n{}\n}}\n", wants.join("\n"));
         let package = add(vec![("guest.wit".into(), text)]);
         let world = resolve.select_world(&[package], Some("guest")).unwrap();
         if self.interpreted {
