@@ -3,3 +3,4 @@
 mod chain;
 mod reads;
 mod routes;
+mod token;

@@ -42,6 +42,16 @@ impl Failures {
         *self = Self { count: count.saturating_add(1), last: now };
     }
 
+    /// Takes back one that was none, by what was there before and after it was added.
+    /// What was added since stays.
+    pub fn take_back(&mut self, before: Self, after: Self) {
+        if *self == after {
+            *self = before;
+        } else {
+            self.count = self.count.saturating_sub(1);
+        }
+    }
+
     /// Whether nothing is left to remember.
     pub fn is_forgotten(&self, now: Timestamp) -> bool {
         self.count == 0 || now.ms_since(self.last) >= FORGOTTEN_MS

@@ -85,6 +85,7 @@ pub struct Attempt {
     address: IpAddr,
     known: bool,
     before: Failures,
+    after: Failures,
 }
 
 impl Attempt {
@@ -121,7 +122,8 @@ impl Attempts {
         let before = failed.failures;
         failed.failures.add(now);
         failed.touched = now;
-        Ok(Attempt { key, address, known, before })
+        let after = failed.failures;
+        Ok(Attempt { key, address, known, before, after })
     }
 
     /// The password was right: nothing of it counts, and the source is known.
@@ -142,7 +144,7 @@ impl Attempts {
         let mut all = self.lock();
         all.give_back(attempt);
         if let Some(entry) = all.entries.get_mut(&attempt.key) {
-            entry.failures = attempt.before;
+            entry.failures.take_back(attempt.before, attempt.after);
         }
     }
 

@@ -12,8 +12,7 @@ use subtle::ConstantTimeEq as _;
 use venn_domain::{id::IdSource, time::Clock};
 use venn_store::{
     Database, Store,
-    connection::Connection,
-    installation::{Found, NewSeals, look},
+    installation::{Found, Lost, NewSeals, look},
     token::NewToken,
 };
 
@@ -107,8 +106,8 @@ fn fits(found: &Found, keys: &Keys) -> bool {
 /// What is lost with the keys, and what is not.
 #[derive(Debug)]
 pub struct Replaced {
-    /// Connections whose owners must give the credential anew.
-    pub connections: Vec<Connection>,
+    /// What somebody must give or set up anew.
+    pub lost: Lost,
     /// Releases that run again.
     pub releases: usize,
     /// Releases whose signature is not one: they stay refused.
@@ -167,9 +166,9 @@ pub async fn replace_lost_keys(
         }
     }
     let (releases, unsound) = (seals.signatures.len(), seals.unsound.clone());
-    let connections = store.replace_seals(seals).await?;
+    let lost = store.replace_seals(seals).await?;
     store.close().await;
-    Ok(Replaced { connections, releases, unsound })
+    Ok(Replaced { lost, releases, unsound })
 }
 
 /// Makes a token for the platform's admin of the longest standing: for one whose

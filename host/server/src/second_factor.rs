@@ -10,10 +10,13 @@ use venn_domain::{
     id::{OrganizationId, UserId},
     time::Timestamp,
 };
-use venn_store::second_factor::{Shown, place};
+use venn_store::second_factor::{SecondFactor, Shown, place};
 use zeroize::Zeroizing;
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    error::{ApiError, Code},
+};
 
 /// As many as HMAC-SHA-1 takes whole: what RFC 4226 recommends.
 const SECRET_BYTES: usize = 20;
@@ -102,18 +105,27 @@ impl App {
         Ok(Secret(Zeroizing::new(opened.expose().to_vec())))
     }
 
-    /// What a text shows: a device's code, or else perhaps a recovery code.
+    /// What a text shows: perhaps a recovery code, or a device's.
     pub async fn shown(
         &self,
         organization: &OrganizationId,
         user: &UserId,
-        version: u64,
+        factor: &SecondFactor,
         code: &str,
     ) -> Result<Option<Shown>, ApiError> {
-        let secret = self.second_factor_secret(organization, user, version).await?;
-        let step = secret.step_of(code, self.clock.now()).map(Shown::Step);
-        let long = code.chars().filter(char::is_ascii_alphanumeric).count() == 2 * RECOVERY_BYTES;
-        Ok(step.or_else(|| long.then(|| Shown::Recovery(recovery_hash(code)))))
+        let characters = code.chars().filter(char::is_ascii_alphanumeric).count();
+        if characters == 2 * RECOVERY_BYTES {
+            return Ok(Some(Shown::Recovery(recovery_hash(code))));
+        }
+        if !factor.has_secret {
+            return Err(ApiError::new(
+                Code::CodeNeeded,
+                "This server lost its keys, and with them what your device is known by.",
+                "Send one of your recovery codes as `code`, then remove the second factor and set it up anew; who has none left asks an admin of the organization.",
+            ));
+        }
+        let secret = self.second_factor_secret(organization, user, factor.version).await?;
+        Ok(secret.step_of(code, self.clock.now()).map(Shown::Step))
     }
 }
 

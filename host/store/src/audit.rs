@@ -11,12 +11,12 @@ use serde::Serialize;
 use sqlx::AnyConnection;
 use venn_domain::{
     audit::{Broken, GENESIS, Head, Link, Walk},
-    id::{AuditId, OrganizationId},
+    id::{AuditId, OrganizationId, UserId},
     time::Timestamp,
 };
 
 use crate::{
-    Page, Store, StoreError, many,
+    Page, Store, StoreError, by, many,
     row::{Row, json},
 };
 
@@ -126,7 +126,7 @@ pub(crate) async fn append_all(
                 actor: entry.actor.clone(),
                 action: entry.action.to_owned(),
                 subject: entry.subject.clone(),
-                detail_json: json(&entry.detail),
+                detail_json: json(&with_token(entry)),
                 hash: String::new(),
                 organization: organization.to_owned(),
             };
@@ -156,6 +156,17 @@ pub(crate) async fn append_all(
             .await?;
     }
     Ok(())
+}
+
+/// The detail, and with which token a person acted.
+fn with_token(entry: &NewAudit) -> serde_json::Value {
+    let mut detail = entry.detail.clone();
+    if let (Some(token), Some(members)) = (by::token(), detail.as_object_mut())
+        && entry.actor.parse::<UserId>().is_ok()
+    {
+        members.entry("token").or_insert_with(|| token.as_str().into());
+    }
+    detail
 }
 
 /// Takes the next places of a chain; what stands there before them.

@@ -18,7 +18,8 @@ use crate::{
     authority,
     connection::{self, Connection, attempt},
     delivery::{self, Waiting},
-    organization, publisher_credential,
+    organization,
+    publisher_credential::{self, PublisherCredential},
     release::Proof,
     row::Row,
     schema::{self, Versions},
@@ -82,6 +83,17 @@ pub struct NewSeals {
     pub reason: String,
 }
 
+/// What went with the keys.
+#[derive(Debug)]
+pub struct Lost {
+    /// Connections that ask for their credential anew.
+    pub connections: Vec<Connection>,
+    /// The publishers' own credentials, which are no more.
+    pub credentials: Vec<PublisherCredential>,
+    /// People whose second factor is good for recovery codes only.
+    pub second_factors: u64,
+}
+
 impl Store {
     /// Says which keys this database is sealed with, unless it is said already.
     pub async fn keep_fingerprint(&self, fingerprint: &str) -> Result<(), StoreError> {
@@ -128,8 +140,8 @@ impl Store {
     }
 
     /// Puts new seals in place of those of lost keys, and drops the secrets that
-    /// nobody can open any more: their connections ask for new ones. Returns these.
-    pub async fn replace_seals(&self, seals: NewSeals) -> Result<Vec<Connection>, StoreError> {
+    /// nobody can open any more. Returns what these were of.
+    pub async fn replace_seals(&self, seals: NewSeals) -> Result<Lost, StoreError> {
         let store = self.clone();
         self.write(move |db| Box::pin(async move { replace(&store, db, seals).await })).await
     }
@@ -139,7 +151,7 @@ async fn replace(
     store: &Store,
     db: &mut AnyConnection,
     seals: NewSeals,
-) -> Result<Vec<Connection>, StoreError> {
+) -> Result<Lost, StoreError> {
     for (id, seal) in &seals.keys {
         sqlx::query("UPDATE signing_key SET seal = $1 WHERE id = $2")
             .bind(seal.clone())
@@ -174,7 +186,8 @@ async fn replace(
         subject: seals.fingerprint,
         detail: serde_json::json!({
             "signing_keys": seals.keys.len(), "signatures": seals.signatures.len(),
-            "unsound_releases": seals.unsound, "credentials_lost": lost.len(),
+            "unsound_releases": seals.unsound, "credentials_lost": lost.connections.len() + lost.credentials.len(),
+            "second_factors_lost": lost.second_factors,
         }),
     };
     audit::append(store, db, &entry).await?;
@@ -185,15 +198,19 @@ async fn lose_secrets(
     store: &Store,
     db: &mut AnyConnection,
     reason: &str,
-) -> Result<Vec<Connection>, StoreError> {
+) -> Result<Lost, StoreError> {
     let Timestamp(now) = store.now();
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{} ORDER BY id", connection::SELECT)))
         .fetch_all(&mut *db)
         .await?;
-    let lost = rows.iter().map(connection::connection).collect::<Result<Vec<_>, _>>()?;
+    let connections = rows.iter().map(connection::connection).collect::<Result<Vec<_>, _>>()?;
+    let second_factors: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM second_factor WHERE confirmed_at IS NOT NULL")
+            .fetch_one(&mut *db)
+            .await?;
     sqlx::query("DELETE FROM secret").execute(&mut *db).await?;
     attempt::forget_all(db).await?;
-    publisher_credential::lose_all(store, db, reason).await?;
+    let credentials = publisher_credential::lose_all(store, db, reason).await?;
     sqlx::query(
         "UPDATE connection SET state = 'reconnect-required', state_reason = $1, updated_at = $2",
     )
@@ -201,10 +218,10 @@ async fn lose_secrets(
     .bind(now)
     .execute(&mut *db)
     .await?;
-    for one in &lost {
+    for one in &connections {
         connection::note(store, db, one, "host", "connection.secret-lost").await?;
     }
-    Ok(lost)
+    Ok(Lost { connections, credentials, second_factors: second_factors.cast_unsigned() })
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub mod audit;
 pub mod authority;
 pub mod backlog;
 pub mod blob;
+pub mod by;
 pub mod connection;
 pub mod copy;
 pub mod crash;

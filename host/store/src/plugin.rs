@@ -220,23 +220,22 @@ impl Store {
         Row::new("plugin", &row).parsed("organization_id")
     }
 
-    /// Whether somebody with this person's address is a member of the plugin's
-    /// organization. Whoever publishes can say so of anyone; so it keeps from
-    /// approving, never from refusing or stopping.
-    pub async fn is_plugin_insider(
+    /// Whether somebody with this person's address is a member of the organization.
+    /// Whoever is an admin there can say so of anyone; so it keeps from deciding in a
+    /// publisher's favour, never from refusing or stopping.
+    pub async fn is_insider(
         &self,
-        id: &PluginId,
+        organization: &OrganizationId,
         user: &UserId,
     ) -> Result<bool, StoreError> {
         let mut connection = self.read().await?;
         let found: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM plugin p
-             JOIN member m ON m.organization_id = p.organization_id
+            "SELECT COUNT(*) FROM member m
              JOIN person insider ON insider.id = m.user_id
              JOIN person caller ON caller.email = insider.email
-             WHERE p.id = $1 AND caller.id = $2",
+             WHERE m.organization_id = $1 AND caller.id = $2",
         )
-        .bind(id.to_string())
+        .bind(organization.to_string())
         .bind(user.to_string())
         .fetch_one(&mut *connection)
         .await?;

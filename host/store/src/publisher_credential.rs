@@ -347,19 +347,19 @@ async fn note(
     audit::append(store, db, &entry).await
 }
 
-/// All values are lost with the keys: the publishers put them anew.
+/// All values are lost with the keys: the publishers put them anew. Returns what they were.
 pub(crate) async fn lose_all(
     store: &Store,
     db: &mut AnyConnection,
     reason: &str,
-) -> Result<(), StoreError> {
+) -> Result<Vec<PublisherCredential>, StoreError> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} ORDER BY id")))
         .fetch_all(&mut *db)
         .await?;
-    for row in &rows {
-        let lost = credential(row)?;
+    let lost = rows.iter().map(credential).collect::<Result<Vec<_>, _>>()?;
+    for lost in &lost {
         let entry = NewAudit {
-            organization: lost.organization,
+            organization: lost.organization.clone(),
             actor: "host".to_owned(),
             action: "credential.lost",
             subject: lost.id.to_string(),
@@ -368,5 +368,5 @@ pub(crate) async fn lose_all(
         audit::append(store, db, &entry).await?;
     }
     sqlx::query("DELETE FROM publisher_credential").execute(db).await?;
-    Ok(())
+    Ok(lost)
 }

@@ -25,6 +25,9 @@ pub struct SecondFactor {
     pub confirmed_at: Option<Timestamp>,
     /// Recovery codes that were not used.
     pub recovery_codes: u64,
+    /// What a device shares with us is there; without it only recovery codes are good. It
+    /// goes when the keys are lost.
+    pub has_secret: bool,
 }
 
 /// What somebody has shown beside their password.
@@ -245,7 +248,10 @@ async fn find(
         "SELECT user_id, version, confirmed_at,
                 (SELECT COUNT(*) FROM recovery_code
                  WHERE recovery_code.user_id = second_factor.user_id
-                   AND recovery_code.used_at IS NULL) AS recovery_codes
+                   AND recovery_code.used_at IS NULL) AS recovery_codes,
+                (SELECT COUNT(*) FROM secret
+                 WHERE secret.credential_id = second_factor.user_id
+                   AND secret.version = second_factor.version) AS secrets
          FROM second_factor WHERE user_id = $1",
     )
     .bind(user.to_string())
@@ -257,6 +263,7 @@ async fn find(
         version: row.count("version")?,
         confirmed_at: row.time_or_none("confirmed_at")?,
         recovery_codes: row.count("recovery_codes")?,
+        has_secret: row.count("secrets")? > 0,
     }))
 }
 

@@ -45,6 +45,9 @@ states! {
         ConnectionExpiring = "connection-expiring",
         /// For the customer: a connection that has to be made anew.
         ConnectionToReconnect = "connection-to-reconnect",
+        /// To the organization: a token that the platform made for one of its admins a short
+        /// while ago.
+        TokenRecovered = "token-recovered",
         /// For the customer: an import that asks before it removes many accounts.
         ImportToConfirm = "import-to-confirm",
     }
@@ -55,9 +58,9 @@ states! {
 pub struct Waiting {
     /// What it is.
     pub kind: WaitingKind,
-    /// The id of the thing: release, plugin, install, partnership or import.
+    /// The id of the thing: release, plugin, install, partnership, token or import.
     pub subject: String,
-    /// Its name: a plugin's, an install's, an organization's, a file's.
+    /// Its name: a plugin's, an install's, an organization's, a person's, a file's.
     pub name: String,
     /// What else it takes to name it: a version, a slug; the plugin's name of an
     /// install that is stopped; empty if nothing.
@@ -167,6 +170,11 @@ const ITEMS: &str = "
     SELECT 'removals-to-confirm', i.id, i.name, '', '', s.asked, COALESCE(s.ended_at, s.started_at)
     FROM source s JOIN install i ON i.id = s.install_id
     WHERE s.organization_id = $1 AND s.asked > 0 AND i.state <> 'uninstalled'
+  UNION ALL
+    SELECT 'token-recovered', t.id, u.name, u.email, t.recovered_why, 0, t.created_at
+    FROM token t JOIN person u ON u.id = t.user_id
+    WHERE t.organization_id = $1 AND t.recovered_why IS NOT NULL AND t.revoked_at IS NULL
+      AND t.created_at > $2
   UNION ALL
     SELECT 'import-to-confirm', m.id, m.file_name, '', '', 0, m.created_at
     FROM import m WHERE m.organization_id = $1 AND m.state = 'waiting-for-confirmation'

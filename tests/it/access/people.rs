@@ -420,6 +420,21 @@ async fn a_token_for_some_nouns_is_for_no_other_call_and_tells_who_it_is() {
     let listed = acme.all("tokens").await;
     let own = listed.iter().find(|token| token["id"] == id.as_str()).unwrap();
     assert_eq!(own["last_used_at"], town.world.host.app.clock.now().to_string());
+    // It makes none for more than itself.
+    let (maker, _) =
+        token(acme, json!({ "name": "y", "scopes": ["admin"], "nouns": ["tokens", "runs"] })).await;
+    for nouns in [json!([]), json!(["tokens", "members"])] {
+        let body = json!({ "name": "z", "scopes": ["admin"], "nouns": nouns });
+        let refused = maker.post(&acme.own("tokens"), &body).await.refused(403, "scope-too-small");
+        assert_eq!(
+            refused["detail"],
+            "this token is for calls of `tokens`, `runs` only, and so is what it makes"
+        );
+    }
+    token(&maker, json!({ "name": "z", "scopes": ["read"], "nouns": ["runs"] })).await;
+    let twice = json!({ "name": "z", "scopes": ["read"], "nouns": ["runs", "runs"] });
+    let refused = acme.post(&acme.own("tokens"), &twice).await.refused(422, "invalid");
+    assert_eq!(refused["detail"], "nouns: one is there twice.");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -494,14 +509,9 @@ async fn another_role_counts_from_the_next_call_on() {
     acme.put(&path, &json!({ "role": "support" })).await.good();
     bob.get(&acme.own("tokens")).await.refused(403, "role-too-small");
     let audit = acme.all("audit?action=member.role-changed").await;
-    let details: Vec<_> = audit.iter().map(|entry| &entry["detail"]).collect();
-    assert_eq!(
-        details,
-        [
-            &json!({ "before": "admin", "after": "support" }),
-            &json!({ "before": "user", "after": "admin" })
-        ]
-    );
+    let details: Vec<_> =
+        audit.iter().map(|entry| [&entry["detail"]["before"], &entry["detail"]["after"]]).collect();
+    assert_eq!(details, [[&json!("admin"), &json!("support")], [&json!("user"), &json!("admin")]]);
     // Nobody of another organization, and nobody who is not there.
     world.globex.put(&path, &admin).await.refused(404, "not-found");
     let stranger = world.globex.get("/v1/me").await.good();

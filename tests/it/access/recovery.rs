@@ -62,6 +62,16 @@ async fn the_platform_gives_an_admin_a_fresh_token_and_both_audits_say_so() {
         assert_eq!(entry["detail"]["reason"], "The laptop was stolen.");
         assert_eq!(entry["detail"]["user"], lost["user_id"]);
     }
+    let told = fresh.all("waiting").await.remove(0);
+    assert_eq!(
+        (told["kind"].as_str(), told["next_step"].as_str(), told["is_owner"].as_bool()),
+        (
+            Some("token-recovered"),
+            Some(format!("venn orgs tokens --revoke {}", made["id"].as_str().unwrap()).as_str()),
+            Some(false)
+        )
+    );
+    assert!(told["text"].as_str().unwrap().contains("The laptop was stolen."), "{told}");
     let listed = fresh.all("tokens").await;
     assert!(listed.iter().all(|token| token["token"].is_null()), "shown once: {listed:?}");
 }

@@ -3,6 +3,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use venn_domain::time::Timestamp;
 use venn_server::second_factor::Secret;
+use venn_store::installation::NewSeals;
 
 use super::sessions::{Browser, ELSEWHERE, HOME, PASSWORD, acme, member};
 use crate::support::{Actor, Answer, Host};
@@ -116,6 +117,40 @@ async fn a_recovery_code_works_once_and_a_removal_takes_one_too() {
     again.log_in("bob@acme.example", PASSWORD).await.good();
     // Its recovery codes went with it.
     remove(&again, &device.recovery[2]).await.refused(409, "wrong-state");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_lost_keys_a_recovery_code_is_good_and_nothing_less() {
+    let (host, acme, _) = acme().await;
+    let mut browser = Browser::at(&host, HOME);
+    browser.log_in("bob@acme.example", PASSWORD).await.good();
+    let device = device(&host, &browser).await;
+    let path = acme.own("second-factor");
+    assert_eq!(acme.put(&path, &json!({ "demanded": true })).await.status, 204);
+    let seals = NewSeals {
+        fingerprint: "new".to_owned(),
+        keys: Vec::new(),
+        signatures: Vec::new(),
+        unsound: Vec::new(),
+        reason: "The key was lost.".to_owned(),
+    };
+    let lost = host.app.store.replace_seals(seals).await.unwrap();
+    assert_eq!(lost.second_factors, 1);
+
+    let mut other = Browser::at(&host, ELSEWHERE);
+    other.log_in("bob@acme.example", PASSWORD).await.refused(401, "code-needed");
+    let told = log_in(&mut other, &device.code(&host, 1)).await.refused(401, "code-needed");
+    assert_eq!(
+        told["detail"],
+        "This server lost its keys, and with them what your device is known by."
+    );
+    log_in(&mut other, &device.recovery[0]).await.good();
+    log_in(&mut other, &device.recovery[0]).await.refused(401, "code-needed");
+    let code = json!({ "code": device.recovery[1] });
+    assert_eq!(other.post("/v1/me/second-factor/remove", &code).await.status, 204);
+    let mut again = Browser::at(&host, ELSEWHERE);
+    let told = again.log_in("bob@acme.example", PASSWORD).await.good();
+    assert_eq!(told["must_enrol"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

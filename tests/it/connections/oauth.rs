@@ -167,6 +167,17 @@ async fn in_a_browser_with_a_session_only_who_began_is_connected_and_at_once() {
     assert_eq!(page.status, 200, "{}", page.text);
     assert!(page.text.contains("The connection main-crm is made."), "{}", page.text);
     assert_eq!(connection(&world).await["state"], "active");
+    // Who has lost the role meanwhile connects nothing with what they began.
+    let begun = link().await;
+    let me = ours.get("/v1/me").await.good();
+    let role = format!("members/{}/role", me["user_id"].as_str().unwrap());
+    world.acme.put(&world.acme.own(&role), &json!({ "role": "user" })).await.good();
+    let before = connection(&world).await;
+    ours.log_in("a@acme.example", PASSWORD).await.good();
+    let page = ours.get(&begun).await;
+    assert_eq!(page.status, 400);
+    assert!(page.text.contains("You may not connect this any more."), "{}", page.text);
+    assert_eq!(connection(&world).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

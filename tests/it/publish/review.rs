@@ -19,6 +19,8 @@ fn decision(release: &Value) -> String {
 
 const GO: fn() -> Value = || json!({ "go": true, "reason": "looked at" });
 const APPROVAL: &str = "/v1/review/plugins/script/approval";
+const SUSPEND: &str = "/v1/review/plugins/script/suspend";
+const RESUME: &str = "/v1/review/plugins/script/resume";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_go_without_a_ceiling_and_no_ceiling_beyond_the_manifest() {
@@ -69,13 +71,13 @@ async fn there_is_no_go_without_a_ceiling_and_no_ceiling_beyond_the_manifest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_of_the_publisher_decides_about_its_release() {
+async fn nobody_of_the_publisher_decides_in_its_favour() {
     let (host, publisher) = taskworks().await;
     let release = submitted(&publisher).await;
     let me = host.platform.get("/v1/me").await.good();
     let both = json!({ "email": me["user_email"], "name": "Both", "role": "support" });
     publisher.post(&publisher.own("members"), &both).await.good();
-    let detail = "You are a member of the organization that published this release.";
+    let detail = "You are a member of the publisher.";
     let refused = host.platform.put(APPROVAL, &ceiling()).await.refused(403, "own-release");
     assert_eq!(refused["detail"], detail);
     let second = second_admin(&host.platform).await;
@@ -86,6 +88,16 @@ async fn nobody_of_the_publisher_decides_about_its_release() {
         (&json!(detail), &json!("Ask another admin of the platform to decide."))
     );
     second.post(&decision(&release), &GO()).await.good();
+    // Nor do they vouch for it, or let it go on; stopping is for everybody.
+    let reason = json!({ "reason": "It is us." });
+    let vouch = "/v1/review/publishers/taskworks/verification";
+    let refused = host.platform.put(vouch, &reason).await.refused(403, "own-release");
+    assert_eq!(refused["detail"], detail);
+    host.platform.post(SUSPEND, &reason).await.good();
+    let refused = host.platform.post(RESUME, &json!({})).await.refused(403, "own-release");
+    assert_eq!(refused["detail"], detail);
+    second.put(vouch, &reason).await.good();
+    second.post(RESUME, &json!({})).await.good();
 }
 
 async fn second_admin(platform: &Actor) -> Actor {

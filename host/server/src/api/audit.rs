@@ -102,7 +102,7 @@ pub async fn export(
         actor: caller.user().to_string(),
         action: "audit.exported",
         subject: org.id.to_string(),
-        detail: serde_json::json!({ "token": caller.token }),
+        detail: serde_json::json!({}),
     };
     app.store.audit(vec![entry]).await?;
     let to = app.store.audit_head(&org.id).await?.seq;

@@ -1,8 +1,8 @@
 //! Review by the platform: the ceiling of a plugin, and go or no-go for each
 //! release under it.
 //!
-//! Nobody decides about a release of their own: a member of the publisher
-//! never, and of a first-party release not the person who uploaded it.
+//! Nobody decides in their own favour: a member of the publisher neither approves,
+//! resumes nor vouches, and of a first-party release not the person who uploaded it.
 use axum::{
     Json,
     extract::{Path, State},
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     grant::{Approval, Excess, Grant},
-    id::ReleaseId,
+    id::{OrganizationId, ReleaseId},
     manifest::Problem,
     organization::Need,
 };
@@ -220,11 +220,19 @@ async fn allow(
     if release.uploaded_by == *caller.user() {
         return Err(own_release("You uploaded this release yourself."));
     }
-    let first_party = plugin.organization == caller.principal.organization;
-    if !first_party && app.store.is_plugin_insider(&plugin.id, caller.user()).await? {
-        return Err(own_release(
-            "You are a member of the organization that published this release.",
-        ));
+    outsider(app, caller, &plugin.organization).await
+}
+
+/// Who is also a member of a publisher decides nothing in its favour; the platform's own
+/// integrations are decided about by its people.
+pub async fn outsider(
+    app: &App,
+    caller: &Caller,
+    publisher: &OrganizationId,
+) -> Result<(), ApiError> {
+    let first_party = *publisher == caller.principal.organization;
+    if !first_party && app.store.is_insider(publisher, caller.user()).await? {
+        return Err(own_release("You are a member of the publisher."));
     }
     Ok(())
 }
@@ -284,6 +292,7 @@ pub async fn resume(
 ) -> Result<Json<PluginView>, ApiError> {
     caller.need(Need::platform_admin())?;
     let plugin = find(&app, &id).await?;
+    outsider(&app, &caller, &plugin.organization).await?;
     let resumed = done(app.store.resume_plugin(&plugin.id, &reviewer(&caller)).await?)?;
     app.wake.deliveries.notify_one();
     Ok(resumed)

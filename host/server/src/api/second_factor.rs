@@ -164,13 +164,14 @@ pub async fn remove(
     caller.need(Need::oneself(org))?;
     let active = app.store.second_factor(caller.user()).await?;
     let active = active.filter(|found| found.confirmed_at.is_some()).ok_or_else(none)?;
-    if app.store.demands_second_factor(org).await? {
+    // One that no device can show any more is removed to be set up anew.
+    if active.has_secret && app.store.demands_second_factor(org).await? {
         let next = "An admin says so: `venn orgs two-factor --optional`.";
         let detail = "Your organization lets nobody in without a second factor.";
         return Err(ApiError::new(Code::WrongState, detail, next));
     }
     let attempt = app.begin_as(&caller, address)?;
-    let shown = app.shown(org, caller.user(), active.version, body.code.expose()).await?;
+    let shown = app.shown(org, caller.user(), &active, body.code.expose()).await?;
     let shown = shown.ok_or_else(wrong)?;
     let removed = app.store.remove_second_factor(org, caller.user(), Some(shown), caller.user());
     if !removed.await? {

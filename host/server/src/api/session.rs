@@ -120,7 +120,7 @@ pub async fn create(
         }
         (Some(active), Some(code)) => {
             let (organization, user) = (&login.organization, &login.user.id);
-            let shown = app.shown(organization, user, active.version, code.expose()).await?;
+            let shown = app.shown(organization, user, &active, code.expose()).await?;
             Some(shown.ok_or_else(|| code_needed(CODE_WRONG))?)
         }
     };

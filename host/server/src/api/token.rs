@@ -111,6 +111,7 @@ pub async fn create(
     let org = resolve(&app, &caller, &org, Need::owner).await?;
     let days = body.expires_in_days.unwrap_or(EXPIRES_IN_DAYS);
     check_body(&body, days)?;
+    check_nouns(&caller, &body.nouns)?;
     let user = body.user.unwrap_or_else(|| caller.user().clone());
     let (text, new) = new_token(&app.store, body.name, body.scopes, days)?;
     let made =
@@ -216,6 +217,10 @@ fn check_body(body: &TokenBody, days: u32) -> Result<(), ApiError> {
     if body.scopes.iter().enumerate().any(repeated) {
         problems.add("scopes", "one is there twice", "Name each scope once");
     }
+    if body.nouns.len() > body.nouns.iter().collect::<BTreeSet<_>>().len() {
+        problems.add("nouns", "one is there twice", "Name each noun once");
+        return problems.into_result();
+    }
     for noun in &body.nouns {
         let known: Vec<&str> = NOUNS.iter().map(String::as_str).collect();
         if !known.contains(&noun.as_str()) {
@@ -232,6 +237,19 @@ fn check_body(body: &TokenBody, days: u32) -> Result<(), ApiError> {
         problems.add("expires_in_days", reason, "Make a new token when this one ends");
     }
     problems.into_result()
+}
+
+/// A token for some nouns makes none for others.
+fn check_nouns(caller: &Caller, nouns: &[String]) -> Result<(), ApiError> {
+    let own = &caller.principal.nouns;
+    if own.is_empty() || !nouns.is_empty() && nouns.iter().all(|noun| own.contains(noun)) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Code::ScopeTooSmall,
+        format!("this token is for calls of `{}` only, and so is what it makes", own.join("`, `")),
+        "Name some of these as `nouns`, or use a token for all calls.",
+    ))
 }
 
 fn view(token: Token, text: Option<String>) -> TokenView {

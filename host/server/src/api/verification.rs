@@ -25,7 +25,10 @@ use venn_store::{
 
 use crate::{
     answer::NoContent,
-    api::{organization::resolve, review::checked_reason},
+    api::{
+        organization::resolve,
+        review::{checked_reason, outsider},
+    },
     app::App,
     auth::Caller,
     body::JsonBody,
@@ -128,6 +131,7 @@ pub async fn vouch(
 ) -> Result<Json<VerificationView>, ApiError> {
     caller.need(Need::platform_admin())?;
     let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
+    outsider(&app, &caller, &org.id).await?;
     let reason = checked_reason(body.reason)?;
     let made = app.store.verify_publisher(&org.id, How::Vouched, &reason, &by(&caller)).await?;
     Ok(Json(view(&app.keys, org.id, Some(made))))

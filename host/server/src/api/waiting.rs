@@ -31,10 +31,11 @@ pub struct WaitingView {
         "release-distrusted", "plugin-suspended", "integration-suspended", "install-stopped",
         "install-distrusted", "partnership-proposed", "partnership-ended",
         "removals-to-confirm", "import-to-confirm", "connection-expiring",
-        "connection-to-reconnect",
+        "connection-to-reconnect", "token-recovered",
     ]))]
     kind: &'static str,
-    /// The id of the release, plugin, install, partnership, import or connection that it is about.
+    /// The id of the release, plugin, install, partnership, import, connection or token that it is
+    /// about.
     subject: String,
     /// The organization has to act; else it is told what somebody else does.
     is_owner: bool,
@@ -136,6 +137,13 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
         WaitingKind::ConnectionExpiring | WaitingKind::ConnectionToReconnect => {
             connection(app, org, &item).await?
         }
+        WaitingKind::TokenRecovered => (
+            format!("The platform made a token for {name}"),
+            format!(
+                "It may do everything that {detail} may, and was made because: {reason} If none of you asked for it, revoke it, and ask the platform who did."
+            ),
+            format!("venn orgs tokens --revoke {subject}"),
+        ),
         WaitingKind::ImportToConfirm => (
             format!("The list {name} would remove many accounts"),
             format!(
@@ -144,22 +152,27 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
             format!("venn imports confirm {subject}"),
         ),
     };
-    let told = matches!(
-        item.kind,
-        WaitingKind::ReleaseApproved
-            | WaitingKind::IntegrationSuspended
-            | WaitingKind::PartnershipEnded
-    );
     Ok(WaitingView {
         id: item.id(),
         kind: item.kind.name(),
-        is_owner: !told,
+        is_owner: !is_news(item.kind),
         subject: item.subject,
         title,
         text,
         next_step,
         created_at: item.since,
     })
+}
+
+/// Somebody else acted: there is nothing that must be done.
+const fn is_news(kind: WaitingKind) -> bool {
+    matches!(
+        kind,
+        WaitingKind::ReleaseApproved
+            | WaitingKind::IntegrationSuspended
+            | WaitingKind::PartnershipEnded
+            | WaitingKind::TokenRecovered
+    )
 }
 
 /// Who made it mends it: at the service's page, or with another secret.

@@ -96,6 +96,22 @@ fn one_address_fails_only_so_often_whoever_it_tries() {
 }
 
 #[test]
+fn taking_one_back_takes_no_other_back() {
+    let attempts = Attempts::default();
+    // A known source: only its failures at this account slow it down.
+    let attempt = attempts.begin(ann(), HOME, None, NOW).unwrap();
+    attempts.succeeded(attempt, NOW);
+    let mut made = 0;
+    for _ in 0..50 {
+        let Ok(right) = attempts.begin(ann(), HOME, None, NOW) else { break };
+        let wrong = attempts.begin(ann(), HOME, None, NOW);
+        made += u32::from(wrong.is_ok());
+        attempts.take_back(&right);
+    }
+    assert!((4..=5).contains(&made), "{made} were judged");
+}
+
+#[test]
 fn attempts_at_the_same_moment_are_as_many_as_they_are() {
     let attempts = Attempts::default();
     let under_way: Vec<_> =

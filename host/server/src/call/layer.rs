@@ -12,6 +12,7 @@ use axum::{
     routing::MethodRouter,
 };
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
+use venn_store::by;
 
 use super::{
     Access, Body, Call, Deprecated, Pairs, Reply, Schemas, etag, query::is_sound_path,
@@ -57,9 +58,12 @@ async fn layer(State(around): State<Around>, request: Request, next: Next) -> Re
     let in_browser = caller.as_ref().is_some_and(|caller| caller.session.is_some());
     let now = around.app.clock.now();
     let paced = caller.as_ref().map_or(Ok(()), |caller| around.app.rate.spend(&caller.token, now));
-    let answer = match paced {
-        Ok(()) => around.answer(parts, body, next).await,
-        Err(wait_ms) => Err(ApiError::wait("This token makes too many calls.", wait_ms)),
+    let answer = match (paced, &caller) {
+        (Ok(()), Some(caller)) => {
+            by::with_token(caller.token.clone(), around.answer(parts, body, next)).await
+        }
+        (Ok(()), None) => around.answer(parts, body, next).await,
+        (Err(wait_ms), _) => Err(ApiError::wait("This token makes too many calls.", wait_ms)),
     };
     let mut response = match answer {
         Ok(response) => response,

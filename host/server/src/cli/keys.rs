@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use venn_domain::manifest::ConnectionKind;
 
 use super::{
     ask,
@@ -74,9 +75,12 @@ fn replace_lost(session: &Session, storage: &StorageArgs) -> Result<(), Failure>
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds::default()));
     let replaced = block_on(installation::replace_lost_keys(data, &database, clock, ids))??;
     if session.out.json {
-        let connections: Vec<_> = replaced.connections.iter().map(|it| &it.id).collect();
+        let lost = &replaced.lost;
+        let connections: Vec<_> = lost.connections.iter().map(|it| &it.id).collect();
+        let credentials: Vec<_> = lost.credentials.iter().map(|it| &it.id).collect();
         let answer = json!({
-            "folder": data, "connections": connections, "releases": replaced.releases,
+            "folder": data, "connections": connections, "publisher_credentials": credentials,
+            "second_factors": lost.second_factors, "releases": replaced.releases,
             "unsound_releases": replaced.unsound,
         });
         return session.out.print(&answer.to_string());
@@ -86,11 +90,26 @@ fn replace_lost(session: &Session, storage: &StorageArgs) -> Result<(), Failure>
     for release in &replaced.unsound {
         put!(text, "  {release} does not run: its signature is not its publisher's\n");
     }
-    put!(text, "Connections that need their credential again: {}\n", replaced.connections.len());
-    for one in &replaced.connections {
-        put!(text, "  {} of {} for {}\n", one.name, one.organization, one.host);
+    let lost = &replaced.lost;
+    put!(text, "Connections that need their credential again: {}\n", lost.connections.len());
+    for one in &lost.connections {
+        let how = match one.kind {
+            ConnectionKind::Oauth2 => "venn installs connect",
+            _ => "venn connections rotate",
+        };
+        put!(text, "  {} of {} for {}: `{how}`\n", one.name, one.organization, one.host);
     }
-    put!(text, "Their owners run `venn connections rotate NAME`. Start the server.");
+    put!(text, "Publishers' credentials to put again: {}\n", lost.credentials.len());
+    for one in &lost.credentials {
+        let what = format!("{} of {} for {}", one.name, one.organization, one.host);
+        put!(text, "  {what}: `venn plugins credentials set`\n");
+    }
+    put!(
+        text,
+        "People whose second factor takes recovery codes only, until they set it up anew: {}\n",
+        lost.second_factors
+    );
+    put!(text, "Start the server.");
     session.out.print(&text)
 }
 

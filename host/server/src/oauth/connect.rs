@@ -25,6 +25,7 @@ use venn_domain::{
     id::{ConnectAttemptId, InstallId, UserId},
     limits,
     manifest::{ConnectionKind, ConnectionRequest, OauthRequest},
+    organization::Need,
     time::Timestamp,
 };
 use venn_store::{
@@ -262,8 +263,8 @@ async fn came_back(app: &App, plugin: &str, parts: &mut Parts) -> Result<Came, R
     let keys = app.keys.encryption.clone();
     let taken = app.store.take_state(&keys, hash(&answer.state)).await;
     let (attempt, opened) = taken.map_err(|error| ours(&error))?.ok_or_else(gone)?;
-    let same_browser = in_browser_of(app, parts, &attempt.person).await;
-    let code = match checked(app, plugin, &attempt, &answer, same_browser) {
+    let browser = browser_of(app, parts, &attempt).await;
+    let code = match checked(app, plugin, &attempt, &answer, browser) {
         Ok(code) => code,
         Err(why) => {
             let given_up = app.store.give_up_connecting(&attempt, &why).await;
@@ -275,7 +276,7 @@ async fn came_back(app: &App, plugin: &str, parts: &mut Parts) -> Result<Came, R
     let way: Result<OnTheWay, _> = held::open(opened.expose());
     let mut way = way.map_err(|_| gone())?;
     code.clone_into(&mut way.code);
-    if same_browser == Some(true) {
+    if browser == Browser::Theirs {
         let done = exchange(app, &attempt, &way).await;
         let refused = |error: ApiError| Refused(error.code.status(), error.told().into());
         return done.map(|connection| Came::Connected(connection.name)).map_err(refused);
@@ -287,11 +288,29 @@ async fn came_back(app: &App, plugin: &str, parts: &mut Parts) -> Result<Came, R
     Ok(Came::Word(word))
 }
 
-/// Whether the browser has a session of this person: none if it has no session.
-async fn in_browser_of(app: &App, parts: &mut Parts, person: &UserId) -> Option<bool> {
-    session::find(&parts.headers, session::COOKIE)?;
-    let caller = Caller::from_request_parts(parts, app).await.ok()?;
-    Some(caller.user() == person)
+/// In whose browser an answer came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Browser {
+    /// Nobody is logged in there.
+    Nobodys,
+    /// Somebody else is.
+    Anothers,
+    /// The one who began is, and may not connect it any more.
+    Powerless,
+    /// The one who began is, and may.
+    Theirs,
+}
+
+async fn browser_of(app: &App, parts: &mut Parts, attempt: &Attempt) -> Browser {
+    if session::find(&parts.headers, session::COOKIE).is_none() {
+        return Browser::Nobodys;
+    }
+    let Ok(caller) = Caller::from_request_parts(parts, app).await else { return Browser::Nobodys };
+    if *caller.user() != attempt.person {
+        return Browser::Anothers;
+    }
+    let may = caller.need(Need::admin(&attempt.organization));
+    may.map_or(Browser::Powerless, |()| Browser::Theirs)
 }
 
 /// What a service sends along.
@@ -343,14 +362,17 @@ fn checked<'a>(
     plugin: &str,
     attempt: &Attempt,
     answer: &'a Answer,
-    same_browser: Option<bool>,
+    browser: Browser,
 ) -> Result<&'a str, String> {
     let public_url = app.public_url.as_deref().unwrap_or_default();
     if attempt.redirect_uri != format!("{public_url}{}", ROUTE.replace("{plugin}", plugin)) {
         return Err("The answer came in at another plugin's address.".to_owned());
     }
-    if same_browser == Some(false) {
+    if browser == Browser::Anothers {
         return Err("Somebody else than who is logged in here began this.".to_owned());
+    }
+    if browser == Browser::Powerless {
+        return Err("You may not connect this any more.".to_owned());
     }
     if answer.iss.as_ref().is_some_and(|iss| *iss != attempt.issuer) {
         return Err("The answer is another service's than the one that was asked.".to_owned());

@@ -65,7 +65,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             verification::vouch,
             about("Vouches for a publisher: its releases can be approved from now on.")
                 .example(json!({ "reason": "We met, and their contract is signed." }))
-                .fails([Invalid]),
+                .fails([OwnRelease, Invalid]),
         )
         .delete(
             "/review/publishers/{org}/verification",
@@ -82,5 +82,10 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({ "reason": "Under investigation." }))
                 .fails([Invalid]),
         )
-        .post("/review/plugins/{plugin}/resume", PlatformAdmin, review::resume, about("Lets a suspended plugin run again."))
+        .post(
+            "/review/plugins/{plugin}/resume",
+            PlatformAdmin,
+            review::resume,
+            about("Lets a suspended plugin run again.").fails([OwnRelease]),
+        )
 }

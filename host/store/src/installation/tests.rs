@@ -46,7 +46,7 @@ async fn new_seals_take_the_place_of_the_old_and_connections_ask_for_their_secre
         reason: "The key was lost.".to_owned(),
     };
     let lost = test.replace_seals(seals).await.unwrap();
-    assert_eq!(lost.iter().map(|it| &it.id).collect::<Vec<_>>(), [&connection.id]);
+    assert_eq!(lost.connections.iter().map(|it| &it.id).collect::<Vec<_>>(), [&connection.id]);
     let proof = test.release_proof(&release.id).await.unwrap().unwrap().signature.unwrap();
     assert_eq!((proof.key_seal, proof.seal), (vec![8], vec![9]));
     let now = test.connection(&acme, &connection.id).await.unwrap().unwrap();

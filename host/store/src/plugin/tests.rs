@@ -111,9 +111,9 @@ async fn a_name_belongs_to_one_plugin_for_ever() {
     assert_eq!(test.plugin("crm-tasks").await.unwrap().unwrap(), plugin);
     assert_eq!(test.plugin(plugin.id.as_str()).await.unwrap().unwrap(), plugin);
     assert_eq!(test.plugin_owner(&plugin.id).await.unwrap(), plugin.organization);
-    assert!(!test.is_plugin_insider(&plugin.id, &developer).await.unwrap());
+    assert!(!test.is_insider(&plugin.organization, &developer).await.unwrap());
     let insider = test.member(&plugin.organization, "support").await;
-    assert!(test.is_plugin_insider(&plugin.id, &insider).await.unwrap());
+    assert!(test.is_insider(&plugin.organization, &insider).await.unwrap());
     assert!(test.plugins_page(&other, None, 10).await.unwrap().items.is_empty());
 }
 

@@ -99,6 +99,11 @@ impl Store {
                 let Some(row) = row else { return Ok(None) };
                 let user = person(&Row::new("person", &row))?;
                 insert(&store, connection, &organization, &user.id, &new, Kind::Token).await?;
+                sqlx::query("UPDATE token SET recovered_why = $1 WHERE id = $2")
+                    .bind(reason.clone())
+                    .bind(new.id.to_string())
+                    .execute(&mut *connection)
+                    .await?;
                 let mut whose = vec![organization.clone()];
                 if platform != organization {
                     whose.push(platform);
