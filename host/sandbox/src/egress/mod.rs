@@ -19,6 +19,7 @@
 //! - [`page`]: a page that the host itself asks for.
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -26,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 use venn_domain::{
     authority::{Authority, Denial, EgressQuestion},
@@ -95,6 +97,7 @@ pub(crate) struct RunEgress {
     is_own: bool,
     authority: Mutex<Arc<Authority>>,
     at_once: tokio::sync::Semaphore,
+    slots: slots::Scopes,
     asked: AtomicU64,
     failed_dials: AtomicU64,
     pub(crate) calls: AtomicU64,
@@ -134,6 +137,7 @@ impl RunEgress {
             is_own: false,
             authority: Mutex::new(Arc::clone(&live.authority)),
             at_once: tokio::sync::Semaphore::new(crate::engine::to_usize(limits::HTTP_AT_ONCE_RUN)),
+            slots: live.network.slots.of(&live.authority),
             asked: AtomicU64::new(0),
             failed_dials: AtomicU64::new(0),
             calls: AtomicU64::new(0),
@@ -157,15 +161,19 @@ impl RunEgress {
         target: Result<Target, String>,
     ) -> Result<HttpAnswer, Stop> {
         let mut answer = HttpAnswer {
-            target: crate::run::core::shown_url(&request.url),
+            target: match &target {
+                Ok(target) => target.without_query(),
+                Err(_) => crate::run::core::shown_url(&request.url),
+            },
             host_from_config: false,
             connection: None,
             sent: false,
             result: HttpResult::Refused(Refusal::Invalid(String::new())),
         };
         let span = trace::egress();
-        let attempt = self.attempt(request, target, &mut answer).instrument(span.clone());
-        answer.result = match attempt.await {
+        // Awaited where it is made: kept in a variable, it would be held and moved twice.
+        let result = self.attempt(request, target, &mut answer).instrument(span.clone()).await;
+        answer.result = match result {
             Ok(result) => result,
             Err(Declined::Refused(refusal)) => HttpResult::Refused(refusal),
             Err(Declined::Stop(stop)) => return Err(stop),
@@ -191,7 +199,6 @@ impl RunEgress {
         }
         let method = guard::method(&request.method, self.mode)?;
         let target = target.map_err(Declined::invalid)?;
-        answer.target = target.without_query();
         let authority = self.authority().await?;
         answer.host_from_config = self.is_from_config(&authority, &target);
         let selected = guard::Selected::of(request)?;
@@ -223,47 +230,47 @@ impl RunEgress {
     ) -> Result<HttpResult, Declined> {
         let asked_ms = passage.request.timeout_ms.map_or(limits::HTTP_TOTAL_MS, u64::from);
         let total = Duration::from_millis(asked_ms.clamp(1, limits::HTTP_TOTAL_MS));
-        let (target, method) = (passage.target.clone(), passage.method.clone());
+        let (target, method) = (passage.target, passage.method);
         let name = passage.connection.as_ref().map(|connection| connection.name.clone());
-        let call = async {
+        let question =
+            EgressQuestion { method: method.as_str(), target, connection: name.as_deref() };
+        let mut call = pin!(async {
             if self.is_own {
                 return self.send(passage).await;
             }
             let _own = self.at_once.acquire().await;
-            let _shared = self.network.slots.acquire(authority).await;
+            let _shared = self.slots.acquire().await;
             self.send(passage).await
-        };
+        });
+        let mut watch = pin!(self.watch(authority.number(), question, total));
         tokio::select! {
-            done = tokio::time::timeout(total, call) => match done {
-                Ok(result) => result,
-                Err(_) => Ok(failed("timeout", format!("no whole answer within {} ms", total.as_millis()))),
-            },
-            declined = self.watch(authority.number(), &target, &method, name.as_deref()) => Err(declined),
+            biased;
+            done = &mut call => done,
+            broken = &mut watch => broken,
         }
     }
 
-    /// Ends when the call is no longer allowed; until then never.
+    /// Ends when the time is over or the call no longer allowed; until then never.
     async fn watch(
         &self,
         number: u64,
-        target: &Target,
-        method: &http::Method,
-        connection: Option<&str>,
-    ) -> Declined {
+        question: EgressQuestion<'_>,
+        total: Duration,
+    ) -> Result<HttpResult, Declined> {
+        let end = Instant::now() + total;
         let mut seen = number;
         loop {
-            tokio::time::sleep(Duration::from_millis(WATCH_MS)).await;
+            let next = Instant::now() + Duration::from_millis(WATCH_MS);
+            tokio::time::sleep_until(next.min(end)).await;
+            if next >= end {
+                let why = format!("no whole answer within {} ms", total.as_millis());
+                return Ok(failed("timeout", why));
+            }
             if self.ports.authority_number() == seen {
                 continue;
             }
-            let authority = match self.authority().await {
-                Ok(authority) => authority,
-                Err(declined) => return declined,
-            };
-            let question = EgressQuestion { method: method.as_str(), target, connection };
-            if let Err(denial) = authority.allows_egress(question) {
-                return denial.into();
-            }
+            let authority = self.authority().await?;
+            authority.allows_egress(question)?;
             seen = authority.number();
         }
     }
@@ -278,7 +285,8 @@ impl RunEgress {
             let waiting = if self.is_own { None } else { self.network.pool.take(&key) };
             let (mut link, waited) = match waiting {
                 Some(link) => (link, true),
-                None => match self.dial(passage).await? {
+                // Rare, and large: apart from what each call moves about.
+                None => match Box::pin(self.dial(passage)).await? {
                     Ok(link) => (link, false),
                     Err(failed) => return Ok(failed),
                 },
@@ -305,9 +313,11 @@ impl RunEgress {
             passage.sent.store(true, Ordering::Relaxed);
             let exchanged = link.exchange(passage, passage.headers.clone()).await;
             let now = self.facts.clock.now();
-            let rates = &self.network.rates;
-            rates.count(&authority, rates::Measure::Sent, link.meter.sent(), now);
-            rates.count(&authority, rates::Measure::Received, link.meter.received(), now);
+            let amounts = [
+                (rates::Measure::Sent, link.meter.sent()),
+                (rates::Measure::Received, link.meter.received()),
+            ];
+            self.network.rates.count_all(&authority, &amounts, now);
             let wire::Exchanged::Answered(result) = exchanged else { continue };
             if another.is_none() && is_unauthorized(&result) {
                 another = self.other_secret(passage, credential).await?;
@@ -322,7 +332,7 @@ impl RunEgress {
             let result = scrub::answer(result, refused.as_deref());
             if let HttpResult::Response { body, .. } = &result {
                 self.received_bytes.fetch_add(body.0.len() as u64, Ordering::Relaxed);
-                if !self.is_own && link.is_ready().await {
+                if !self.is_own && link.is_ready() {
                     self.network.pool.keep(key, link, authority.number(), &self.ports);
                 }
             }

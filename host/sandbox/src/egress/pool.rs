@@ -4,6 +4,8 @@
 //! same connection and origin, and never with another credential than the one
 //! that went over it. It waits for a few seconds at most, and is closed as soon
 //! as anybody's authority changes: a revocation leaves nothing open behind it.
+//! Where too many wait, the one that has waited longest gives way: who calls now
+//! is not kept from its connections by those who have called.
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -50,7 +52,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn is_good(&self) -> bool {
+    fn is_good(&mut self) -> bool {
         self.since.elapsed() < Duration::from_millis(limits::HTTP_IDLE_MS)
             && self.ports.authority_number() == self.number
             && !self.link.is_closed()
@@ -59,8 +61,25 @@ impl Waiting {
 
 #[derive(Default)]
 struct Inner {
+    /// Of each key, the one that waits longest first.
     waiting: HashMap<Key, Vec<Waiting>>,
+    count: usize,
     is_swept: bool,
+}
+
+impl Inner {
+    fn close_oldest(&mut self) {
+        let since = |waiting: &Vec<Waiting>| waiting.first().map(|first| first.since);
+        let oldest = self.waiting.iter().min_by_key(|(_, waiting)| since(waiting));
+        let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
+        if let Some(waiting) = self.waiting.get_mut(&key) {
+            waiting.remove(0);
+            self.count -= 1;
+            if waiting.is_empty() {
+                self.waiting.remove(&key);
+            }
+        }
+    }
 }
 
 /// All connections that wait.
@@ -72,15 +91,18 @@ impl Pool {
     pub(super) fn take(&self, key: &Key) -> Option<Link> {
         let mut inner = self.lock();
         let waiting = inner.waiting.get_mut(key)?;
-        waiting.retain(Waiting::is_good);
+        let before = waiting.len();
+        waiting.retain_mut(Waiting::is_good);
         let taken = waiting.pop();
-        if waiting.is_empty() {
+        let (after, is_empty) = (waiting.len(), waiting.is_empty());
+        inner.count -= before - after;
+        if is_empty {
             inner.waiting.remove(key);
         }
         taken.map(|waiting| waiting.link)
     }
 
-    /// Keeps a connection for another call, if there is room.
+    /// Keeps a connection for another call.
     pub(super) fn keep(
         self: &Arc<Self>,
         key: Key,
@@ -90,12 +112,15 @@ impl Pool {
     ) {
         let waiting = Waiting { link, since: Instant::now(), number, ports: Arc::clone(ports) };
         let mut inner = self.lock();
-        let all: usize = inner.waiting.values().map(Vec::len).sum();
         let of_key = inner.waiting.get(&key).map_or(0, Vec::len);
-        if all >= to_usize(limits::HTTP_IDLE) || of_key >= to_usize(limits::HTTP_AT_ONCE_INSTALL) {
+        if of_key >= to_usize(limits::HTTP_AT_ONCE_INSTALL) {
             return;
         }
+        if inner.count >= to_usize(limits::HTTP_IDLE) {
+            inner.close_oldest();
+        }
         inner.waiting.entry(key).or_default().push(waiting);
+        inner.count += 1;
         if !inner.is_swept {
             inner.is_swept = true;
             tokio::spawn(sweep(Arc::downgrade(self)));
@@ -127,9 +152,10 @@ async fn sweep(pool: Weak<Pool>) {
         let Some(pool) = pool.upgrade() else { return };
         let mut inner = pool.lock();
         inner.waiting.retain(|_, waiting| {
-            waiting.retain(Waiting::is_good);
+            waiting.retain_mut(Waiting::is_good);
             !waiting.is_empty()
         });
+        inner.count = inner.waiting.values().map(Vec::len).sum();
         if inner.waiting.is_empty() {
             inner.is_swept = false;
             return;

@@ -135,8 +135,27 @@ impl Rate {
 #[derive(Default)]
 pub(super) struct Rates(Mutex<HashMap<String, Buckets>>);
 
-/// Those of one scope, by [`Measure`].
-type Buckets = [Bucket; 4];
+/// Those of one scope.
+struct Buckets([Bucket; 4]);
+
+impl Buckets {
+    fn new(scope: &Scope, now: Timestamp) -> Self {
+        Self(Measure::ALL.map(|measure| Bucket { left: scope.rate(measure).full(), at: now }))
+    }
+
+    /// What is left there, filled up to now.
+    fn left(&mut self, rate: &Rate, measure: Measure, now: Timestamp) -> &mut i128 {
+        let [calls, sent, received, failed] = &mut self.0;
+        let bucket = match measure {
+            Measure::Calls => calls,
+            Measure::Sent => sent,
+            Measure::Received => received,
+            Measure::FailedDials => failed,
+        };
+        bucket.fill(rate, now);
+        &mut bucket.left
+    }
+}
 
 impl Rates {
     /// Takes one call that sends about this much, or says which limit is
@@ -155,20 +174,20 @@ impl Rates {
             (Measure::FailedDials, 1),
         ];
         for (scope, id) in SCOPES.iter().zip(ids(authority)) {
-            for (measure, amount) in wanted {
-                let rate = scope.rate(measure);
-                // One larger than the bucket would never fit: it needs a full one.
-                let needs = rate.weight(amount).min(rate.full());
-                let left = filled(&mut map, scope, id, measure, now).left;
-                if left < needs {
-                    return Err(rate.refusal(needs - left));
+            with(&mut map, scope, id, now, |buckets| {
+                for (measure, amount) in wanted {
+                    let rate = scope.rate(measure);
+                    // One larger than the bucket would never fit: it needs a full one.
+                    let needs = rate.weight(amount).min(rate.full());
+                    let left = *buckets.left(&rate, measure, now);
+                    if left < needs {
+                        return Err(rate.refusal(needs - left));
+                    }
                 }
-            }
+                Ok(())
+            })?;
         }
-        for (scope, id) in SCOPES.iter().zip(ids(authority)) {
-            let rate = scope.rate(Measure::Calls);
-            filled(&mut map, scope, id, Measure::Calls, now).left -= rate.weight(1);
-        }
+        count(&mut map, authority, &[(Measure::Calls, 1)], now);
         Ok(())
     }
 
@@ -180,40 +199,56 @@ impl Rates {
         amount: u64,
         now: Timestamp,
     ) {
-        let mut map = self.lock(now);
-        for (scope, id) in SCOPES.iter().zip(ids(authority)) {
-            let rate = scope.rate(measure);
-            filled(&mut map, scope, id, measure, now).left -= rate.weight(amount);
-        }
+        self.count_all(authority, &[(measure, amount)], now);
+    }
+
+    /// The same for several measures.
+    pub(super) fn count_all(
+        &self,
+        authority: &Authority,
+        amounts: &[(Measure, u64)],
+        now: Timestamp,
+    ) {
+        count(&mut self.lock(now), authority, amounts, now);
     }
 
     fn lock(&self, now: Timestamp) -> MutexGuard<'_, HashMap<String, Buckets>> {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() > ENTRIES_KEPT {
-            map.retain(|_, buckets| buckets.iter().any(|one| now.ms_since(one.at) < DAY_MS));
+            map.retain(|_, Buckets(all)| all.iter().any(|one| now.ms_since(one.at) < DAY_MS));
         }
         map
     }
 }
 
-fn filled<'a>(
-    map: &'a mut HashMap<String, Buckets>,
+fn count(
+    map: &mut HashMap<String, Buckets>,
+    authority: &Authority,
+    amounts: &[(Measure, u64)],
+    now: Timestamp,
+) {
+    for (scope, id) in SCOPES.iter().zip(ids(authority)) {
+        with(map, scope, id, now, |buckets| {
+            for &(measure, amount) in amounts {
+                let rate = scope.rate(measure);
+                *buckets.left(&rate, measure, now) -= rate.weight(amount);
+            }
+        });
+    }
+}
+
+/// Works on the buckets of one scope; new ones are full.
+fn with<R>(
+    map: &mut HashMap<String, Buckets>,
     scope: &Scope,
     id: &str,
-    measure: Measure,
     now: Timestamp,
-) -> &'a mut Bucket {
-    let full = |measure| Bucket { left: scope.rate(measure).full(), at: now };
-    let [calls, sent, received, failed] =
-        map.entry(id.to_owned()).or_insert_with(|| Measure::ALL.map(full));
-    let bucket = match measure {
-        Measure::Calls => calls,
-        Measure::Sent => sent,
-        Measure::Received => received,
-        Measure::FailedDials => failed,
-    };
-    bucket.fill(&scope.rate(measure), now);
-    bucket
+    work: impl FnOnce(&mut Buckets) -> R,
+) -> R {
+    match map.get_mut(id) {
+        Some(buckets) => work(buckets),
+        None => work(map.entry(id.to_owned()).or_insert_with(|| Buckets::new(scope, now))),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use venn_domain::{authority::Authority, limits};
 
 use crate::engine::to_usize;
@@ -16,32 +16,38 @@ const ENTRIES_KEPT: usize = 10_000;
 
 /// One semaphore per install, organization and plugin that calls out.
 #[derive(Default)]
-pub(super) struct Slots {
-    map: Mutex<HashMap<String, Arc<Semaphore>>>,
-}
+pub(super) struct Slots(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+/// Those that the calls of one run need: its install's, organization's and plugin's.
+pub(super) struct Scopes([Arc<Semaphore>; 3]);
 
 impl Slots {
-    /// Always in the same order, so that no two calls wait for each other.
-    pub(super) async fn acquire(&self, authority: &Authority) -> Vec<OwnedSemaphorePermit> {
+    pub(super) fn of(&self, authority: &Authority) -> Scopes {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() > ENTRIES_KEPT {
+            map.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
+        }
         let scopes = [
             (authority.install().as_str(), limits::HTTP_AT_ONCE_INSTALL),
             (authority.organization().as_str(), limits::HTTP_AT_ONCE_ORGANIZATION),
             (authority.plugin().as_str(), limits::HTTP_AT_ONCE_PLUGIN),
         ];
-        let mut permits = Vec::with_capacity(scopes.len());
-        for (id, limit) in scopes {
-            // A semaphore that is never closed always gives a permit.
-            permits.extend(self.semaphore(id, limit).acquire_owned().await.ok());
-        }
-        permits
+        Scopes(scopes.map(|(id, limit)| {
+            let new = || Arc::new(Semaphore::new(to_usize(limit)));
+            Arc::clone(map.entry(id.to_owned()).or_insert_with(new))
+        }))
     }
+}
 
-    fn semaphore(&self, id: &str, limit: u64) -> Arc<Semaphore> {
-        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        if map.len() > ENTRIES_KEPT {
-            map.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-        }
-        let new = || Arc::new(Semaphore::new(to_usize(limit)));
-        Arc::clone(map.entry(id.to_owned()).or_insert_with(new))
+impl Scopes {
+    /// Always in the same order, so that no two calls wait for each other.
+    pub(super) async fn acquire(&self) -> [Option<SemaphorePermit<'_>>; 3] {
+        let Self([install, organization, plugin]) = self;
+        // A semaphore that is never closed always gives a permit.
+        [
+            install.acquire().await.ok(),
+            organization.acquire().await.ok(),
+            plugin.acquire().await.ok(),
+        ]
     }
 }

@@ -1,9 +1,17 @@
 //! One exchange over an open connection: HTTP/1.1, buffered both ways.
 //!
 //! Nothing is decoded, nothing is followed, trailers are dropped. Answers are
-//! limited in header size, body size, bytes on the wire and time to the first
-//! byte; the whole call's time is limited outside.
-use std::{sync::Arc, time::Duration};
+//! limited in header size, body size and bytes on the wire; their time is
+//! limited outside.
+//!
+//! A connection has no task of its own. Who makes a call works on it, and while
+//! it waits the pool looks at it now and then: no call waits for two tasks to
+//! wake each other.
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Waker},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -12,11 +20,10 @@ use hyper::{
     body::Incoming,
     client::conn::{
         TrySendError,
-        http1::{self, SendRequest},
+        http1::{self, Connection, SendRequest},
     },
 };
 use hyper_util::rt::TokioIo;
-use tokio_util::task::AbortOnDropHandle;
 use venn_domain::{egress::header, limits};
 
 use super::{
@@ -34,18 +41,38 @@ use crate::{
 const HEADER_LINES: usize = 100;
 /// What is read ahead: a status line and all header lines must fit.
 const READ_BYTES: usize = 64 << 10;
-/// For how long a connection may need to be ready for another call: it has all
-/// of the answer already.
-const READY_MS: u64 = 100;
+/// The first byte needs no timer of its own: no call has more time than it.
+const _: () = assert!(limits::HTTP_TOTAL_MS <= limits::HTTP_FIRST_BYTE_MS);
 
 /// An open connection that speaks HTTP. Dropping it closes it.
 pub(super) struct Link {
     sender: SendRequest<Full<Bytes>>,
+    wire: Wire,
     pub(super) meter: Arc<Meter>,
     /// Which credential went over it, as a fingerprint.
     pub(super) credential: Option<[u8; 32]>,
     reused: bool,
-    _driver: AbortOnDropHandle<()>,
+}
+
+/// What moves the bytes, whenever it is polled.
+struct Wire {
+    connection: Box<Connection<TokioIo<Metered>, Full<Bytes>>>,
+    is_over: bool,
+}
+
+impl Wire {
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        self.is_over = self.is_over || Pin::new(&mut self.connection).poll(cx).is_ready();
+    }
+
+    /// Moves bytes for as long as this works.
+    async fn drive<W: Future>(&mut self, mut work: Pin<&mut W>) -> W::Output {
+        std::future::poll_fn(|cx| {
+            self.poll(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
 }
 
 /// What became of a request.
@@ -63,16 +90,14 @@ impl Link {
         builder.max_headers(HEADER_LINES).max_buf_size(READ_BYTES);
         let (sender, connection) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|error| protocol(&error))?;
-        let driver = tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        let driver = AbortOnDropHandle::new(driver);
-        Ok(Self { sender, meter, credential: None, reused: false, _driver: driver })
+        let wire = Wire { connection: Box::new(connection), is_over: false };
+        Ok(Self { sender, wire, meter, credential: None, reused: false })
     }
 
-    /// Whether the third party has hung up.
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+    /// Whether the third party has hung up: one look, for which nobody is woken.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.wire.poll(&mut Context::from_waker(Waker::noop()));
+        self.wire.is_over
     }
 
     /// Sends the request and buffers the answer.
@@ -90,21 +115,26 @@ impl Link {
             return Exchanged::Answered(failed("protocol", why));
         };
         *request.uri_mut() = uri;
-        let first = Duration::from_millis(limits::HTTP_FIRST_BYTE_MS);
-        let sent = tokio::time::timeout(first, self.sender.try_send_request(request)).await;
-        Exchanged::Answered(match sent {
-            Ok(Ok(response)) => self.buffer(response).await,
-            Ok(Err(error)) if self.is_unread(&error, passage.method) => return Exchanged::Unread,
-            Ok(Err(error)) => self.broken(&error.into_error()),
-            Err(_) => failed("timeout", format!("no answer within {} ms", first.as_millis())),
+        let sent = self.sender.try_send_request(request);
+        let meter = &*self.meter;
+        let whole = pin!(async {
+            match sent.await {
+                Ok(response) => Ok(buffer(response, meter).await),
+                Err(error) => Err(error),
+            }
+        });
+        Exchanged::Answered(match self.wire.drive(whole).await {
+            Ok(result) => result,
+            Err(error) if self.is_unread(&error, passage.method) => return Exchanged::Unread,
+            Err(_) if self.meter.is_exceeded() => too_large(),
+            Err(error) => protocol(&error.into_error()),
         })
     }
 
     /// After an answer: whether another call can go over it.
-    pub(super) async fn is_ready(&mut self) -> bool {
+    pub(super) fn is_ready(&mut self) -> bool {
         self.reused = true;
-        let ready = tokio::time::timeout(Duration::from_millis(READY_MS), self.sender.ready());
-        matches!(ready.await, Ok(Ok(())))
+        !self.is_closed() && self.sender.is_ready()
     }
 
     /// A kept connection may be closed at the other end just when it is used.
@@ -115,33 +145,29 @@ impl Link {
             && nothing_came
             && (error.message().is_some() || self.meter.sent() == 0 || method.is_safe())
     }
+}
 
-    async fn buffer(&self, response: Response<Incoming>) -> HttpResult {
-        let (parts, body) = response.into_parts();
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            return failed("protocol", "the answer changes the protocol unasked".to_owned());
-        }
-        // The body would be compressed, and nothing would say so any more.
-        let coded = |value: &http::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
-        if parts.headers.get_all(http::header::TRANSFER_ENCODING).iter().any(coded) {
-            return failed("protocol", "the answer has a transfer encoding unasked".to_owned());
-        }
-        let Some(headers) = kept(&parts.headers) else {
-            return failed("protocol", "the answer's header fields are too long".to_owned());
-        };
-        let limited = Limited::new(body, to_usize(limits::HTTP_BODY_BYTES));
-        let body: Bytes = match limited.collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return too_large(),
-            Err(_) if self.meter.is_exceeded() => return too_large(),
-            Err(_) => return failed("protocol", "the answer broke off".to_owned()),
-        };
-        HttpResult::Response { status: parts.status.as_u16(), headers, body: Blob(body) }
+async fn buffer(response: Response<Incoming>, meter: &Meter) -> HttpResult {
+    let (parts, body) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return failed("protocol", "the answer changes the protocol unasked".to_owned());
     }
-
-    fn broken(&self, error: &hyper::Error) -> HttpResult {
-        if self.meter.is_exceeded() { too_large() } else { protocol(error) }
+    // The body would be compressed, and nothing would say so any more.
+    let coded = |value: &http::HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if parts.headers.get_all(http::header::TRANSFER_ENCODING).iter().any(coded) {
+        return failed("protocol", "the answer has a transfer encoding unasked".to_owned());
     }
+    let Some(headers) = kept(&parts.headers) else {
+        return failed("protocol", "the answer's header fields are too long".to_owned());
+    };
+    let limited = Limited::new(body, to_usize(limits::HTTP_BODY_BYTES));
+    let body: Bytes = match limited.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return too_large(),
+        Err(_) if meter.is_exceeded() => return too_large(),
+        Err(_) => return failed("protocol", "the answer broke off".to_owned()),
+    };
+    HttpResult::Response { status: parts.status.as_u16(), headers, body: Blob(body) }
 }
 
 fn too_large() -> HttpResult {

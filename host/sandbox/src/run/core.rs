@@ -25,7 +25,7 @@ use crate::{
     job::{Idempotency, RunInfo, RunLimits},
     scratch::Scratch,
     tape::{
-        entry::{Answer, Blob, Entry, HttpResult, Refusal, Request},
+        entry::{Answer, Blob, Entry, HttpRequest, HttpResult, Refusal, Request},
         playback::Playback,
     },
 };
@@ -141,8 +141,25 @@ pub(crate) struct Core {
     taped_bytes: u64,
     egress: Option<Arc<RunEgress>>,
     pub(crate) scratch: OwnFiles,
-    /// The host call that runs now, and since when.
-    pub(crate) waiting: Option<(Cow<'static, str>, Instant)>,
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// The host call that runs now.
+pub(crate) struct Waiting {
+    call: &'static str,
+    /// What goes over the network.
+    http: Option<Arc<HttpRequest>>,
+    since: Instant,
+}
+
+impl Waiting {
+    /// Its name, and where it calls.
+    pub(crate) fn shown(&self) -> String {
+        match &self.http {
+            Some(http) => format!("{} {}", self.call, shown_url(&http.url)),
+            None => self.call.to_owned(),
+        }
+    }
 }
 
 /// The run's scratch files: how many there may be, and where.
@@ -204,18 +221,17 @@ impl Core {
 
     pub(crate) fn begin(&mut self, request: &Request) -> Result<(), Stop> {
         self.count_call()?;
-        let name = match request {
-            // Worth an allocation: it goes over the network.
-            Request::HttpSend(http) => Cow::Owned(format!("http.send {}", shown_url(&http.url))),
-            other => Cow::Borrowed(other.name()),
+        let http = match request {
+            Request::HttpSend(http) => Some(Arc::clone(http)),
+            _ => None,
         };
-        self.waiting = Some((name, Instant::now()));
+        self.waiting = Some(Waiting { call: request.name(), http, since: Instant::now() });
         Ok(())
     }
 
     /// Keeps what the call did, and writes the tape.
     pub(crate) fn finish(&mut self, request: Request, answer: &Answer) -> Result<(), Stop> {
-        let began = self.waiting.take().map(|(_, began)| began.elapsed());
+        let began = self.waiting.take().map(|waiting| waiting.since.elapsed());
         let wall_us = began.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         self.absorb(&request, answer);
         self.taped_bytes += weight(&request, answer);

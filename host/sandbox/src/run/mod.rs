@@ -92,7 +92,7 @@ pub(crate) async fn execute(
             ending::failure(&error, limiter.refused.or(no_room))
         }
         Err(_elapsed) => {
-            let waiting_in = core.waiting.take().map(|(name, _)| name.into_owned());
+            let waiting_in = core.waiting.take().map(|waiting| waiting.shown());
             Ending::Limit { limit: "run.wall".to_owned(), waiting_in }
         }
     };

@@ -1,5 +1,6 @@
 //! Connections that wait: used again by their own only, and gone in time.
 use super::{bench::After, *};
+use crate::egress::wire::Link;
 
 async fn keeping() -> Server {
     Server::doing(vec![answer_text("200 OK", "", "ok").into_bytes()], After::Keep).await
@@ -140,4 +141,54 @@ async fn an_answer_that_was_not_whole_leaves_no_connection() {
     let text = shown(&egress.exchange(&call).await.unwrap());
     assert!(text.starts_with("failed: timeout: "), "{text}");
     assert_eq!(network.pool.len(), 0);
+}
+
+/// An open connection to nobody in particular, and its other end.
+async fn link() -> (Link, tokio::io::DuplexStream) {
+    let (near, far) = tokio::io::duplex(64);
+    (Link::open(Box::new(near)).await.ok().unwrap(), far)
+}
+
+#[tokio::test]
+async fn one_that_the_other_end_closes_or_talks_on_is_not_used_again() {
+    let (mut hung_up, far) = link().await;
+    assert!(!hung_up.is_closed());
+    drop(far);
+    assert!(hung_up.is_closed());
+    let (mut talks, mut far) = link().await;
+    tokio::io::AsyncWriteExt::write_all(&mut far, b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    assert!(talks.is_closed());
+}
+
+#[tokio::test]
+async fn where_too_many_wait_the_one_that_waited_longest_gives_way() {
+    let server = keeping().await;
+    let bench = Bench::new(&server);
+    let network = Arc::new(Network::new(&bench.settings).unwrap());
+    let ports = bench.live_on(&network).ports;
+    let (target, call) =
+        (Target::parse("https://api.test/").unwrap(), request("GET", "https://api.test/"));
+    let (sent, method) = (AtomicBool::new(false), http::Method::GET);
+    let key = |install: u32| {
+        let passage = Passage {
+            target: &target,
+            method: &method,
+            request: &call,
+            connection: None,
+            headers: http::HeaderMap::new(),
+            sent: &sent,
+        };
+        crate::egress::pool::Key::of(&bench::authority_of(install, 1, 1), &passage)
+    };
+    let mut ends = Vec::new();
+    let most = u32::try_from(limits::HTTP_IDLE).unwrap();
+    for install in 0..=most {
+        let (link, far) = link().await;
+        ends.push(far);
+        network.pool.keep(key(install), link, 1, &ports);
+    }
+    assert_eq!(network.pool.len(), crate::engine::to_usize(limits::HTTP_IDLE));
+    assert!(network.pool.take(&key(0)).is_none());
+    assert!(network.pool.take(&key(1)).is_some());
+    assert!(network.pool.take(&key(most)).is_some());
 }
