@@ -102,6 +102,8 @@ limits! {
     REPORT_ANSWER_BYTES: u64 = 1 << 20, "report.answer", "bytes", "A reply to a slash command or button.";
     COMPONENT_BYTES: u64 = 32 << 20, "release.component", "bytes", "A Python component has 19 MB.";
     MANIFEST_BYTES: u64 = 256 << 10, "release.manifest", "bytes", "With FAQ texts and a schema.";
+    CONFIG_BYTES: u64 = 64 << 10, "config.bytes", "bytes", "As JSON: a form that people fill in, and a table of some hundred rows.";
+    CONFIG_WORK: u64 = 1_000_000, "config.work", "comparisons", "Values of a schema times values of a configuration: five hundred times two thousand.";
     SIGNATURE_BYTES: u64 = 4 << 10, "release.signature", "bytes", "A statement of six lines and a signature, generously.";
     COMPILE_MEMORY_BYTES: u64 = 1 << 30, "compile.memory", "bytes", "A JavaScript component takes 390 MB.";
     COMPILE_CPU_MS: u64 = 60_000, "compile.cpu", "ms", "A JavaScript component takes 12 s.";
@@ -112,9 +114,14 @@ limits! {
     IMPORT_RECORD_BYTES: u64 = 1 << 20, "import.record", "bytes", "Bounds what an unclosed quote can swallow.";
     IMPORT_PROBLEMS: u64 = 100, "import.problems", "problems", "Listed one by one; the rest is counted.";
     REPLACE_REMOVES_PERCENT: u64 = 20, "import.replace.removes", "percent", "A replace or a sync that removes more waits for a yes.";
+    IMPORT_EXTRA: usize = 500, "import.extra", "columns", "Named as further values in one import: more than people look at.";
+    SHARING_FIELDS: usize = 500, "sharing.fields", "fields", "Of one sharing rule: as many as one import brings.";
+    GRANT_ENTRIES: usize = 1_000, "grant.entries", "entries", "In each list of a grant: partnerships, populations, fields, hosts.";
     API_BODY_BYTES: u64 = 1 << 20, "api.body", "bytes", "JSON bodies; uploads have limits of their own.";
     API_PAGE_ITEMS: u64 = 200, "api.page.items", "items", "The most in one page of the REST API.";
     API_CALLS: u64 = 6_000, "api.calls", "calls", "Of one token or session in a minute, at once or evenly; `venn serve --calls-a-minute` sets another number.";
+    PROOF_BYTES: u64 = 64 << 10, "proof.page", "bytes", "The page that shows a publisher's domain: one line is asked for.";
+    PROOF_MS: u64 = 10_000, "proof.wait", "ms", "Whole call to that page; a person waits for the answer.";
     SESSION_MS: u64 = 12 * 60 * 60 * 1_000, "session", "ms", "A working day; then one logs in again.";
     INVITATION_MS: u64 = 3 * 24 * 60 * 60 * 1_000, "invitation", "ms", "A weekend; an admin makes another one.";
     LOGIN_FAILURES: u64 = 30, "login.failures", "failures", "From one address in `login.failures.period`, whoever is tried; those who have logged in from there are not counted with others.";

@@ -27,7 +27,7 @@ mod schema;
 pub(crate) mod tests;
 
 pub use check::{PROBLEM_LIMIT, Problem};
-pub use config::check_config;
+pub use config::{check_config, check_room};
 pub use oauth::{ClientAuthentication, OauthRequest};
 
 /// What a release asks for and promises.

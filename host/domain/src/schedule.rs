@@ -86,12 +86,36 @@ pub struct BadSchedule {
     pub next_step: &'static str,
 }
 
+/// What a field of cron holds: its name, its greatest number, and names for numbers.
+const FIELDS: [(&str, u32, &[&str]); 5] = [
+    ("minute", 59, &[]),
+    ("hour", 23, &[]),
+    ("day of the month", 31, &[]),
+    (
+        "month",
+        12,
+        &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+    ),
+    ("day of the week", 7, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+];
+
+/// What to do about fields that are none.
+const WRITE_FIELDS: &str =
+    "Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`";
+
 impl Schedule {
+    /// What a new manifest must hold: only what the documents name, and what comes due.
+    /// What was published before goes by [`Self::cadence`].
+    pub fn check(&self) -> Result<(), BadSchedule> {
+        let plain = self.cron.split_whitespace().zip(FIELDS).try_for_each(plain);
+        plain.map_err(|reason| BadSchedule { member: "cron", reason, next_step: WRITE_FIELDS })?;
+        self.cadence().map(drop)
+    }
+
     /// When it is due, or what is wrong with it.
     pub fn cadence(&self) -> Result<Cadence, BadSchedule> {
         let bad = |member, reason: String, next_step| BadSchedule { member, reason, next_step };
-        let fields =
-            "Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`";
+        let fields = WRITE_FIELDS;
         if self.cron.chars().count() > CRON_CHARS {
             return Err(bad("cron", format!("it is longer than {CRON_CHARS} characters"), fields));
         }
@@ -126,6 +150,25 @@ impl Schedule {
         let over_ms = self.spread_s.saturating_mul(1_000).saturating_add(1);
         i64::try_from(drawn % over_ms).unwrap_or(0)
     }
+}
+
+/// Numbers, names, `*`, lists, ranges and steps, and nothing else that parsers know.
+fn plain((field, (what, most, names)): (&str, (&str, u32, &[&str]))) -> Result<(), String> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    for part in field.split(',') {
+        let (range, step) = part.split_once('/').map_or((part, None), |(a, b)| (a, Some(b)));
+        let is_name = |text: &str| names.iter().any(|name| name.eq_ignore_ascii_case(text));
+        let is_one = |text: &str| text == "*" || is_number(text) || is_name(text);
+        if !range.split('-').all(is_one) || step.is_some_and(|step| !is_number(step)) {
+            let part: String = part.chars().take(20).collect();
+            return Err(format!("`{part}` is no number, name, `*`, range or step of the {what}"));
+        }
+        let step = step.map(str::parse::<u32>);
+        if step.is_some_and(|step| !step.is_ok_and(|step| (1..=most).contains(&step))) {
+            return Err(format!("the step in `{part}` is not one of 1 to {most}, for the {what}"));
+        }
+    }
+    Ok(())
 }
 
 /// What the parser says, without its own headings.

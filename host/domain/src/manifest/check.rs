@@ -188,7 +188,7 @@ impl Manifest {
                 list.add(format!("{place}.name"), "the name stands twice", "Choose another name");
             }
             list.text(format!("{place}.title"), &schedule.title, TITLE_CHARS);
-            if let Err(bad) = schedule.cadence() {
+            if let Err(bad) = schedule.check() {
                 list.add(format!("{place}.{}", bad.member), bad.reason, bad.next_step);
             }
         }

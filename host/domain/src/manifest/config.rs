@@ -9,23 +9,66 @@ use serde_json::Value;
 use super::{
     Manifest,
     check::{PROBLEM_LIMIT, Problem},
-    schema,
+    schema::{self, BadSchema},
 };
-use crate::egress::customer_host::CustomerHost;
+use crate::{egress::customer_host::CustomerHost, limits};
+
+/// Text of which that many bytes count as one more value: a pattern reads all of it.
+const TEXT_BYTES: usize = 32;
 
 /// Checks a configuration; the problems in the order of the schema.
 pub fn check_config(schema: &Value, config: &Value) -> Result<(), Vec<Problem>> {
-    let validator = schema::compile(schema).map_err(|bad| {
-        vec![Problem {
-            place: format!("config_schema{}", bad.place),
-            reason: bad.reason,
-            next_step: "The publisher has to correct the schema and publish a new release"
-                .to_owned(),
-        }]
-    })?;
+    check_room(schema, config).map_err(|problem| vec![problem])?;
+    let validator = schema::compile(schema).map_err(|bad| vec![publishers(bad)])?;
     let errors = validator.iter_errors(config);
     let problems: Vec<_> = errors.flat_map(|error| explain(&error)).take(PROBLEM_LIMIT).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Whether a configuration is small enough to be checked against the schema.
+pub fn check_room(schema: &Value, config: &Value) -> Result<(), Problem> {
+    let too_large = |reason: String, next_step: &str| {
+        Err(Problem { place: "/".to_owned(), reason, next_step: next_step.to_owned() })
+    };
+    let bytes = config.to_string().len() as u64;
+    if bytes > limits::CONFIG_BYTES {
+        let most = limits::CONFIG_BYTES;
+        let reason = format!(
+            "it has {bytes} bytes as JSON, at most {most} are allowed (limit `config.bytes`)"
+        );
+        return too_large(reason, "Shorten it; a larger table belongs to the third party");
+    }
+    let work = (schema::weigh(schema).map_err(publishers)? * weigh(config)) as u64;
+    if work > limits::CONFIG_WORK {
+        let most = limits::CONFIG_WORK;
+        let reason = format!(
+            "checking it against the plugin's schema takes up to {work} comparisons, \
+             at most {most} are allowed (limit `config.work`)"
+        );
+        return too_large(reason, "Shorten it, or ask the publisher for a simpler schema");
+    }
+    Ok(())
+}
+
+/// Values, names and text of a configuration, as [`schema::weigh`] counts a schema's.
+fn weigh(config: &Value) -> usize {
+    1 + match config {
+        Value::String(text) => text.len() / TEXT_BYTES,
+        Value::Array(items) => items.iter().map(weigh).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| 1 + name.len() / TEXT_BYTES + weigh(value)).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// What only the publisher can correct.
+fn publishers(bad: BadSchema) -> Problem {
+    Problem {
+        place: format!("config_schema{}", bad.place),
+        reason: bad.reason,
+        next_step: "The publisher has to correct the schema and publish a new release".to_owned(),
+    }
 }
 
 impl Manifest {

@@ -14,6 +14,12 @@ const DEPTH_MAX: usize = 48;
 /// Values visited with every reference followed: a schema that doubles at each
 /// of twenty references ends here and not after a million.
 const VALUES_MAX: usize = 10_000;
+/// What a pattern counts beside other values: compiling and running one takes
+/// that much longer. So a schema has at most a hundred.
+const PATTERN_VALUES: usize = 100;
+/// How often what lies beside `unevaluatedProperties` or `unevaluatedItems` is
+/// compiled and asked, at most: one such below another doubles it, and more.
+const UNEVALUATED_TIMES: usize = 3;
 /// Compiled size of one pattern: what `regex` needs for some hundred
 /// characters, and far below what `(a{1000}){1000}` takes.
 const PATTERN_BYTES_MAX: usize = 256 << 10;
@@ -38,14 +44,21 @@ pub(super) fn check(schema: &Value) -> Result<(), BadSchema> {
     {
         return bad("/$schema", format!("the dialect is not `{DIALECT}`"));
     }
-    let mut walk = Walk { root: schema, values: 0 };
-    walk.visit(schema, &mut Vec::new(), 0)?;
+    weigh(schema)?;
     if let Err(error) = jsonschema::draft202012::meta::validate(schema) {
         let reason =
             format!("`{}` has no such form in JSON Schema 2020-12", error.kind().keyword());
         return bad(error.instance_path().as_str(), reason);
     }
     compile(schema).map(drop)
+}
+
+/// What checking one value against the schema takes at most: its values with
+/// every reference followed, or why it is too much for any value.
+pub(super) fn weigh(schema: &Value) -> Result<usize, BadSchema> {
+    let mut walk = Walk { root: schema, values: 0 };
+    walk.visit(schema, &mut Vec::new(), 0)?;
+    Ok(walk.values)
 }
 
 /// Compiles a checked schema.
@@ -77,15 +90,13 @@ impl<'a> Walk<'a> {
         place: &mut Vec<String>,
         depth: usize,
     ) -> Result<(), BadSchema> {
-        self.values += 1;
-        if depth > DEPTH_MAX || self.values > VALUES_MAX {
-            let reason =
-                "it is too deep or too large with its references followed, or refers to itself";
-            return Err(BadSchema { place: pointer(place), reason: reason.to_owned() });
-        }
+        self.count(1, place, depth)?;
         match value {
             Value::Object(members) => {
-                for (key, member) in members {
+                let asked_again = ["unevaluatedProperties", "unevaluatedItems"];
+                let of_those = asked_again.iter().filter(|key| members.contains_key(**key));
+                let times: usize = of_those.map(|_| UNEVALUATED_TIMES).product();
+                for (key, member) in (0..times).flat_map(|_| members) {
                     place.push(key.clone());
                     self.member(key, member, place, depth)?;
                     place.pop();
@@ -103,6 +114,16 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    fn count(&mut self, values: usize, place: &[String], depth: usize) -> Result<(), BadSchema> {
+        self.values += values;
+        if depth <= DEPTH_MAX && self.values <= VALUES_MAX {
+            return Ok(());
+        }
+        let reason =
+            "it is too deep or too large with its references followed, or refers to itself";
+        Err(BadSchema { place: pointer(place), reason: reason.to_owned() })
+    }
+
     fn member(
         &mut self,
         key: &str,
@@ -115,9 +136,13 @@ impl<'a> Walk<'a> {
         };
         // A property may have such a name too: then its value is a schema.
         let Value::String(text) = member else {
+            if let ("patternProperties", Value::Object(patterns)) = (key, member) {
+                self.count(patterns.len() * PATTERN_VALUES, place, depth)?;
+            }
             return self.visit(member, place, depth + 1);
         };
         match key {
+            "pattern" => self.count(PATTERN_VALUES, place, depth),
             "$id" | "$anchor" | "$dynamicAnchor" | "$dynamicRef" => {
                 refuse(place, "only `$ref` and `$defs` are supported for references")
             }

@@ -226,7 +226,7 @@ fn what_must_hold_beyond_the_shape() {
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("nightly", "run-now"), "schedules[0].name: runs that a person asks for have this name. Choose another name".into()),
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}, {schedule}]"), "schedules[1].name: the name stands twice. Choose another name".into()),
         ("\"installed\"]", &format!("\"installed\"]\nschedules = [{schedule}]"), "events: `schedule` is not one of them, and there are schedules. Add it, or leave the schedules out".into()),
-        ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("0 2", "0 x"), "schedules[0].cron: CronPattern contains illegal character 'X' in part 'X'. Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`".into()),
+        ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("0 2", "0 x"), "schedules[0].cron: `x` is no number, name, `*`, range or step of the hour. Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`".into()),
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{}]", nine.join(", ")), "schedules: it has 9 entries, at most 8 are allowed. Leave some out, or do several things in one run".into()),
         ("code = \"portal-unknown\"", "code = \"crm-unauthorized\"", "faults[1].code: the code stands twice. Keep one of them".into()),
         ("answer = \"Look", "answer = \"\" # \"Look", "faults[1].answer: it is empty. Write it; people read it".into()),
@@ -374,8 +374,86 @@ fn a_configuration_is_told_what_is_wrong_without_its_values() {
 fn a_pattern_takes_linear_time() {
     let schema = json!({"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}});
     // A backtracking engine would take two to the hundred thousandth steps.
-    let config = json!({"a": format!("{}!", "a".repeat(100_000))});
-    assert!(check_config(&schema, &config).is_err());
+    let config = json!({"a": format!("{}!", "a".repeat(60_000))});
+    let problems = texts(&check_config(&schema, &config).unwrap_err());
+    assert_eq!(problems, ["/a: it does not have the form `^(a+)+$`. Correct it"]);
+}
+
+/// A list of which each entry is compared with so many constants.
+fn constants(count: usize) -> Value {
+    let constants: Vec<_> = (10..count + 10).map(|number| json!({ "const": number })).collect();
+    json!({ "type": "object", "properties": { "a": { "contains": { "anyOf": constants } } } })
+}
+
+#[test]
+fn what_a_check_takes_is_bounded_before_it_begins() {
+    let refused =
+        |schema: &Value, config: Value| texts(&check_config(schema, &config).unwrap_err());
+    assert_eq!(
+        refused(&constants(4_900), json!({ "a": vec![9; 30_000] })),
+        ["/: checking it against the plugin's schema takes up to 294179415 comparisons, \
+          at most 1000000 are allowed (limit `config.work`). Shorten it, or ask the publisher \
+          for a simpler schema"]
+    );
+    assert_eq!(
+        refused(&json!({ "type": "object" }), json!({ "a": vec![7; 32_765] })),
+        ["/: it has 65537 bytes as JSON, at most 65536 are allowed (limit `config.bytes`). \
+          Shorten it; a larger table belongs to the third party"]
+    );
+    // A large schema for a small configuration, and the other way round.
+    assert_eq!(check_config(&constants(4_900), &json!({ "a": vec![4_909; 90] })), Ok(()));
+    assert_eq!(check_config(&constants(10), &json!({ "a": vec![19; 20_000] })), Ok(()));
+    // Patterns read text: a long one counts, and so does each pattern.
+    let pattern = |count: usize| {
+        let one = json!({ "pattern": "^[a-z]*$" });
+        json!({ "type": "object", "properties": { "a": { "allOf": vec![one; count] } } })
+    };
+    let text = json!({ "a": "a".repeat(60_000) });
+    assert_eq!(check_config(&pattern(5), &text), Ok(()));
+    assert!(refused(&pattern(6), text)[0].contains("takes up to 1145580 comparisons"));
+}
+
+#[test]
+fn a_schema_that_is_slow_to_compile_is_refused() {
+    let large = "it is too deep or too large with its references followed, or refers to itself";
+    let alike = |count: usize| vec![json!({ "pattern": "^[a-z]{900}$" }); count];
+    let schema = |all: Vec<Value>| json!({ "type": "object", "allOf": all });
+    assert_eq!(schema_problem(schema(alike(90))), "accepted");
+    assert!(schema_problem(schema(alike(100))).contains(large));
+    let names: serde_json::Map<_, _> =
+        (0..100).map(|number| (format!("^x{number}"), json!({}))).collect();
+    let named = json!({ "type": "object", "patternProperties": names });
+    assert!(schema_problem(named).contains(large));
+    // Each asks again what lies below it: three to the twentieth.
+    for key in ["unevaluatedProperties", "unevaluatedItems"] {
+        let inside = |inner: Value| json!({ "allOf": [inner], key: false });
+        let mut nested = (0..20).fold(json!({}), |inner, _| inside(inner));
+        nested["type"] = json!("object");
+        assert!(schema_problem(nested).contains(large), "{key}");
+        let mut once = inside(inside(json!({ "properties": { "a": {} } })));
+        once["type"] = json!("object");
+        assert_eq!(schema_problem(once), "accepted", "{key}");
+    }
+}
+
+#[test]
+fn a_parameter_that_the_host_says_itself_is_refused_however_it_is_written() {
+    for name in ["state", "STATE", "Redirect_URI"] {
+        let mut manifest = good();
+        let connection = json!({
+            "name": "crm", "title": "CRM", "kind": "oauth2", "host": "api.hubapi.com",
+            "oauth": { "token_endpoint": "https://api.hubapi.com/token",
+                       "authorization_endpoint": "https://api.hubapi.com/authorize",
+                       "parameters": { name: "x" } },
+        });
+        manifest.connections = vec![serde_json::from_value(connection).unwrap()];
+        let told = texts(&manifest.check().unwrap_err());
+        let expected = format!(
+            "connections[0].oauth.parameters.{name}: the host says this itself, or asks nobody. \
+             Leave it out"
+        );
+        assert!(told.contains(&expected), "{told:?}");
+    }
 }
 
 proptest! {

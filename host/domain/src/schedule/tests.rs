@@ -185,3 +185,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_manifest_has_only_what_the_documents_name() {
+    for good in [
+        "0 2 * * *",
+        "*/15 9-17 1,15 jan-MAR Mon-fri",
+        "5-50/10 */23 */31 */12 0,7",
+        "0 2 * * 1-5/2",
+    ] {
+        assert_eq!(schedule(good, "UTC").check(), Ok(()), "{good}");
+    }
+    let write =
+        "Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`";
+    for (bad, reason) in [
+        ("*/61 * * * *", "the step in `*/61` is not one of 1 to 59, for the minute"),
+        ("0 */24 * * *", "the step in `*/24` is not one of 1 to 23, for the hour"),
+        ("0 0 */0 * *", "the step in `*/0` is not one of 1 to 31, for the day of the month"),
+        ("@daily", "`@daily` is no number, name, `*`, range or step of the minute"),
+        ("0 0 L * *", "`L` is no number, name, `*`, range or step of the day of the month"),
+        ("0 0 15W * *", "`15W` is no number, name, `*`, range or step of the day of the month"),
+        ("0 0 ? * *", "`?` is no number, name, `*`, range or step of the day of the month"),
+        ("0 0 * mon *", "`mon` is no number, name, `*`, range or step of the month"),
+        ("0 0 * * 5#3", "`5#3` is no number, name, `*`, range or step of the day of the week"),
+        ("0 0 * * 5L", "`5L` is no number, name, `*`, range or step of the day of the week"),
+        ("0 0 * * 1,,2", "`` is no number, name, `*`, range or step of the day of the week"),
+    ] {
+        let told = schedule(bad, "UTC").check().unwrap_err().to_string();
+        assert_eq!(told, format!("cron: {reason}. {write}"), "{bad}");
+    }
+    // What was published before goes on.
+    assert!(schedule("0 0 L * *", "UTC").cadence().is_ok());
+}

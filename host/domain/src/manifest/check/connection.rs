@@ -127,7 +127,9 @@ impl Manifest {
         list.count(&format!("{place}.parameters"), oauth.parameters.len());
         for (name, value) in &oauth.parameters {
             let at = format!("{place}.parameters.{name}");
-            if !with_person || OWN_PARAMETERS.contains(&name.as_str()) {
+            // Some services do not tell `STATE` from `state`.
+            let is_own = OWN_PARAMETERS.iter().any(|own| own.eq_ignore_ascii_case(name));
+            if !with_person || is_own {
                 let reason = "the host says this itself, or asks nobody";
                 list.add(at, reason, "Leave it out");
             } else {
