@@ -49,6 +49,7 @@ tried! {
     9 time::sleepers_in_every_slot
     9 time::checks_in_every_slot
     10 time::a_pattern_that_backtracks
+    10 time::a_schema_that_multiplies
     11 memory::memory_without_end
     12 memory::many_instances_that_are_small_each
     12 memory::more_instances_than_there_is_room_for

@@ -9,8 +9,9 @@ use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, attempts::Attempts, call::Usage, dependencies, keys::Keys,
-    password::Hashing, rate::Rate, releases::Loaded, telemetry::metrics::Metrics, turns::Turns,
+    accesses::Accesses, attempts::Attempts, call::Usage, checking::Checking, dependencies,
+    keys::Keys, password::Hashing, rate::Rate, releases::Loaded, telemetry::metrics::Metrics,
+    turns::Turns,
 };
 
 /// Checks, replays and transcripts of one organization at once: with the deliveries' own bound
@@ -42,6 +43,8 @@ pub struct App {
     pub rate: Arc<Rate>,
     /// Where passwords are hashed.
     pub hashing: Arc<Hashing>,
+    /// Where schemas are compiled and configurations checked against them.
+    pub checking: Arc<Checking>,
     /// Proxies whose `x-forwarded-for` counts.
     pub proxies: Arc<[IpNet]>,
     /// Reads that are not in the audit yet.

@@ -1,12 +1,13 @@
 //! After a run: the provisional verdict, who is told, and what becomes of the
 //! delivery. The decisions are the domain's; this gathers what they need.
-use serde_json::json;
+use serde_json::{Value, json};
 use venn_domain::{
     admission::Refusal,
     authority::Control,
     id::{OrganizationId, RunId},
+    manifest::Manifest,
     retry,
-    run::{Ending, Outcome},
+    run::{Claim, Ending, Outcome},
     verdict::{self, Facts, Owner, RouteKind, RoutePlan, Verdict},
 };
 use venn_store::{
@@ -37,13 +38,7 @@ pub async fn conclude(
     run: &RunId,
     outcome: &Outcome,
 ) -> Result<Conclusion, StoreError> {
-    let seen = Facts {
-        plugin: &control.manifest.name,
-        version: &control.manifest.version,
-        manifest: &control.manifest,
-        config: &facts.config,
-    };
-    let Some(verdict) = verdict::provisional(outcome, &seen) else {
+    let Some(verdict) = judge(app, control, facts, outcome).await? else {
         return Ok(Conclusion { verdict: None, routes: Vec::new(), next: after_ok(outcome) });
     };
     let claim = match &outcome.ending {
@@ -67,6 +62,28 @@ pub async fn conclude(
     let routes = routes(&plan, &verdict, &parties, &case);
     let next = after_failure(app, leased, &verdict);
     Ok(Conclusion { verdict: Some(verdict), routes, next })
+}
+
+/// Where the plugin blames the configuration, that is checked against its schema: off the
+/// threads that deliver.
+async fn judge(
+    app: &App,
+    control: &Control,
+    facts: &InstallFacts,
+    outcome: &Outcome,
+) -> Result<Option<Verdict>, StoreError> {
+    let judge = |manifest: &Manifest, config: &Value, outcome: &Outcome| {
+        let (plugin, version) = (&manifest.name, &manifest.version);
+        verdict::provisional(outcome, &Facts { plugin, version, manifest, config })
+    };
+    let blamed = |claim: &Claim| claim.cause == "customer-config";
+    if !matches!(&outcome.ending, Ending::Fault(claim) if blamed(claim)) {
+        return Ok(judge(&control.manifest, &facts.config, outcome));
+    }
+    let (manifest, config) = (control.manifest.clone(), facts.config.clone());
+    let outcome = outcome.clone();
+    let judged = app.checking.done(move || judge(&manifest, &config, &outcome)).await;
+    judged.map_err(|_| StoreError::Closed)
 }
 
 /// The organizations that a failure can concern.

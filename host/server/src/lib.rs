@@ -12,6 +12,7 @@
 //! - [`installation`]: data folder, database and keys that belong together; [`refused`]
 //!   says what an operator has to do otherwise.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
+//! - [`checking`]: publishers' schemas, off the threads that answer.
 //! - [`dependencies`], [`advisories`]: what a component was built from, and what is
 //!   known against that.
 //! - [`ports`]: what a running guest reads, from the store; [`credential`] what its calls
@@ -32,6 +33,7 @@ pub mod backup;
 pub mod body;
 pub mod bundle;
 pub mod call;
+pub mod checking;
 pub mod cli;
 pub mod conclude;
 pub mod credential;

@@ -141,6 +141,7 @@ impl Server {
             attempts: Arc::default(),
             rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
             hashing: Arc::default(),
+            checking: Arc::default(),
             proxies: settings.proxies.into(),
             accesses: Accesses::default(),
             loaded: Loaded::default(),

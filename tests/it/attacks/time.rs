@@ -122,3 +122,33 @@ pub async fn a_pattern_that_backtracks(scene: &Scene) -> String {
     assert_eq!(refused.status, 422, "{}", refused.text);
     "patterns take linear time; those that cannot are refused at publish".to_owned()
 }
+
+/// As much as a check may take, and three hundred times that, eight times at once.
+pub async fn a_schema_that_multiplies(scene: &Scene) -> String {
+    let world = &scene.world;
+    let mut manifest = once();
+    let constants: Vec<_> = (10..4_910).map(|number| json!({ "const": number })).collect();
+    let list = json!({ "contains": { "anyOf": constants } });
+    manifest["config_schema"] = json!({ "type": "object", "properties": { "a": list } });
+    world.listed(&manifest, guest("script")).await;
+    let connection = world.connection().await;
+    let (place, grant) = (world.acme.own("installs"), world.grant());
+    for (entries, reason) in [
+        (90, "it does not satisfy `contains` of the plugin's schema"),
+        (
+            30_000,
+            "checking it against the plugin's schema takes up to 294179415 comparisons, at most 1000000 are allowed (limit `config.work`)",
+        ),
+    ] {
+        let all = (0..8).map(|number| {
+            let body = json!({ "plugin": "hostile", "name": format!("{entries}-{number}"), "grant": grant,
+                               "config": { "a": vec![9; entries] }, "connections": { "crm": connection } });
+            let (acme, place) = (&world.acme, &place);
+            async move { acme.post(place, &body).await.refused(422, "bad-config") }
+        });
+        for refused in future::join_all(all).await {
+            assert_eq!(refused["problems"][0]["reason"], reason);
+        }
+    }
+    "what a check takes is known before, and bounded".to_owned()
+}

@@ -119,14 +119,14 @@ pub async fn create(
         return Err(ApiError::new(Code::WrongState, "Your organization is not a customer.", next));
     }
     let listing = app.store.market(&body.plugin).await?.ok_or_else(not_listed)?;
-    let facts = app.store.customer_facts(&org.id).await?;
     let draft = Draft {
-        name: Some(&body.name),
-        grant: Some(&body.grant),
-        config: Some(&body.config),
-        connections: Some(&body.connections),
+        name: Some(body.name.clone()),
+        grant: Some(body.grant.clone()),
+        config: Some(body.config.clone()),
+        connections: Some(body.connections.clone()),
     };
-    draft.validate(&listing.release.manifest, listing.plugin.approval.as_ref(), &facts)?;
+    let (manifest, ceiling) = (listing.release.manifest, listing.plugin.approval);
+    draft.validated(&app, &org.id, manifest, ceiling).await?;
     let new = NewInstall {
         organization: org.id,
         plugin: listing.plugin.id,
@@ -249,14 +249,13 @@ async fn validate_all(app: &App, org: &Organization, install: &Install) -> Resul
     let release = app.store.release(&install.release).await?.ok_or_else(ApiError::not_found)?;
     let plugin =
         app.store.plugin(install.plugin.as_str()).await?.ok_or_else(ApiError::not_found)?;
-    let facts = app.store.customer_facts(&org.id).await?;
     let draft = Draft {
         name: None,
-        grant: Some(&install.grant),
-        config: Some(&install.config),
-        connections: Some(&install.connections),
+        grant: Some(install.grant.clone()),
+        config: Some(install.config.clone()),
+        connections: Some(install.connections.clone()),
     };
-    draft.validate(&release.manifest, plugin.approval.as_ref(), &facts)
+    draft.validated(app, &org.id, release.manifest, plugin.approval).await
 }
 
 fn check_failed(record: &CheckRecord) -> ApiError {

@@ -90,7 +90,7 @@ pub async fn grant(
     JsonBody(grant): JsonBody<Grant>,
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
-    let draft = Draft { grant: Some(&grant), ..Draft::default() };
+    let draft = Draft { grant: Some(grant.clone()), ..Draft::default() };
     target.validate(&app, None, draft).await?;
     target.apply(&app, &caller, InstallChange::Grant(grant)).await
 }
@@ -104,7 +104,7 @@ pub async fn config(
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
     let config = Value::Object(config);
-    let draft = Draft { config: Some(&config), ..Draft::default() };
+    let draft = Draft { config: Some(config.clone()), ..Draft::default() };
     target.validate(&app, None, draft).await?;
     target.apply(&app, &caller, InstallChange::Config(config)).await
 }
@@ -118,8 +118,8 @@ pub async fn connections(
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
     // The configuration may say for which host a connection must be.
-    let config = Some(&target.install.config);
-    let draft = Draft { config, connections: Some(&connections), ..Draft::default() };
+    let config = Some(target.install.config.clone());
+    let draft = Draft { config, connections: Some(connections.clone()), ..Draft::default() };
     target.validate(&app, None, draft).await?;
     target.apply(&app, &caller, InstallChange::Connections(connections)).await
 }
@@ -153,7 +153,7 @@ pub async fn upgrade(
             "There is nothing to do; the plugin's page in the marketplace names its newest release.",
         ));
     }
-    let (config, connections) = (&target.install.config, &target.install.connections);
+    let (config, connections) = (target.install.config.clone(), target.install.connections.clone());
     let draft = Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
     target.validate(&app, Some(&release), draft).await?;
     target.apply(&app, &caller, InstallChange::Upgrade(release)).await
@@ -276,7 +276,7 @@ impl Target {
         &self,
         app: &App,
         release: Option<&ReleaseId>,
-        draft: Draft<'_>,
+        draft: Draft,
     ) -> Result<(), ApiError> {
         let id = release.unwrap_or(&self.install.release);
         let release = app.store.release(id).await?;
@@ -285,8 +285,7 @@ impl Target {
             .ok_or_else(ApiError::not_found)?;
         let plugin = app.store.plugin(self.install.plugin.as_str()).await?;
         let plugin = plugin.ok_or_else(ApiError::not_found)?;
-        let facts = app.store.customer_facts(&self.org.id).await?;
-        draft.validate(&release.manifest, plugin.approval.as_ref(), &facts)
+        draft.validated(app, &self.org.id, release.manifest, plugin.approval).await
     }
 
     async fn apply(&self, app: &App, caller: &Caller, change: InstallChange) -> Answer {

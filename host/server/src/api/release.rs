@@ -118,7 +118,7 @@ pub async fn create(
     // Taken before the body is read: it bounds what uploads hold in memory.
     let _turn = app.uploading.take(&org.id).ok_or_else(busy)?;
     let upload = Upload::read(parts.map_err(|_| broken())?).await?;
-    let manifest = upload.manifest_of(&plugin)?;
+    let manifest = upload.manifest_of(&app, &plugin).await?;
     let uploaded = take(&app, &caller, &plugin, manifest, upload).await?;
     match uploaded {
         Uploaded::New(release) => Ok(CreatedOrSame::Created(view(release))),
@@ -220,13 +220,15 @@ impl Upload {
         })
     }
 
-    fn manifest_of(&self, plugin: &Plugin) -> Result<Manifest, ApiError> {
+    async fn manifest_of(&self, app: &App, plugin: &Plugin) -> Result<Manifest, ApiError> {
         let bad = |problems| {
             let next = "Correct what is listed and publish again.";
             ApiError::new(Code::BadManifest, "The manifest has problems.", next)
                 .with_problems(problems)
         };
-        let manifest = Manifest::parse_json(&self.manifest).map_err(bad)?;
+        let bytes = self.manifest.clone();
+        let read = app.checking.asked(&plugin.organization, move || Manifest::parse_json(&bytes));
+        let manifest = read.await?.map_err(bad)?;
         if manifest.name == plugin.name {
             return Ok(manifest);
         }

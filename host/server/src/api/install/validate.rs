@@ -1,11 +1,13 @@
 //! Whether a draft can be: every problem at once, each with its place.
 //!
-//! Pure. It is for good messages before something is kept; at run time only
+//! The judgement is pure. It is for good messages before something is kept; at run time only
 //! the authority counts, which looks at all of it again.
 use serde_json::Value;
 use venn_domain::{
     grant::{Approval, Grant},
-    manifest::{ConnectionKind, ConnectionRequest, Manifest, Problem},
+    id::OrganizationId,
+    limits,
+    manifest::{ConnectionKind, ConnectionRequest, Manifest, Problem, check_room},
 };
 use venn_store::{
     connection::Connection,
@@ -14,26 +16,43 @@ use venn_store::{
 
 use crate::{
     api::review,
+    app::App,
     error::{ApiError, Code},
 };
 
 /// Longest name, as for every title.
 const NAME_CHARS_MAX: usize = 80;
 
+/// Problems in one answer, of each kind.
+const PROBLEMS: usize = venn_domain::manifest::PROBLEM_LIMIT;
+
 /// What is looked at; what is none stays as it is.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Draft<'a> {
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
     /// The customer's name for it.
-    pub name: Option<&'a str>,
+    pub name: Option<String>,
     /// The consent.
-    pub grant: Option<&'a Grant>,
+    pub grant: Option<Grant>,
     /// The configuration.
-    pub config: Option<&'a Value>,
+    pub config: Option<Value>,
     /// The connections.
-    pub connections: Option<&'a ConnectionMap>,
+    pub connections: Option<ConnectionMap>,
 }
 
-impl Draft<'_> {
+impl Draft {
+    /// The same, off the threads that answer: the schema is a stranger's.
+    pub async fn validated(
+        self,
+        app: &App,
+        organization: &OrganizationId,
+        manifest: Manifest,
+        ceiling: Option<Approval>,
+    ) -> Result<(), ApiError> {
+        let facts = app.store.customer_facts(organization).await?;
+        let check = move || self.validate(&manifest, ceiling.as_ref(), &facts);
+        app.checking.asked(organization, check).await?
+    }
+
     /// Fine for a release with this manifest under this ceiling, or an error
     /// whose code names the first kind of problem.
     pub fn validate(
@@ -42,17 +61,21 @@ impl Draft<'_> {
         ceiling: Option<&Approval>,
         facts: &CustomerFacts,
     ) -> Result<(), ApiError> {
-        let name = self.name.map(check_name).unwrap_or_default();
-        let grant = self.grant.map(|grant| check_grant(grant, ceiling, facts)).unwrap_or_default();
-        let config =
-            self.config.map(|config| config_problems(manifest, config)).unwrap_or_default();
+        let config = self.config.as_ref();
+        let room = config.map(|config| check_room(&manifest.config_schema, config));
+        let name = self.name.as_deref().map(check_name).unwrap_or_default();
+        let grant = self.grant.as_ref().map(|grant| check_grant(grant, ceiling, facts));
+        let grant = grant.unwrap_or_default();
         let mut completed = manifest.clone();
-        completed.complete(self.config.unwrap_or(&Value::Null));
+        completed.complete(config.unwrap_or(&Value::Null));
+        let config = config.map(|config| config_problems(manifest, config)).unwrap_or_default();
         let connections =
-            self.connections.map(|chosen| check_connections(&completed, chosen, facts));
+            self.connections.as_ref().map(|chosen| check_connections(&completed, chosen, facts));
         let connections = connections.unwrap_or_default();
         let (code, detail) = if !grant.is_empty() {
             (Code::BadGrant, "The grant goes beyond what was approved, or names what is not there.")
+        } else if let Some(Err(_)) = room {
+            (Code::BadConfig, "The configuration is too large to be checked.")
         } else if !config.is_empty() {
             (Code::BadConfig, "The configuration breaks the plugin's schema.")
         } else if !connections.is_empty() || !name.is_empty() {
@@ -60,12 +83,37 @@ impl Draft<'_> {
         } else {
             return Ok(());
         };
-        let problems = [grant, config, connections, name].concat();
+        let all = [grant, config, connections, name];
+        let problems = all.into_iter().flat_map(|kind| kind.into_iter().take(PROBLEMS)).collect();
         Err(ApiError::new(code, detail, "Correct what is listed.").with_problems(problems))
     }
 }
 
+/// The lists that are too long to be looked at.
+fn check_counts(grant: &Grant) -> Vec<Problem> {
+    let counts = [
+        ("partnerships", grant.partnerships.len()),
+        ("populations", grant.populations.len()),
+        ("fields", grant.fields.names().count()),
+        ("egress_hosts", grant.egress_hosts.len()),
+    ];
+    let most = limits::GRANT_ENTRIES;
+    let too_long = counts.into_iter().filter(|(_, count)| *count > most);
+    too_long
+        .map(|(list, count)| {
+            let reason = format!(
+                "it has {count} entries, at most {most} are allowed (limit `grant.entries`)"
+            );
+            problem(format!("grant.{list}"), &reason, "Leave some out")
+        })
+        .collect()
+}
+
 fn check_grant(grant: &Grant, ceiling: Option<&Approval>, facts: &CustomerFacts) -> Vec<Problem> {
+    let too_long = check_counts(grant);
+    if !too_long.is_empty() {
+        return too_long;
+    }
     let none = Approval::default();
     let excess = grant.excess(ceiling.unwrap_or(&none));
     let mut problems: Vec<_> = excess

@@ -70,7 +70,7 @@ fn map(name: &str, number: u32) -> ConnectionMap {
 }
 
 /// Code and problems as the caller gets them: `place: reason`.
-async fn refusal(draft: Draft<'_>, ceiling: Option<&Approval>) -> (String, Vec<String>) {
+async fn refusal(draft: Draft, ceiling: Option<&Approval>) -> (String, Vec<String>) {
     let error = draft.validate(&manifest(), ceiling, &facts()).unwrap_err();
     let body = to_bytes(error.into_response().into_body(), 1 << 20).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
@@ -84,10 +84,10 @@ async fn refusal(draft: Draft<'_>, ceiling: Option<&Approval>) -> (String, Vec<S
 fn a_draft_that_is_right_passes() {
     let (grant, config, connections) = (good_grant(), json!({ "prefix": "x" }), map("crm", 1));
     let draft = Draft {
-        name: Some("portal"),
-        grant: Some(&grant),
-        config: Some(&config),
-        connections: Some(&connections),
+        name: Some("portal".to_owned()),
+        grant: Some(grant),
+        config: Some(config),
+        connections: Some(connections),
     };
     assert!(draft.validate(&manifest(), Some(&Approval::of(&manifest())), &facts()).is_ok());
 }
@@ -101,10 +101,10 @@ async fn everything_that_is_wrong_is_listed_at_once() {
     grant.fields.insert("their-amount");
     let (config, connections) = (json!({ "prefix": 1 }), map("mail", 1));
     let draft = Draft {
-        name: Some(" "),
-        grant: Some(&grant),
-        config: Some(&config),
-        connections: Some(&connections),
+        name: Some(" ".to_owned()),
+        grant: Some(grant),
+        config: Some(config),
+        connections: Some(connections),
     };
     let mut ceiling = Approval::of(&manifest());
     ceiling.capabilities =
@@ -135,7 +135,7 @@ async fn a_connection_for_another_host_or_of_others_is_refused() {
         (9, "connections.crm: there is no such connection of yours"),
     ] {
         let connections = map("crm", number);
-        let draft = Draft { connections: Some(&connections), ..Draft::default() };
+        let draft = Draft { connections: Some(connections), ..Draft::default() };
         assert_eq!(refusal(draft, None).await, ("invalid".to_owned(), vec![reason.to_owned()]));
     }
 }
@@ -143,7 +143,7 @@ async fn a_connection_for_another_host_or_of_others_is_refused() {
 #[tokio::test]
 async fn nothing_can_be_granted_of_a_plugin_without_a_ceiling() {
     let grant = good_grant();
-    let draft = Draft { grant: Some(&grant), ..Draft::default() };
+    let draft = Draft { grant: Some(grant), ..Draft::default() };
     let (code, problems) = refusal(draft, None).await;
     assert_eq!((code.as_str(), problems.len()), ("bad-grant", 5));
 }
@@ -151,7 +151,31 @@ async fn nothing_can_be_granted_of_a_plugin_without_a_ceiling() {
 #[tokio::test]
 async fn a_configuration_alone_is_a_bad_configuration() {
     let config = json!({ "prefix": "x", "more": true });
-    let draft = Draft { config: Some(&config), ..Draft::default() };
+    let draft = Draft { config: Some(config), ..Draft::default() };
     let expected = vec!["config/more: the plugin knows no such field".to_owned()];
     assert_eq!(refusal(draft, None).await, ("bad-config".to_owned(), expected));
+}
+
+#[tokio::test]
+async fn lists_without_end_and_configurations_without_end_are_told_in_a_few_words() {
+    let mut grant = good_grant();
+    grant.partnerships = vec![id("pty", 9); 1_001];
+    grant.populations = vec!["vips".to_owned(); 100_000];
+    let draft = Draft { grant: Some(grant), ..Draft::default() };
+    let (code, problems) = refusal(draft, Some(&Approval::of(&manifest()))).await;
+    let allowed = "at most 1000 are allowed (limit `grant.entries`)";
+    let expected = vec![
+        format!("grant.partnerships: it has 1001 entries, {allowed}"),
+        format!("grant.populations: it has 100000 entries, {allowed}"),
+    ];
+    assert_eq!((code.as_str(), problems), ("bad-grant", expected));
+    let mut grant = good_grant();
+    grant.populations = vec!["vips".to_owned(); 1_000];
+    let draft = Draft { grant: Some(grant), ..Draft::default() };
+    assert_eq!(refusal(draft, Some(&Approval::of(&manifest()))).await.1.len(), PROBLEMS);
+    let config = json!({ "prefix": "x".repeat(100_000) });
+    let draft = Draft { config: Some(config), ..Draft::default() };
+    let reason =
+        "config: it has 100013 bytes as JSON, at most 65536 are allowed (limit `config.bytes`)";
+    assert_eq!(refusal(draft, None).await, ("bad-config".to_owned(), vec![reason.to_owned()]));
 }
