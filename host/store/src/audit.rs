@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     audit::{Broken, GENESIS, Head, Link, Walk},
     id::{AuditId, OrganizationId, UserId},
@@ -230,11 +230,9 @@ impl Store {
         .bind(filter.from.map_or(i64::MIN, |at| at.0))
         .bind(filter.to.map_or(i64::MAX, |at| at.0))
         .bind(i64::from(limit) + 1)
-        .fetch_all(&mut *connection)
-        .await?;
-        let items =
-            rows.iter().map(|row| entry(&Row::new("audit", row))).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |entry| entry.seq.to_string()))
+        .fetch(&mut *connection);
+        let item = |row: &AnyRow| entry(&Row::new("audit", row));
+        Page::read(rows, limit, item, |entry| entry.seq.to_string()).await
     }
 
     /// The next links of a chain after a place, up to another, oldest first.

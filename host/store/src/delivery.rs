@@ -4,7 +4,7 @@
 //! Order is per (install, subject): an older unfinished delivery of the same
 //! subject blocks the newer ones, and nothing else. An install runs one
 //! delivery at a time.
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     event::Event,
     id::{DeliveryId, EventId, InstallId, OrganizationId, PartnershipId, PluginId, RunId, UserId},
@@ -136,13 +136,9 @@ impl Store {
             .bind(install.map(ToString::to_string).unwrap_or_default())
             .bind(state.unwrap_or_default().to_owned())
             .bind(i64::from(limit) + 1)
-            .fetch_all(&mut *connection)
-            .await?;
-        let items = rows
-            .iter()
-            .map(|row| delivery(&Row::new("delivery", row)))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |delivery| delivery.id.to_string()))
+            .fetch(&mut *connection);
+        let item = |row: &AnyRow| delivery(&Row::new("delivery", row));
+        Page::read(rows, limit, item, |delivery| delivery.id.to_string()).await
     }
 
     /// One delivery of an organization, and its runs, oldest first.

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     id::{ImportId, OrganizationId, UserId},
     time::Timestamp,
@@ -159,10 +159,9 @@ impl Store {
             // `~` sorts after every character of an id.
             .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
             .bind(i64::from(limit) + 1)
-            .fetch_all(&mut *connection)
-            .await?;
-        let items = rows.iter().map(|row| import(&Row::new("import", row)));
-        Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.id.to_string()))
+            .fetch(&mut *connection);
+        let item = |row: &AnyRow| import(&Row::new("import", row));
+        Page::read(rows, limit, item, |item| item.id.to_string()).await
     }
 
     /// Imports that the worker has something to do for, oldest first.

@@ -2,7 +2,7 @@
 //! when its incident is resolved; the owner can say so.
 use schemars::JsonSchema;
 use serde::Serialize;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     id::{IncidentId, OrganizationId, RouteId, RunId, UserId},
     time::Timestamp,
@@ -98,11 +98,9 @@ impl Store {
             .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
             .bind(state.unwrap_or_default().to_owned())
             .bind(i64::from(limit) + 1)
-            .fetch_all(&mut *connection)
-            .await?;
-        let items =
-            rows.iter().map(|row| route(&Row::new("route", row))).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |route| route.id.to_string()))
+            .fetch(&mut *connection);
+        let item = |row: &AnyRow| route(&Row::new("route", row));
+        Page::read(rows, limit, item, |route| route.id.to_string()).await
     }
 
     /// One item of an organization's inbox.

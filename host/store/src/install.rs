@@ -214,10 +214,8 @@ impl Store {
             .bind(organization.to_string())
             .bind(after.map(ToString::to_string).unwrap_or_default())
             .bind(i64::from(limit) + 1)
-            .fetch_all(&mut *connection)
-            .await?;
-        let items = rows.iter().map(install).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |install| install.id.to_string()))
+            .fetch(&mut *connection);
+        Page::read(rows, limit, install, |install| install.id.to_string()).await
     }
 
     /// Keeps what a check said, unless the install was changed meanwhile

@@ -11,6 +11,9 @@
 //! connection with `self.read()`; writes go through `self.write(…)`, the one
 //! writer with group commit, or `self.write_data(…)` where it happens all the time. A change of authority calls `raise_authority` in
 //! the same transaction. A bad row is [`StoreError::BadRow`], never a panic.
+use futures::{TryStream, TryStreamExt as _};
+use sqlx::any::AnyRow;
+
 mod database;
 mod db;
 mod dialect;
@@ -71,6 +74,10 @@ pub use db::{Settings, Store};
 pub use error::StoreError;
 pub use observe::{Observer, Unobserved};
 
+/// What one page holds as text before it ends early, with at least one item on it: a
+/// row may have a megabyte, and two hundred of them would be more than a server has.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// One page of a listing: items, and the id after which the next page starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
@@ -81,6 +88,27 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Reads a page of rows that carry texts of strangers, at most `limit` of the
+    /// `limit + 1` that there may be.
+    pub(crate) async fn read(
+        mut rows: impl TryStream<Ok = AnyRow, Error = sqlx::Error> + Unpin,
+        limit: u32,
+        item: impl Fn(&AnyRow) -> Result<T, StoreError>,
+        id: impl Fn(&T) -> String,
+    ) -> Result<Self, StoreError> {
+        let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
+        while let Some(row) = rows.try_next().await? {
+            bytes += row::text_bytes(&row);
+            more = items.len() == limit as usize || (bytes > PAGE_BYTES && !items.is_empty());
+            if more {
+                break;
+            }
+            items.push(item(&row)?);
+        }
+        let next = items.last().map(id).filter(|_| more);
+        Ok(Self { items, next })
+    }
+
     /// Makes a page of `limit` items from up to `limit + 1` that were read.
     pub(crate) fn cut(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Self {
         let limit = limit as usize;

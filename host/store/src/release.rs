@@ -249,10 +249,8 @@ impl Store {
             // `~` sorts after every character of an id.
             .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
             .bind(i64::from(limit) + 1)
-            .fetch_all(&mut *connection)
-            .await?;
-        let items = rows.iter().map(release).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(items, limit, |release| release.id.to_string()))
+            .fetch(&mut *connection);
+        Page::read(rows, limit, release, |release| release.id.to_string()).await
     }
 
     /// Approves or refuses a submitted release. An approved one makes its

@@ -7,6 +7,12 @@ use venn_domain::time::Timestamp;
 
 use crate::StoreError;
 
+/// How many bytes of text a row holds.
+pub(crate) fn text_bytes(row: &AnyRow) -> usize {
+    let texts = (0..row.len()).filter_map(|column| row.try_get::<String, _>(column).ok());
+    texts.map(|text| text.len()).sum()
+}
+
 /// A row of one table; the first column read as text is its key in errors.
 pub(crate) struct Row<'r> {
     table: &'static str,

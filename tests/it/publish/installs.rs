@@ -86,6 +86,69 @@ async fn a_configuration_that_breaks_its_schema_is_refused_at_the_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_would_take_long_to_check_is_refused_before_it_is_checked() {
+    let world = World::start().await;
+    let mut manifest = World::manifest("script");
+    let constants: Vec<_> = (10..4_910).map(|number| json!({ "const": number })).collect();
+    manifest["config_schema"] = json!({
+        "type": "object", "properties": { "a": { "contains": { "anyOf": constants } } },
+    });
+    let release = world.publisher.publish(&manifest, guest("script")).await.good();
+    let ceiling = json!({
+        "capabilities": ["overlaps:read", "state", "http:egress"], "fields": ["their-name"],
+        "egress": [{ "host": "api.hubapi.com", "methods": ["GET"], "paths": ["/crm"] }],
+    });
+    world.approve("script", &release, &ceiling).await;
+    let connection = world.connection().await;
+    let grant = || grant(&world.partnership);
+    let made = draft(&world, &connection, grant(), json!({ "a": [4_909] })).await.good();
+    let place = world.acme.own(&format!("installs/{}/config", made["id"].as_str().unwrap()));
+    for (config, reason, next_step) in [
+        (
+            json!({ "a": vec![9; 30_000] }),
+            "checking it against the plugin's schema takes up to 294179415 comparisons, at most 1000000 are allowed (limit `config.work`)",
+            "Shorten it, or ask the publisher for a simpler schema",
+        ),
+        (
+            json!({ "a": vec![9; 450_000] }),
+            "it has 900007 bytes as JSON, at most 65536 are allowed (limit `config.bytes`)",
+            "Shorten it; a larger table belongs to the third party",
+        ),
+    ] {
+        let answers = [
+            draft(&world, &connection, grant(), config.clone()).await,
+            world.acme.put(&place, &config).await,
+        ];
+        for answer in answers {
+            let refused = answer.refused(422, "bad-config");
+            assert_eq!(refused["detail"], "The configuration is too large to be checked.");
+            assert_eq!(refused["problems"], json!([problem("config", reason, next_step)]));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_large_configurations_ends_early_and_the_next_one_goes_on() {
+    let world = World::start().await;
+    let mut manifest = World::manifest("script");
+    manifest["config_schema"] = json!({ "type": "object" });
+    world.listed(&manifest, guest("script")).await;
+    let connection = world.connection().await;
+    let config = json!({ "text": "x".repeat(65_000) });
+    for number in 0..80 {
+        let body = json!({
+            "plugin": "script", "name": format!("large-{number}"), "config": config,
+            "grant": grant(&world.partnership), "connections": { "crm": connection },
+        });
+        world.acme.post(&world.acme.own("installs"), &body).await.good();
+    }
+    let page = world.acme.get(&world.acme.own("installs?limit=200")).await;
+    assert!(page.body["next"].is_string() && page.text.len() < 5 << 20, "{}", page.text.len());
+    assert!(page.body["items"].as_array().unwrap().len() >= 60, "a page is not cut for nothing");
+    assert_eq!(world.acme.all("installs").await.len(), 80, "all of them, page by page");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_grant_beyond_the_approval_names_what_is_too_much() {
     let world = listed().await;
     let connection = world.connection().await;

@@ -1,5 +1,4 @@
 //! What people see of runs.
-use futures::TryStreamExt as _;
 use venn_domain::{
     id::{DeliveryId, InstallId, OrganizationId, PluginId, ReleaseId, RunId},
     run::{CallSummary, LogLine, Usage},
@@ -74,11 +73,6 @@ const COLUMNS: &str = "r.id, r.delivery_id, r.install_id, r.organization_id, r.p
     r.usage_json, r.verdict_json, r.log_dropped, r.effects_dropped, r.started_at, r.ended_at, r.trace_id,
     r.accounts_added, r.accounts_changed, r.accounts_unchanged, r.accounts_removed";
 
-/// What one page tells of endings and calls, as text: a plugin's answer may have a
-/// megabyte, and two hundred of them would be more than a server has. A page ends
-/// early there, with at least one run on it.
-const PAGE_BYTES: usize = 4 << 20;
-
 impl Store {
     /// An organization's runs, newest first.
     pub async fn runs(
@@ -95,25 +89,14 @@ impl Store {
                AND ($3 = '' OR r.install_id = $3) AND ($4 = '' OR r.ending = $4)
              ORDER BY r.id DESC LIMIT $5"
         );
-        let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
             .bind(before.map_or_else(|| "~".to_owned(), ToString::to_string))
             .bind(filter.install.as_ref().map(ToString::to_string).unwrap_or_default())
             .bind(filter.ending.clone().unwrap_or_default())
             .bind(i64::from(limit) + 1)
             .fetch(&mut *connection);
-        let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
-        while let Some(row) = rows.try_next().await? {
-            let row = Row::new("run", &row);
-            bytes += row.text("ending_json")?.len() + row.text("calls_json")?.len();
-            more = items.len() == limit as usize || (bytes > PAGE_BYTES && !items.is_empty());
-            if more {
-                break;
-            }
-            items.push(run(&row)?);
-        }
-        let next = items.last().map(|last: &Run| last.id.to_string()).filter(|_| more);
-        Ok(Page { items, next })
+        Page::read(rows, limit, |row| run(&Row::new("run", row)), |run| run.id.to_string()).await
     }
 
     /// One run of an organization.
