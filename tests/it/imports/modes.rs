@@ -118,6 +118,17 @@ async fn stages_lead_to_populations_and_unknown_ones_are_reported() {
         json!([{ "place": "stages.VIP", "reason": "there is no population `nowhere`",
                  "next_step": "Make the population first, or name one that is there" }])
     );
+    let columns =
+        |count: usize| json!({ "external_id": "Nr", "name": "Firma", "extra": vec!["c"; count] });
+    let body = |count: usize| json!({ "mode": "merge", "file_name": "x.csv", "columns": columns(count), "stages": null });
+    let refused = acme.post(&acme.own("imports"), &body(501)).await.refused(422, "invalid");
+    assert_eq!(
+        refused["problems"],
+        json!([{ "place": "columns.extra",
+                 "reason": "it has 501 entries, at most 500 are allowed (limit `import.extra`)",
+                 "next_step": "Keep fewer columns" }])
+    );
+    acme.post(&acme.own("imports"), &body(500)).await.good();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -282,6 +282,16 @@ async fn a_rule_names_only_fields_that_there_are_or_says_that_one_will_come() {
         hidden["detail"],
         "rules[0].fields: `extra.name` would be a field that every account has."
     );
+    let many: Vec<_> = (0..501).map(|number| format!("f{number}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let refused = pair.globex.put(&path, &rules(&many)).await.refused(422, "invalid");
+    let reason = "it has 501 entries, at most 500 are allowed (limit `sharing.fields`)";
+    assert_eq!(
+        refused["problems"],
+        json!([{ "place": "rules[0].fields", "reason": reason, "next_step": "Name fewer fields" }])
+    );
+    let refused = pair.globex.put(&path, &rules(&many[..500])).await.refused(422, "invalid");
+    assert_eq!(refused["problems"].as_array().unwrap().len(), 50, "the first ones");
     // Another organization's accounts do not count.
     let acme = pair.acme.own(&format!("partnerships/{}/sharing-rules", pair.id));
     pair.acme.put(&acme, &rules(&["Tier"])).await.refused(422, "invalid");

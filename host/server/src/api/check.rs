@@ -4,7 +4,10 @@
 use std::fmt::Display;
 
 use rapidfuzz::distance::jaro_winkler;
-use venn_domain::{manifest::Problem, text::is_hidden};
+use venn_domain::{
+    manifest::{PROBLEM_LIMIT, Problem},
+    text::is_hidden,
+};
 
 use crate::error::{ApiError, Code};
 
@@ -31,8 +34,9 @@ impl Problems {
         }
     }
 
-    /// All is well, or the error that names every problem.
-    pub fn into_result(self) -> Result<(), ApiError> {
+    /// All is well, or the error that names every problem, up to fifty.
+    pub fn into_result(mut self) -> Result<(), ApiError> {
+        self.0.truncate(PROBLEM_LIMIT);
         let Some(first) = self.0.first() else { return Ok(()) };
         // A reason that asks ends its sentence itself.
         let end = if first.reason.ends_with('?') { "" } else { "." };

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{ImportId, OrganizationId},
+    limits,
     organization::Need,
     time::Timestamp,
 };
@@ -123,6 +124,13 @@ pub async fn create(
             format!("it has more than {STAGES_MAX} entries"),
             "Map fewer stages",
         );
+    }
+    let (extra, most) =
+        (body.columns.as_ref().map_or(0, |map| map.extra.len()), limits::IMPORT_EXTRA);
+    if extra > most {
+        let reason =
+            format!("it has {extra} entries, at most {most} are allowed (limit `import.extra`)");
+        problems.add("columns.extra", reason, "Keep fewer columns");
     }
     let keys: Vec<String> = stages.values().cloned().collect();
     for key in app.store.unknown_populations(&org.id, &keys).await? {

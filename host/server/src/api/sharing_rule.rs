@@ -17,6 +17,8 @@ use venn_domain::{
     account::CoreField,
     capability::FieldSet,
     id::{OrganizationId, PartnershipId},
+    limits,
+    manifest::PROBLEM_LIMIT,
     organization::Need,
     sharing::SharingRule,
 };
@@ -104,7 +106,14 @@ fn check(rules: &[SharingRule]) -> Result<(), ApiError> {
             let reason = format!("there are two rules for `{}`", short(&rule.population));
             problems.add(&format!("rules[{n}].population"), reason, "Keep one of them");
         }
-        for name in rule.fields.names() {
+        let (count, most) = (rule.fields.names().count(), limits::SHARING_FIELDS);
+        if count > most {
+            let reason = format!(
+                "it has {count} entries, at most {most} are allowed (limit `sharing.fields`)"
+            );
+            problems.add(&format!("rules[{n}].fields"), reason, "Name fewer fields");
+        }
+        for name in rule.fields.names().take(most) {
             let odd = name.trim().is_empty() || name.chars().any(venn_domain::text::is_hidden);
             if odd || name.chars().count() > FIELD_CHARS_MAX {
                 let reason = format!("`{}` is not the name of a field", short(name));
@@ -136,17 +145,16 @@ async fn known_fields(
 ) -> Result<Vec<SharingRule>, ApiError> {
     let mut known: BTreeSet<String> =
         before.iter().flat_map(|rule| rule.fields.extra()).map(ToOwned::to_owned).collect();
+    let names = rules.iter().flat_map(|rule| rule.fields.extra());
+    let asked = names.filter(|name| !known.contains(*name)).map(ToOwned::to_owned).collect();
+    known.extend(app.store.known_extras(org, &asked).await?);
     let mut unknown = Vec::new();
     let mut resolved = Vec::with_capacity(rules.len());
     for (n, rule) in rules.into_iter().enumerate() {
         let mut fields = FieldSet::default();
         for name in rule.fields.names() {
-            let there = CoreField::parse(name).is_some()
-                || known.contains(name)
-                || app.store.has_extra(org, name).await?;
-            if there {
+            if CoreField::parse(name).is_some() || known.contains(name) {
                 fields.insert(name);
-                known.insert(name.to_owned());
             } else if let Some(name) = further(name) {
                 fields.insert(name);
             } else {
@@ -166,7 +174,7 @@ async fn known_fields(
         .chain(known.iter().map(String::as_str))
         .collect();
     let mut problems = Problems::default();
-    for (n, name) in unknown {
+    for (n, name) in unknown.into_iter().take(PROBLEM_LIMIT) {
         let meant = nearest(&name, &allowed)
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();

@@ -4,33 +4,41 @@
 //! who asks is an admin who writes a sharing rule, now and then.
 use std::collections::BTreeSet;
 
+use futures::TryStreamExt as _;
 use venn_domain::id::OrganizationId;
 
-use crate::{Store, StoreError, row};
+use crate::{Store, StoreError};
 
 /// Accounts that are read for the names that they have.
 const ACCOUNTS_READ_MAX: i64 = 1_000;
 
 impl Store {
-    /// Whether an account of the organization has a further value of that name.
-    pub async fn has_extra(
+    /// Which of these names further values of the organization's accounts have: the
+    /// accounts are read once for all of them.
+    pub async fn known_extras(
         &self,
         organization: &OrganizationId,
-        name: &str,
-    ) -> Result<bool, StoreError> {
+        names: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut known = BTreeSet::new();
+        if names.is_empty() {
+            return Ok(known);
+        }
         let mut connection = self.read().await?;
-        // A pair as it is kept begins so and nothing else can: a quote within a
-        // text is escaped. LIKE would not tell `Tier` from `tier` on SQLite.
-        let begins = format!("[{},", row::json(&name));
-        let found: Option<String> = sqlx::query_scalar(
-            "SELECT id FROM account
-             WHERE organization_id = $1 AND replace(extra_json, $2, '') <> extra_json LIMIT 1",
+        let mut rows = sqlx::query_scalar::<_, String>(
+            "SELECT extra_json FROM account
+             WHERE organization_id = $1 AND extra_json NOT IN ('', '[]')",
         )
         .bind(organization.to_string())
-        .bind(begins)
-        .fetch_optional(&mut *connection)
-        .await?;
-        Ok(found.is_some())
+        .fetch(&mut *connection);
+        while let Some(text) = rows.try_next().await? {
+            let there = pairs(organization, &text)?.into_iter().map(|(name, _)| name);
+            known.extend(there.filter(|name| names.contains(name)));
+            if known.len() == names.len() {
+                break;
+            }
+        }
+        Ok(known)
     }
 
     /// The names of further values, of at most 1,000 accounts that have any.
@@ -49,15 +57,18 @@ impl Store {
         .await?;
         let mut names = BTreeSet::new();
         for text in rows {
-            let pairs: Vec<(String, String)> =
-                serde_json::from_str(&text).map_err(|error| StoreError::BadRow {
-                    table: "account",
-                    column: "extra_json",
-                    row: organization.to_string(),
-                    reason: error.to_string(),
-                })?;
-            names.extend(pairs.into_iter().map(|(name, _)| name));
+            names.extend(pairs(organization, &text)?.into_iter().map(|(name, _)| name));
         }
         Ok(names)
     }
+}
+
+/// Names and values as they are kept.
+fn pairs(organization: &OrganizationId, text: &str) -> Result<Vec<(String, String)>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::BadRow {
+        table: "account",
+        column: "extra_json",
+        row: organization.to_string(),
+        reason: error.to_string(),
+    })
 }
