@@ -33,14 +33,12 @@ pub struct Restored {
 }
 
 /// Makes a data folder of a backup. `data` must be empty or not there; on an error
-/// it stays so.
+/// it stays so: what begins afresh in an empty folder must not find one.
 pub async fn restore(from: &Path, data: &Path) -> anyhow::Result<Restored> {
     folder::private();
     let manifest = read(from)?;
     verify(from, &manifest)?;
-    empty(data)?;
-    // It is there now; links and dots in its name are not followed twice.
-    let data = &fs::canonicalize(data)?;
+    let data = &target(data)?;
     let place = Beside::of(data)?;
     let removed = place.remove_stale(data)?;
     let (beside, _lock) = place.make()?;
@@ -59,11 +57,27 @@ pub async fn restore(from: &Path, data: &Path) -> anyhow::Result<Restored> {
         return Err(Refused::new(what, from.display(), OTHER).into());
     }
     fs::File::open(beside.path())?.sync_all()?;
-    // The empty folder makes room; then all of it appears at once.
-    fs::remove_dir(data)?;
+    // All of it appears at once, in the place of an empty folder if there is one.
     fs::rename(beside.keep(), data)
         .with_context(|| format!("cannot move what was restored to {}", data.display()))?;
     Ok(Restored { manifest, removed })
+}
+
+/// The data folder's place, with its links and dots followed once: it is empty, or not
+/// there and stays so.
+fn target(data: &Path) -> anyhow::Result<PathBuf> {
+    if data.symlink_metadata().is_ok() {
+        empty(data)?;
+        return Ok(fs::canonicalize(data)?);
+    }
+    let Some(name) = data.file_name() else {
+        bail!("{} cannot be a data folder: name one below it", data.display());
+    };
+    let parent = data.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)
+        .with_context(|| format!("cannot create the folder {}", parent.display()))?;
+    Ok(fs::canonicalize(parent)?.join(name))
 }
 
 /// Where a data folder grows: its parent, and how names begin there.
@@ -133,6 +147,17 @@ fn read(from: &Path) -> anyhow::Result<Manifest> {
     let manifest: Manifest = serde_json::from_value(form).map_err(bad)?;
     if let Some(odd) = manifest.files.iter().find(|file| !is_known(&file.path)) {
         let what = format!("It names `{}`, which belongs into no backup.", odd.path);
+        return Err(Refused::new(what, place.display(), OTHER).into());
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = manifest.files.iter().find(|file| !seen.insert(&file.path)) {
+        let what = format!("It names `{}` twice.", twice.path);
+        return Err(Refused::new(what, place.display(), OTHER).into());
+    }
+    if manifest.keys != seen.contains(&keys::FILE.to_owned()) {
+        let (says, names) =
+            if manifest.keys { ("are in it", "does not name") } else { ("are not in it", "names") };
+        let what = format!("It says that the keys {says}, and {names} `{}`.", keys::FILE);
         return Err(Refused::new(what, place.display(), OTHER).into());
     }
     Ok(manifest)

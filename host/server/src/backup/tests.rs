@@ -99,8 +99,8 @@ async fn refused(from: &Path) -> String {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("data");
     let error = restore(from, &data).await.unwrap_err();
-    let left = fs::read_dir(&data).map(Iterator::count).unwrap_or_default();
-    assert_eq!(left, 0, "something was restored");
+    let left = fs::read_dir(place.path()).unwrap().count();
+    assert_eq!(left, 0, "something appeared");
     format!("{error:#}").replace(&from.display().to_string(), "FROM")
 }
 
@@ -175,6 +175,43 @@ async fn a_manifest_does_not_lead_out_of_its_folder_and_a_newer_one_is_not_guess
 }
 
 #[tokio::test]
+async fn a_manifest_that_contradicts_itself_is_refused() {
+    let served = Served::new().await;
+    let backup = served.backup().await;
+    let place = backup.path().join(MANIFEST);
+    let whole: Manifest = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+    let changed = async |change: &dyn Fn(&mut Manifest)| {
+        let mut manifest = whole.clone();
+        change(&mut manifest);
+        fs::write(&place, serde_json::to_vec(&manifest).unwrap()).unwrap();
+        refused(backup.path()).await
+    };
+    let end = "(FROM/backup.json) Use another backup.";
+    assert_eq!(
+        changed(&|manifest| manifest.keys = false).await,
+        format!("It says that the keys are not in it, and names `keys.json`. {end}")
+    );
+    assert_eq!(
+        changed(&|manifest| manifest.files.retain(|file| file.path != keys::FILE)).await,
+        format!("It says that the keys are in it, and does not name `keys.json`. {end}")
+    );
+    assert_eq!(
+        changed(&|manifest| manifest.files.push(manifest.files[0].clone())).await,
+        format!("It names `{}` twice. {end}", whole.files[0].path)
+    );
+    // What only a look into the copy finds leaves nothing either.
+    fs::write(backup.path().join(DATABASE), "no database").unwrap();
+    let odd = entry(backup.path(), Path::new(DATABASE)).unwrap();
+    let told = changed(&|manifest| {
+        let database = manifest.files.iter_mut().find(|file| file.path == DATABASE).unwrap();
+        database.clone_from(&odd);
+    })
+    .await;
+    let why = "error returned from database: (code: 26) file is not a database";
+    assert_eq!(told, format!("the database failed: {why}: (code: 26) file is not a database"));
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_empty_is_neither_backed_up_to_nor_restored_to() {
     let served = Served::new().await;
     let backup = served.backup().await;
@@ -214,7 +251,8 @@ async fn what_a_killed_restore_left_is_removed_by_the_next_and_nothing_else_is()
     let held = fs::File::open(&stale).unwrap();
     rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let error = restore(backup.path(), &data).await.unwrap_err().to_string();
-    let path = data.canonicalize().unwrap();
+    assert!(!data.exists());
+    let path = place.path().canonicalize().unwrap().join("data");
     assert_eq!(
         error,
         format!(
