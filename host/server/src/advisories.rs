@@ -1,6 +1,6 @@
 //! Advisories against crates, from a copy of the `RustSec` database that the
 //! operator puts into the data folder and renews. Nothing is fetched.
-use std::path::Path;
+use std::{fs, path::Path};
 
 use rustsec::{Collection, Database, advisory::Advisory, database::Query, package::Name};
 
@@ -38,14 +38,36 @@ pub struct Concern {
 /// The database, if there is one.
 pub async fn read(app: &App) -> Result<Option<Advisories>, ApiError> {
     let folder = app.advisories.clone();
-    tokio::task::spawn_blocking(move || Advisories::open(&folder))
-        .await
-        .map_err(ApiError::internal)?
-        .map_err(|error| {
-            let detail = format!("The advisories in the data folder cannot be read: {error}");
-            let next = "The operator renews the copy of the RustSec database there.";
-            ApiError::new(Code::WrongState, detail, next)
-        })
+    tokio::task::spawn_blocking(move || {
+        only_files(&folder)?;
+        Ok(Advisories::open(&folder)?)
+    })
+    .await
+    .map_err(ApiError::internal)?
+    .map_err(|error: anyhow::Error| {
+        let detail = format!("The advisories in the data folder cannot be read: {error}");
+        let next = "The operator renews the copy of the RustSec database there.";
+        ApiError::new(Code::WrongState, detail, next)
+    })
+}
+
+/// Whatever stands where an advisory stands is read to its end: a pipe has none.
+fn only_files(folder: &Path) -> anyhow::Result<()> {
+    for collection in Collection::all() {
+        let Ok(packages) = fs::read_dir(folder.join(collection.as_str())) else { continue };
+        for package in packages {
+            let package = package?;
+            if !package.file_type()?.is_dir() {
+                continue;
+            }
+            for advisory in fs::read_dir(package.path())? {
+                let place = advisory?.path();
+                let is_file = fs::metadata(&place).is_ok_and(|found| found.is_file());
+                anyhow::ensure!(is_file, "{} is no file", place.display());
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Advisories {
@@ -98,5 +120,27 @@ fn concern(advisory: &Advisory, package: &Package) -> Concern {
         title: advisory.title().to_owned(),
         date: advisory.date().as_str().to_owned(),
         patched: advisory.versions.patched().iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_among_the_advisories_is_told_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(only_files(folder.path()).is_ok());
+        let package = folder.path().join("crates/adler");
+        fs::create_dir_all(&package).unwrap();
+        fs::write(package.join("RUSTSEC-2024-9001.md"), "").unwrap();
+        assert!(only_files(folder.path()).is_ok());
+        let pipe = package.join("RUSTSEC-2024-9002.md");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let error = only_files(folder.path()).unwrap_err().to_string();
+        assert_eq!(error, format!("{} is no file", pipe.display()));
     }
 }

@@ -67,6 +67,10 @@ async fn a_domain_is_the_publishers_if_its_line_stands_there() {
         (another["line"].as_str().unwrap(), "it does not have the line"),
         (&format!("x{line}"), "it does not have the line"),
         (&line[..line.len() - 1], "it does not have the line"),
+        (
+            &"x".repeat(70_000),
+            "the answer has more than 65536 bytes, or 8388608 with all around it",
+        ),
         // A redirect is not the domain's own word.
         ("redirect:https://echo.example/", "it answers 302"),
     ] {

@@ -1,5 +1,6 @@
 //! The host's own questions to strangers: by the same checked addresses, TLS and
-//! limits as a plugin's calls, with no credential and nobody's data.
+//! limits as a plugin's calls, with no credential and nobody's data. Of size and time
+//! they have limits of their own: a page is small, and a person waits.
 use std::{sync::atomic::AtomicBool, time::Duration};
 
 use venn_domain::{egress::Target, limits};
@@ -28,13 +29,14 @@ impl Network {
             headers: headers.clone(),
             sent: &sent,
         };
-        let total = Duration::from_millis(limits::HTTP_TOTAL_MS);
+        let total = Duration::from_millis(limits::PROOF_MS);
         let asked = async {
             let stream = self.dialer.connect(&target).await.map_err(|refused| match refused {
                 dial::Refused::Address(why) => format!("the host cannot be called: {why}"),
                 dial::Refused::Failed { message, .. } => message,
             })?;
-            let mut link = wire::Link::open(stream).await.map_err(words)?;
+            let link = wire::Link::open(stream).await.map_err(words)?;
+            let mut link = link.with_body_max(limits::PROOF_BYTES);
             match link.exchange(&passage, headers).await {
                 wire::Exchanged::Answered(HttpResult::Response { status, body, .. }) => {
                     Ok((status, body.0.to_vec()))

@@ -52,6 +52,8 @@ pub(super) struct Link {
     /// Which credential went over it, as a fingerprint.
     pub(super) credential: Option<[u8; 32]>,
     reused: bool,
+    /// Bytes of an answer's body.
+    body_max: u64,
 }
 
 /// What moves the bytes, whenever it is polled.
@@ -91,7 +93,14 @@ impl Link {
         let (sender, connection) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|error| protocol(&error))?;
         let wire = Wire { connection: Box::new(connection), is_over: false };
-        Ok(Self { sender, wire, meter, credential: None, reused: false })
+        let (credential, reused, body_max) = (None, false, limits::HTTP_BODY_BYTES);
+        Ok(Self { sender, wire, meter, credential, reused, body_max })
+    }
+
+    /// With answers of at most so many bytes.
+    pub(super) fn with_body_max(mut self, bytes: u64) -> Self {
+        self.body_max = bytes;
+        self
     }
 
     /// Whether the third party has hung up: one look, for which nobody is woken.
@@ -116,17 +125,17 @@ impl Link {
         };
         *request.uri_mut() = uri;
         let sent = self.sender.try_send_request(request);
-        let meter = &*self.meter;
+        let (meter, body_max) = (&*self.meter, self.body_max);
         let whole = pin!(async {
             match sent.await {
-                Ok(response) => Ok(buffer(response, meter).await),
+                Ok(response) => Ok(buffer(response, meter, body_max).await),
                 Err(error) => Err(error),
             }
         });
         Exchanged::Answered(match self.wire.drive(whole).await {
             Ok(result) => result,
             Err(error) if self.is_unread(&error, passage.method) => return Exchanged::Unread,
-            Err(_) if self.meter.is_exceeded() => too_large(),
+            Err(_) if self.meter.is_exceeded() => too_large(body_max),
             Err(error) => protocol(&error.into_error()),
         })
     }
@@ -147,7 +156,7 @@ impl Link {
     }
 }
 
-async fn buffer(response: Response<Incoming>, meter: &Meter) -> HttpResult {
+async fn buffer(response: Response<Incoming>, meter: &Meter, body_max: u64) -> HttpResult {
     let (parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return failed("protocol", "the answer changes the protocol unasked".to_owned());
@@ -160,18 +169,18 @@ async fn buffer(response: Response<Incoming>, meter: &Meter) -> HttpResult {
     let Some(headers) = kept(&parts.headers) else {
         return failed("protocol", "the answer's header fields are too long".to_owned());
     };
-    let limited = Limited::new(body, to_usize(limits::HTTP_BODY_BYTES));
+    let limited = Limited::new(body, to_usize(body_max));
     let body: Bytes = match limited.collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return too_large(),
-        Err(_) if meter.is_exceeded() => return too_large(),
+        Err(error) if error.is::<LengthLimitError>() => return too_large(body_max),
+        Err(_) if meter.is_exceeded() => return too_large(body_max),
         Err(_) => return failed("protocol", "the answer broke off".to_owned()),
     };
     HttpResult::Response { status: parts.status.as_u16(), headers, body: Blob(body) }
 }
 
-fn too_large() -> HttpResult {
-    let (body, all) = (limits::HTTP_BODY_BYTES, limits::HTTP_ANSWER_BYTES);
+fn too_large(body: u64) -> HttpResult {
+    let all = limits::HTTP_ANSWER_BYTES;
     let message = format!("the answer has more than {body} bytes, or {all} with all around it");
     failed("body-too-large", message)
 }
