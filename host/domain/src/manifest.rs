@@ -26,7 +26,7 @@ mod schema;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use check::{PROBLEM_LIMIT, Problem};
+pub use check::{BadMember, PROBLEM_LIMIT, Problem};
 pub use config::check_config;
 pub use oauth::{ClientAuthentication, OauthRequest};
 

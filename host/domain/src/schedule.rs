@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{id::InstallId, limits, time::Timestamp};
+use crate::{id::InstallId, limits, manifest::BadMember, time::Timestamp};
 
 /// Longer than any five fields that a person reads.
 const CRON_CHARS: usize = 100;
@@ -74,22 +74,10 @@ const fn spread() -> u64 {
     60
 }
 
-/// What is wrong with a schedule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{member}: {reason}. {next_step}")]
-pub struct BadSchedule {
-    /// The member that is wrong.
-    pub member: &'static str,
-    /// Why.
-    pub reason: String,
-    /// What to do.
-    pub next_step: &'static str,
-}
-
 impl Schedule {
     /// When it is due, or what is wrong with it.
-    pub fn cadence(&self) -> Result<Cadence, BadSchedule> {
-        let bad = |member, reason: String, next_step| BadSchedule { member, reason, next_step };
+    pub fn cadence(&self) -> Result<Cadence, BadMember> {
+        let bad = |member, reason: String, next_step| BadMember { member, reason, next_step };
         let fields =
             "Write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`";
         if self.cron.chars().count() > CRON_CHARS {

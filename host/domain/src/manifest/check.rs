@@ -43,6 +43,18 @@ pub struct Problem {
     pub next_step: String,
 }
 
+/// What is wrong with one member of an entry; its place is the entry's and the member's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {reason}. {next_step}")]
+pub struct BadMember {
+    /// The member that is wrong.
+    pub member: &'static str,
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub next_step: &'static str,
+}
+
 impl Manifest {
     /// Everything that is wrong with a manifest that has the right shape.
     pub fn check(&self) -> Result<(), Vec<Problem>> {
