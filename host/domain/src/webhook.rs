@@ -50,11 +50,13 @@ pub struct Webhook {
     /// Where the sender's own id of the event is. Without it, and where a call does not
     /// have it, an event is known by its body and the time at which it was signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Place>,
+    #[schemars(example = "header:x-github-delivery")]
+    pub id: Option<String>,
     /// Where a call says which customer it is about: one URL for all of the plugin's
     /// installs, with the publisher's secret. Without it, each install has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub routing: Option<Place>,
+    #[schemars(example = "/team_id")]
+    pub routing: Option<String>,
 }
 
 /// How a sender shows that it is the one.
@@ -138,25 +140,21 @@ impl Webhook {
     }
 
     fn check_places(&self) -> Result<(), BadMember> {
-        for (member, place) in [("id", &self.id), ("routing", &self.routing)] {
-            match place {
-                None => {}
-                Some(Place::Header(name)) => check_header(member, name)?,
-                Some(Place::Pointer(pointer)) if is_pointer(pointer) => {}
-                Some(Place::Pointer(_)) => {
-                    let reason = "it is not a JSON pointer (RFC 6901) to a value in the body";
-                    return Err(bad(member, reason, "Correct it, as in `/team/id`"));
+        for (member, text) in [("id", &self.id), ("routing", &self.routing)] {
+            match text.as_ref().map(|text| Place::parse(text)) {
+                None | Some(Some(Place::Pointer(_) | Place::Form(_))) => {}
+                Some(Some(Place::Header(_))) if member == "routing" => {
+                    let reason =
+                        "no signature covers a header, so that one could be put for another";
+                    return Err(bad(member, reason, "Name a place in the body"));
                 }
-                Some(Place::Field(name)) if is_word(name) => {}
-                Some(Place::Field(_)) => {
-                    let reason = "it is not the name of a form's field";
-                    return Err(bad(member, reason, "Correct it, as in `team_id`"));
+                Some(Some(Place::Header(name))) => check_header(member, name)?,
+                Some(None) => {
+                    let reason = "it is no place in a call";
+                    let next = "Write `/team/id` (a JSON pointer), `form:team_id` or, for an id, `header:x-id`";
+                    return Err(bad(member, reason, next));
                 }
             }
-        }
-        if matches!(self.routing, Some(Place::Header(_))) {
-            let reason = "no signature covers a header, so that one could be put for another";
-            return Err(bad("routing", reason, "Name a `pointer` or a `field` of the body"));
         }
         Ok(())
     }
@@ -165,8 +163,7 @@ impl Webhook {
     pub fn event(&self, scheme: &Scheme, call: &Call<'_>) -> String {
         let own = match (scheme, &self.id) {
             (Scheme::StandardWebhooks, _) => call.header(scheme::STANDARD_ID).ok().map(Into::into),
-            (_, Some(place)) => call.find(place),
-            (_, None) => None,
+            (_, place) => place.as_deref().and_then(Place::parse).and_then(|it| call.find(it)),
         };
         let mut hash = Sha256::new();
         if let Some(id) = own {
@@ -187,8 +184,8 @@ impl Webhook {
     /// install has its own URL.
     pub fn routing_key(&self, call: &Call<'_>) -> Result<String, Refusal> {
         let Some(place) = &self.routing else { return Ok(String::new()) };
-        let key = call.find(place).filter(|key| is_word(key));
-        key.ok_or_else(|| Refusal::NoRoutingKey(place.to_string()))
+        let key = Place::parse(place).and_then(|place| call.find(place));
+        key.filter(|key| is_word(key)).ok_or_else(|| Refusal::NoRoutingKey(place.clone()))
     }
 }
 
@@ -199,11 +196,6 @@ pub fn is_routing_key(text: &str) -> bool {
 
 fn is_word(text: &str) -> bool {
     (1..=WORD_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-}
-
-fn is_pointer(text: &str) -> bool {
-    let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    text.starts_with('/') && is_word(text) && escapes
 }
 
 fn check_header(member: &'static str, name: &str) -> Result<(), BadMember> {

@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod connection;
+mod webhook;
 
 /// The most problems listed at once.
 pub const PROBLEM_LIMIT: usize = 50;
@@ -65,6 +66,7 @@ impl Manifest {
         self.check_connections(&mut list);
         self.check_events_and_limits(&mut list);
         self.check_schedules(&mut list);
+        self.check_webhooks(&mut list);
         self.check_schema(&mut list);
         self.check_faults(&mut list);
         self.check_support(&mut list);

@@ -1,11 +1,8 @@
 //! One call as it came: nothing of it is believed yet.
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{Refusal, Scheme};
+use super::{Refusal, Scheme, is_word};
 use crate::egress::header;
 
 /// A call of a webhook's URL, byte by byte.
@@ -22,25 +19,29 @@ pub struct Call<'a> {
 }
 
 /// Where in a call something stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// In a header. No signature but a scheme's own covers it.
-    Header(String),
-    /// In a JSON body, at a JSON pointer (RFC 6901): a text or a whole number.
-    #[schemars(example = "/team_id")]
-    Pointer(String),
-    /// In the body of a form, in the field of this name.
-    Field(String),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// `header:x-id`: in a header. No signature but a scheme's own covers it.
+    Header(&'a str),
+    /// `/team/id`: in a JSON body, at a pointer (RFC 6901), a text or a whole number. In a
+    /// list, at the same pointer in each of its elements, which all say the same.
+    Pointer(&'a str),
+    /// `form:team_id`: in the body of a form, in the field of this name.
+    Form(&'a str),
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) => write!(f, "the header `{name}`"),
-            Self::Pointer(pointer) => write!(f, "`{pointer}` in the body"),
-            Self::Field(name) => write!(f, "the field `{name}`"),
-        }
+impl<'a> Place<'a> {
+    /// Reads a place as manifests write it.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let place = if text.starts_with('/') {
+            let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+            escapes.then_some(Self::Pointer(text))?
+        } else if let Some(name) = text.strip_prefix("header:") {
+            Self::Header(name)
+        } else {
+            Self::Form(text.strip_prefix("form:").filter(|name| !name.is_empty())?)
+        };
+        is_word(text).then_some(place)
     }
 }
 
@@ -61,18 +62,18 @@ impl<'a> Call<'a> {
     }
 
     /// What stands at a place; nothing if there is none, it is empty, or there are two.
-    pub fn find(&self, place: &Place) -> Option<String> {
+    pub fn find(&self, place: Place<'_>) -> Option<String> {
         let found = match place {
             Place::Header(name) => self.header(name).ok()?.to_owned(),
-            Place::Pointer(pointer) => {
-                let body: serde_json::Value = serde_json::from_slice(self.body).ok()?;
-                match body.pointer(pointer)? {
-                    serde_json::Value::String(text) => text.clone(),
-                    serde_json::Value::Number(number) if !number.is_f64() => number.to_string(),
-                    _ => return None,
+            Place::Pointer(pointer) => match serde_json::from_slice(self.body).ok()? {
+                Value::Array(elements) => {
+                    let mut told = elements.iter().map(|element| told(element, pointer));
+                    let first = told.next()??;
+                    told.all(|other| other.as_ref() == Some(&first)).then_some(first)?
                 }
-            }
-            Place::Field(name) => {
+                one => told(&one, pointer)?,
+            },
+            Place::Form(name) => {
                 let mut fields = form_urlencoded::parse(self.body).filter(|(key, _)| key == name);
                 let (_, value) = fields.next()?;
                 if fields.next().is_some() {
@@ -99,5 +100,14 @@ impl<'a> Call<'a> {
             .filter(|(name, _)| shown(name))
             .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()))
             .collect()
+    }
+}
+
+/// The text or whole number at a pointer.
+fn told(value: &Value, pointer: &str) -> Option<String> {
+    match value.pointer(pointer)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
     }
 }

@@ -86,7 +86,7 @@ pub enum Refusal {
     #[error("it was signed more than {} minutes from now", WINDOW_MS / 60_000)]
     Stale,
     /// Signed, and about nobody.
-    #[error("there is no routing key at {0}")]
+    #[error("there is no one routing key at `{0}`")]
     NoRoutingKey(String),
 }
 

@@ -356,7 +356,7 @@ fn calls_of_one_event_are_one_and_others_are_not() {
     assert_ne!(event(&slack, &at(NOW_S), b"{}"), event(&slack, &at(NOW_S), b"{ }"));
 
     // With one in the body, as Slack's events have it; a call without it has its body.
-    let slack = Webhook { id: Some(Place::Pointer("/event_id".to_owned())), ..slack };
+    let slack = Webhook { id: Some("/event_id".to_owned()), ..slack };
     let (one, two) = (br#"{"event_id":"Ev1","try":1}"#, br#"{"event_id":"Ev1","try":2}"#);
     assert_eq!(event(&slack, &at(NOW_S), one), event(&slack, &at(NOW_S + 60), two));
     assert_ne!(event(&slack, &at(NOW_S), one), event(&slack, &at(NOW_S), b"{}"));
@@ -365,35 +365,38 @@ fn calls_of_one_event_are_one_and_others_are_not() {
 
 #[test]
 fn the_routing_key_is_one_text_or_whole_number_in_what_was_signed() {
-    let key = |place: Place, body: &str| {
-        let webhook = Webhook { routing: Some(place), ..webhook(Signature::Slack) };
+    let key = |place: &str, body: &str| {
+        let webhook = Webhook { routing: Some(place.to_owned()), ..webhook(Signature::Slack) };
         let call = Call { method: "POST", url: URL, headers: &[], body: body.as_bytes() };
         webhook.routing_key(&call).map_err(|refusal| refusal.to_string())
     };
-    let pointer = |text: &str| Place::Pointer(text.to_owned());
-    let field = || Place::Field("team_id".to_owned());
     let ok = |text: &str| Ok(text.to_owned());
-    assert_eq!(key(pointer("/team/id"), r#"{"team":{"id":"T1"}}"#), ok("T1"));
-    assert_eq!(key(pointer("/0/portalId"), r#"[{"portalId":62515}]"#), ok("62515"));
-    assert_eq!(key(field(), "a=1&team_id=T%31&b=2"), ok("T1"));
-    let none = Err("there is no routing key at `/team_id` in the body".to_owned());
+    assert_eq!(key("/team/id", r#"{"team":{"id":"T1"}}"#), ok("T1"));
+    assert_eq!(key("form:team_id", "a=1&team_id=T%31&b=2"), ok("T1"));
+    assert_eq!(key("/portalId", r#"[{"portalId":62515},{"portalId":62515}]"#), ok("62515"));
+    let none = Err("there is no one routing key at `/team_id`".to_owned());
     let long = format!(r#"{{"team_id":"{}"}}"#, "a".repeat(101));
     for body in [
         "",
         "{}",
+        "[]",
         "team_id=T1",
         r#"{"team_id":""}"#,
         r#"{"team_id":null}"#,
         r#"{"team_id":1.5}"#,
         r#"{"team_id":["T1"]}"#,
         r#"{"team_id":"T 1"}"#,
+        // Of two customers: neither gets what is the other's.
+        r#"[{"team_id":"T1"},{"team_id":"T2"}]"#,
+        r#"[{"team_id":"T1"},{}]"#,
+        r#"[{},{"team_id":"T1"}]"#,
         &long,
     ] {
-        assert_eq!(key(pointer("/team_id"), body), none, "{body}");
+        assert_eq!(key("/team_id", body), none, "{body}");
     }
-    let none = Err("there is no routing key at the field `team_id`".to_owned());
+    let none = Err("there is no one routing key at `form:team_id`".to_owned());
     for body in ["", "team_id=", "team_id=T1&team_id=T2", r#"{"team_id":"T1"}"#] {
-        assert_eq!(key(field(), body), none, "{body}");
+        assert_eq!(key("form:team_id", body), none, "{body}");
     }
 }
 

@@ -23,7 +23,7 @@ fn what_is_wrong_with_an_entry_is_said_with_its_member_and_the_next_step() {
         let hex = Some(Encoding::Hex);
         assert_eq!(told(&|entry| entry.encoding = hex, signature), says("encoding"));
     }
-    let id = |entry: &mut Webhook| entry.id = Some(Place::Header("x-id".to_owned()));
+    let id = |entry: &mut Webhook| entry.id = text("header:x-id");
     let expected = "id: `standard-webhooks` says this itself. Leave it out";
     assert_eq!(told(&id, Signature::StandardWebhooks), expected);
     let base64 = |entry: &mut Webhook| entry.encoding = Some(Encoding::Base64);
@@ -55,21 +55,20 @@ fn what_is_wrong_with_an_entry_is_said_with_its_member_and_the_next_step() {
     let expected = "prefix: it is not short plain ASCII. Correct it, as in `sha256=`";
     assert_eq!(told(&prefix, Signature::HmacSha256), expected);
 
-    let routing =
-        |place: Place| told(&move |entry| entry.routing = Some(place.clone()), Signature::Slack);
-    for pointer in ["", "team", "/a~2", "/a b", "/a~"] {
+    let routing = |place: &str| {
+        let place = text(place);
+        told(&move |entry| entry.routing.clone_from(&place), Signature::Slack)
+    };
+    for place in ["", "team", "/a~2", "/a b", "/a~", "form:", "field:team", "form:a b"] {
         assert_eq!(
-            routing(Place::Pointer(pointer.to_owned())),
-            "routing: it is not a JSON pointer (RFC 6901) to a value in the body. Correct it, as in `/team/id`"
+            routing(place),
+            "routing: it is no place in a call. Write `/team/id` (a JSON pointer), `form:team_id` or, for an id, `header:x-id`"
         );
     }
-    assert_eq!(routing(Place::Pointer("/a~1b/0".to_owned())), "");
+    assert_eq!(routing("/a~1b/0"), "");
+    assert_eq!(routing("form:team_id"), "");
     assert_eq!(
-        routing(Place::Field(String::new())),
-        "routing: it is not the name of a form's field. Correct it, as in `team_id`"
-    );
-    assert_eq!(
-        routing(Place::Header("x-team".to_owned())),
-        "routing: no signature covers a header, so that one could be put for another. Name a `pointer` or a `field` of the body"
+        routing("header:x-team"),
+        "routing: no signature covers a header, so that one could be put for another. Name a place in the body"
     );
 }
