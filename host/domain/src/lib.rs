@@ -26,8 +26,8 @@
 //!   publisher's own (an OAuth client, a backend's key, a webhook's secret).
 //! - **support grant** (or leave): what a customer lets the platform or a publisher look
 //!   at, of one install, for a while. **supporter**: who has it.
-//! - **schedule** (of a manifest: when a plugin runs by itself),
-//!   **event**, **delivery** (one event on its way to one install), **run**
+//! - **schedule** (of a manifest: when a plugin runs by itself), **webhook** (of a
+//!   manifest: what a third party calls, and how it shows that it is the one), **event**, **delivery** (one event on its way to one install), **run**
 //!   (one execution), **report** (what the guest returns), **outcome** (how
 //!   the run ended), **effect** (what it changed inside Venn).
 //! - **refusal**: declined before running. **denial**: a host call declined
@@ -69,3 +69,4 @@ pub mod text;
 pub mod throttle;
 pub mod time;
 pub mod verdict;
+pub mod webhook;

@@ -34,6 +34,7 @@ limits! {
     RUN_WALL_MS: u64 = 10_000, "run.wall", "ms", "A run that waits longer should ask for another one.";
     RUN_WALL_MS_MAX: u64 = 60_000, "run.wall.max", "ms", "The most that a manifest may ask for; below the lease.";
     SCHEDULES: usize = 8, "manifest.schedules", "schedules", "A person reads them; one run can do several things.";
+    WEBHOOKS: usize = 8, "manifest.webhooks", "webhooks", "A person reads them; one carries all kinds of calls of its sender.";
     SCHEDULE_SPREAD_S_MAX: u64 = 3_600, "schedule.spread", "s", "Later than this is another time.";
     CHECK_WALL_MS: u64 = 5_000, "check.wall", "ms", "A person waits for the answer.";
     RUN_MEMORY_BYTES: u64 = 64 << 20, "run.memory", "bytes", "Python needs 16 MiB, the most of all guest languages tried.";

@@ -16,6 +16,7 @@ use crate::{
     capability::{Capability, CapabilitySet, OverlapFields},
     egress::{EgressRule, customer_host},
     schedule::Schedule,
+    webhook::Webhook,
 };
 
 mod check;
@@ -26,7 +27,7 @@ mod schema;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use check::{PROBLEM_LIMIT, Problem};
+pub use check::{BadMember, PROBLEM_LIMIT, Problem};
 pub use config::{check_config, check_room};
 pub use oauth::{ClientAuthentication, OauthRequest};
 
@@ -66,6 +67,9 @@ pub struct Manifest {
     /// When it wants to run by itself; it gets a `schedule` event each time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<Schedule>,
+    /// What third parties tell it by calling a URL; it gets a `webhook` event each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Webhook>,
     /// Limits other than the default ones.
     #[serde(default)]
     pub limits: LimitRequest,
@@ -264,6 +268,11 @@ impl Manifest {
     /// The schedule of this name.
     pub fn schedule(&self, name: &str) -> Option<&Schedule> {
         self.schedules.iter().find(|schedule| schedule.name == name)
+    }
+
+    /// The webhook of this name.
+    pub fn webhook(&self, name: &str) -> Option<&Webhook> {
+        self.webhooks.iter().find(|webhook| webhook.name == name)
     }
 
     /// Whether the plugin wants events of this kind.

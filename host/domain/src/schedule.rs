@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{id::InstallId, limits, time::Timestamp};
+use crate::{id::InstallId, limits, manifest::BadMember, time::Timestamp};
 
 /// Longer than any five fields that a person reads.
 const CRON_CHARS: usize = 100;
@@ -74,18 +74,6 @@ const fn spread() -> u64 {
     60
 }
 
-/// What is wrong with a schedule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{member}: {reason}. {next_step}")]
-pub struct BadSchedule {
-    /// The member that is wrong.
-    pub member: &'static str,
-    /// Why.
-    pub reason: String,
-    /// What to do.
-    pub next_step: &'static str,
-}
-
 /// What a field of cron holds: its name, its greatest number, and names for numbers.
 const FIELDS: [(&str, u32, &[&str]); 5] = [
     ("minute", 59, &[]),
@@ -106,15 +94,15 @@ const WRITE_FIELDS: &str =
 impl Schedule {
     /// What a new manifest must hold: only what the documents name, and what comes due.
     /// What was published before goes by [`Self::cadence`].
-    pub fn check(&self) -> Result<(), BadSchedule> {
+    pub fn check(&self) -> Result<(), BadMember> {
         let plain = self.cron.split_whitespace().zip(FIELDS).try_for_each(plain);
-        plain.map_err(|reason| BadSchedule { member: "cron", reason, next_step: WRITE_FIELDS })?;
+        plain.map_err(|reason| BadMember { member: "cron", reason, next_step: WRITE_FIELDS })?;
         self.cadence().map(drop)
     }
 
     /// When it is due, or what is wrong with it.
-    pub fn cadence(&self) -> Result<Cadence, BadSchedule> {
-        let bad = |member, reason: String, next_step| BadSchedule { member, reason, next_step };
+    pub fn cadence(&self) -> Result<Cadence, BadMember> {
+        let bad = |member, reason: String, next_step| BadMember { member, reason, next_step };
         let fields = WRITE_FIELDS;
         if self.cron.chars().count() > CRON_CHARS {
             return Err(bad("cron", format!("it is longer than {CRON_CHARS} characters"), fields));

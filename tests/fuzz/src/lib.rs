@@ -26,6 +26,7 @@ mod manifest;
 pub mod smoke;
 mod statement;
 mod url;
+mod webhook;
 
 /// Something that reads what strangers write.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "url", run: url::run },
     Target { name: "customer-host", run: customer_host::run },
     Target { name: "address", run: address::run },
@@ -47,4 +48,5 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "audit", run: audit::run },
     Target { name: "cursor", run: cursor::run },
     Target { name: "statement", run: statement::run },
+    Target { name: "webhook", run: webhook::run },
 ];

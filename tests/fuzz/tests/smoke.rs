@@ -38,4 +38,5 @@ targets! {
     audit = "audit",
     cursor = "cursor",
     statement = "statement",
+    webhook = "webhook",
 }

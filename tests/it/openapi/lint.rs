@@ -58,6 +58,7 @@ const DEEP: &[(&str, &str)] = &[
     ("unknown_stages", "stages with their counts, one by one"),
     ("usage", "what a run used, measured together"),
     ("verdict", "a conclusion that may not be there, with its evidence"),
+    ("webhooks", "what third parties can tell it, one by one"),
 ];
 
 fn resolve(schema: &Value) -> &Value {

@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod connection;
+mod webhook;
 
 /// The most problems listed at once.
 pub const PROBLEM_LIMIT: usize = 50;
@@ -43,6 +44,18 @@ pub struct Problem {
     pub next_step: String,
 }
 
+/// What is wrong with one member of an entry; its place is the entry's and the member's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {reason}. {next_step}")]
+pub struct BadMember {
+    /// The member that is wrong.
+    pub member: &'static str,
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub next_step: &'static str,
+}
+
 impl Manifest {
     /// Everything that is wrong with a manifest that has the right shape.
     pub fn check(&self) -> Result<(), Vec<Problem>> {
@@ -53,6 +66,7 @@ impl Manifest {
         self.check_connections(&mut list);
         self.check_events_and_limits(&mut list);
         self.check_schedules(&mut list);
+        self.check_webhooks(&mut list);
         self.check_schema(&mut list);
         self.check_faults(&mut list);
         self.check_support(&mut list);

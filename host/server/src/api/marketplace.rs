@@ -17,6 +17,7 @@ use venn_domain::{
     manifest::{CATEGORIES, ConnectionRequest, EgressRequest, Manifest},
     organization::Need,
     time::Timestamp,
+    webhook::Webhook,
 };
 use venn_store::{
     plugin::{OwnerKind, market::Listing},
@@ -84,6 +85,8 @@ pub struct ListingView {
     destinations: Vec<DestinationView>,
     /// Credentials that you connect.
     connections: Vec<ConnectionRequestView>,
+    /// What third parties can tell it, once you open it to them.
+    webhooks: Vec<WebhookView>,
     /// JSON Schema (2020-12) of the configuration.
     config_schema: Value,
     /// An e-mail address of those who help.
@@ -165,6 +168,22 @@ struct ConnectionRequestView {
     scopes: Vec<String>,
 }
 
+/// What a third party can tell a plugin.
+#[derive(Debug, Serialize, JsonSchema)]
+struct WebhookView {
+    /// Its name.
+    name: String,
+    /// What it is for.
+    title: String,
+    /// How the sender shows that it is the one.
+    #[schemars(extend("enum" = ["standard-webhooks", "hmac-sha256", "slack", "hubspot-v3", "token"]))]
+    signature: &'static str,
+    /// Whose URL the sender calls: `install`, your own, or `plugin`, one for all customers,
+    /// where you say which of the sender's customers you are.
+    #[schemars(extend("enum" = ["install", "plugin"]))]
+    url: &'static str,
+}
+
 /// `GET /v1/marketplace/plugins`.
 pub async fn list(
     State(app): State<App>,
@@ -213,6 +232,7 @@ fn view(keys: &Keys, listing: Listing) -> ListingView {
         fields: fields(&manifest, &ceiling),
         destinations: manifest.egress.iter().map(|e| destination(e, &ceiling.egress)).collect(),
         connections: manifest.connections.into_iter().map(connection).collect(),
+        webhooks: manifest.webhooks.into_iter().map(webhook).collect(),
         owner_name,
         owner_kind: plugin.owner_kind.name(),
         publisher_verified,
@@ -279,5 +299,14 @@ fn connection(request: ConnectionRequest) -> ConnectionRequestView {
         host: request.host,
         token_endpoint: request.oauth.as_ref().map(|oauth| oauth.token_endpoint.clone()),
         scopes: request.oauth.map(|oauth| oauth.scopes).unwrap_or_default(),
+    }
+}
+
+fn webhook(webhook: Webhook) -> WebhookView {
+    WebhookView {
+        url: if webhook.routing.is_some() { "plugin" } else { "install" },
+        signature: webhook.signature.name(),
+        name: webhook.name,
+        title: webhook.title,
     }
 }

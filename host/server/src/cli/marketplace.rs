@@ -111,6 +111,7 @@ fn render(listing: &Value, paint: Paint) -> String {
         let (name, host) = (text(item, "name"), text(item, "host"));
         out.push_str(&signs_in(item, &name, &host));
     }
+    told_by(&mut out, listing, paint);
     configuration(&mut out, listing, paint);
     put!(out, "\nNext: `venn install {} --name NAME …`\n", text(listing, "name"));
     out
@@ -128,6 +129,22 @@ pub(super) fn signs_in(item: &Value, name: &str, host: &str) -> String {
         _ => format!(
             "  It signs in at {host} with your connection `{name}`; it cannot read the secret.\n"
         ),
+    }
+}
+
+/// Who can tell it something, once the customer opens it to them.
+pub(super) fn told_by(out: &mut String, listing: &Value, paint: Paint) {
+    let webhooks = list(listing, "webhooks");
+    if webhooks.is_empty() {
+        return;
+    }
+    put!(out, "\n{}\n", paint.bold("Others tell it, once you open it to them:"));
+    for item in webhooks {
+        let url = match raw(item, "url") {
+            "plugin" => "the publisher's URL; you say which customer of the sender you are",
+            _ => "a URL of your own, which you give to the sender",
+        };
+        put!(out, "  < {} (`{}`): {url}\n", text(item, "title"), text(item, "name"));
     }
 }
 
@@ -193,6 +210,8 @@ mod tests {
             "destinations": [{"host": "api.example.com", "reason": "Tasks.", "data": "names",
                 "retention": "30 days", "approved": true}],
             "connections": [{"name": "crm", "host": "api.example.com"}],
+            "webhooks": [{"name": "crm", "title": "Changes", "url": "install"},
+                {"name": "chat", "title": "Commands", "url": "plugin"}],
             "config_schema": {"properties": {"min": {"type": "string"}}},
         });
         assert_eq!(
@@ -205,6 +224,9 @@ mod tests {
              Fields of accounts:\n  our-name, their-owner (denied)\n\n\
              Data goes to:\n  > api.example.com: Tasks.\n      What: names\n      Kept: 30 days\n  \
              It signs in at api.example.com with your connection `crm`; it cannot read the secret.\n\n\
+             Others tell it, once you open it to them:\n  \
+             < Changes (`crm`): a URL of your own, which you give to the sender\n  \
+             < Commands (`chat`): the publisher's URL; you say which customer of the sender you are\n\n\
              You set:\n  min: string\n\n\
              Next: `venn install crm-tasks --name NAME …`\n"
         );

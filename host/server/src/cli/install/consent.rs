@@ -6,7 +6,7 @@ use venn_domain::egress::customer_host::CustomerHost;
 
 use super::InstallArgs;
 use crate::cli::{
-    marketplace::signs_in,
+    marketplace::{signs_in, told_by},
     output::{
         Paint, put,
         value::{list, raw, text},
@@ -69,6 +69,7 @@ pub(super) fn render(
         let (name, host) = (text(item, "name"), completed(raw(item, "host"), config));
         out.push_str(&signs_in(item, &name, &host));
     }
+    told_by(&mut out, plugin, paint);
     if !may_not.is_empty() {
         put!(out, "\n{}\n", paint.bold("It asks for this too, but may not:"));
         for item in may_not {

@@ -43,6 +43,11 @@ pub(super) fn render(release: &Value, built_from: &Value, paint: Paint) -> Strin
             text(item, "retention")
         )
     });
+    section(&mut out, paint, "Others tell it", list(release, "manifest.webhooks"), |item| {
+        let one = if raw(item, "routing").is_empty() { "a URL an install" } else { "one URL" };
+        let (title, signature) = (text(item, "title"), text(item, "signature"));
+        format!("{} [{signature}, {one}]: {title}", text(item, "name"))
+    });
     section(&mut out, paint, "It imports", list(release, "gate.imports"), |item| {
         format!("{} ({})", text(item, "name"), text(item, "class"))
     });
