@@ -86,9 +86,9 @@ impl Store {
             begins_with(&mut sql, &filter.prefix);
         }
         sql.add(" ORDER BY id LIMIT ").number(i64::from(limit) + 1);
-        let rows = sql.rows(&mut *self.read().await?).await?;
+        let (rows, more) = sql.page(&mut *self.read().await?, limit as usize).await?;
         let items = rows.iter().map(|row| account(&Row::new("account", row)));
-        Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.id.to_string()))
+        Ok(Page::of(items.collect::<Result<_, _>>()?, more, |item| item.id.to_string()))
     }
 
     /// An account of an organization.

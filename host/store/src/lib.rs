@@ -91,22 +91,20 @@ impl<T> Page<T> {
     /// Reads a page of rows that carry texts of strangers, at most `limit` of the
     /// `limit + 1` that there may be.
     pub(crate) async fn read(
-        mut rows: impl TryStream<Ok = AnyRow, Error = sqlx::Error> + Unpin,
+        rows: impl TryStream<Ok = AnyRow, Error = sqlx::Error> + Unpin,
         limit: u32,
         item: impl Fn(&AnyRow) -> Result<T, StoreError>,
         id: impl Fn(&T) -> String,
     ) -> Result<Self, StoreError> {
-        let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
-        while let Some(row) = rows.try_next().await? {
-            bytes += row::text_bytes(&row);
-            more = items.len() == limit as usize || (bytes > PAGE_BYTES && !items.is_empty());
-            if more {
-                break;
-            }
-            items.push(item(&row)?);
-        }
+        let (rows, more) = page_rows(rows, limit as usize).await?;
+        let items = rows.iter().map(item).collect::<Result<_, _>>()?;
+        Ok(Self::of(items, more, id))
+    }
+
+    /// Makes a page of what fits on it, with what [`page_rows`] says of the rest.
+    pub(crate) fn of(items: Vec<T>, more: bool, id: impl Fn(&T) -> String) -> Self {
         let next = items.last().map(id).filter(|_| more);
-        Ok(Self { items, next })
+        Self { items, next }
     }
 
     /// Makes a page of `limit` items from up to `limit + 1` that were read.
@@ -117,4 +115,20 @@ impl<T> Page<T> {
         let next = if more { items.last().map(id) } else { None };
         Self { items, next }
     }
+}
+
+/// The rows that fit on a page, and whether there are more.
+pub(crate) async fn page_rows(
+    mut rows: impl TryStream<Ok = AnyRow, Error = sqlx::Error> + Unpin,
+    limit: usize,
+) -> Result<(Vec<AnyRow>, bool), StoreError> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        bytes += row::text_bytes(&row);
+        if page.len() == limit || (bytes > PAGE_BYTES && !page.is_empty()) {
+            return Ok((page, true));
+        }
+        page.push(row);
+    }
+    Ok((page, false))
 }

@@ -1,8 +1,12 @@
 //! A statement that is put together from fixed parts, with its values bound in
 //! the order in which they are named. No value ever becomes text of the statement.
-use sqlx::{AnyConnection, any::AnyRow};
+use sqlx::{
+    Any, AnyConnection,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
-use crate::{StoreError, row::without_nul};
+use crate::{StoreError, page_rows, row::without_nul};
 
 enum Value {
     Text(String),
@@ -56,11 +60,7 @@ impl Sql {
         self
     }
 
-    /// Runs it.
-    pub(crate) async fn rows(
-        self,
-        connection: &mut AnyConnection,
-    ) -> Result<Vec<AnyRow>, StoreError> {
+    fn query(self) -> Query<'static, Any, AnyArguments> {
         let mut query = sqlx::query(sqlx::AssertSqlSafe(self.text));
         for value in self.values {
             query = match value {
@@ -68,7 +68,25 @@ impl Sql {
                 Value::Number(number) => query.bind(number),
             };
         }
-        Ok(query.fetch_all(connection).await?)
+        query
+    }
+
+    /// Runs it.
+    pub(crate) async fn rows(
+        self,
+        connection: &mut AnyConnection,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        Ok(self.query().fetch_all(connection).await?)
+    }
+
+    /// Runs it, for as many of its rows as fit on a page of at most `limit`; and whether
+    /// there are more.
+    pub(crate) async fn page(
+        self,
+        connection: &mut AnyConnection,
+        limit: usize,
+    ) -> Result<(Vec<AnyRow>, bool), StoreError> {
+        page_rows(self.query().fetch(connection), limit).await
     }
 
     /// Runs it, for one number.

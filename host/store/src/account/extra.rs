@@ -9,8 +9,9 @@ use venn_domain::id::OrganizationId;
 
 use crate::{Store, StoreError};
 
-/// Accounts that are read for the names that they have.
+/// Accounts that are read for the names that they have, and names that are told.
 const ACCOUNTS_READ_MAX: i64 = 1_000;
+const NAMES_MAX: usize = 1_000;
 
 impl Store {
     /// Which of these names further values of the organization's accounts have: the
@@ -41,7 +42,7 @@ impl Store {
         Ok(known)
     }
 
-    /// The names of further values, of at most 1,000 accounts that have any.
+    /// Up to 1,000 names of further values, of at most 1,000 accounts that have any.
     pub async fn some_extras(
         &self,
         organization: &OrganizationId,
@@ -57,7 +58,8 @@ impl Store {
         .await?;
         let mut names = BTreeSet::new();
         for text in rows {
-            names.extend(pairs(organization, &text)?.into_iter().map(|(name, _)| name));
+            let room = NAMES_MAX - names.len();
+            names.extend(pairs(organization, &text)?.into_iter().map(|(name, _)| name).take(room));
         }
         Ok(names)
     }

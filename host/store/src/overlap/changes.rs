@@ -84,13 +84,12 @@ impl Store {
         select(&mut sql, &view, &Asked::Fields(fields));
         after(&mut sql, &view, scope, &from);
         sql.add(" ORDER BY o.change_no, o.id LIMIT ").number(i64::from(limit) + 1);
-        let rows = sql.rows(&mut snapshot).await?;
-        let more = rows.len() > limit as usize;
+        let (rows, more) = sql.page(&mut snapshot, limit as usize).await?;
         let asked = Asked::Fields(fields);
         let mut reading = Reading::new(&view, &asked);
         let mut items = Vec::with_capacity(rows.len());
         let mut next = Position::behind(view.change_no.max(from.number));
-        for row in rows.iter().take(limit as usize) {
+        for row in &rows {
             let columns = change(row)?;
             let overlap = reading.overlap(row)?;
             let kind = kind(&from, &columns, overlap.id.as_str());

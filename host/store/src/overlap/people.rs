@@ -123,7 +123,7 @@ impl Store {
             }
         }
         sql.add(" ORDER BY o.id LIMIT ").number(i64::from(limit) + 1);
-        let rows = sql.rows(&mut snapshot).await?;
+        let (rows, more) = sql.page(&mut snapshot, limit as usize).await?;
         snapshot.rollback().await?;
         let mut reading = Reading::new(&view, &Asked::Everything);
         let items = rows.iter().map(|row| {
@@ -131,7 +131,7 @@ impl Store {
             Ok(SeenOverlap { overlap: reading.overlap(row)?, our_synced_at })
         });
         let items = items.collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(Some(Page::cut(items, limit, |seen| seen.overlap.id.to_string())))
+        Ok(Some(Page::of(items, more, |seen| seen.overlap.id.to_string())))
     }
 
     /// A page of the leftovers that we may see; None if the partnership is not active.

@@ -184,14 +184,14 @@ impl Collected {
         fields: &OverlapFields,
         (sql, room): (Sql, usize),
     ) -> Result<bool, StoreError> {
-        let rows = sql.rows(connection).await?;
+        let (rows, more) = sql.page(connection, room).await?;
         let asked = Asked::Fields(fields);
         let mut reading = Reading::new(view, &asked);
-        for row in rows.iter().take(room) {
+        for row in &rows {
             self.items.push(reading.overlap(row)?);
         }
         reading.into_withheld().names().for_each(|name| self.withheld.insert(name));
-        Ok(rows.len() > room)
+        Ok(more)
     }
 
     fn into_page(self, cursor: Option<String>) -> OverlapPage {
