@@ -278,7 +278,7 @@ async fn people_and_tokens_come_and_go() {
     assert_eq!(changed, "B@acme.example has the role developer from now on.\n");
     let members = acme.venn("orgs members").await.good();
     let bob = members.lines().find(|line| line.contains("b@acme.example")).unwrap();
-    assert!(bob.ends_with("developer"), "{members}");
+    assert!(bob.ends_with("developer  no"), "{members}");
     let made = "orgs tokens --create ci --scope read --user nobody@acme.example";
     let nobody = acme.venn(made).await.failed(4);
     assert!(
@@ -319,6 +319,7 @@ async fn a_person_is_invited_logs_in_and_out() {
     acme.venn("orgs members --add b@acme.example --role user").await.good();
     let told = acme.venn("orgs members --invite b@acme.example --yes").await.good();
     let invitation = told.lines().find_map(|line| line.trim().strip_prefix("vinv_")).unwrap();
+    assert!(told.contains("`venn passwd --invitation --server https://venn.example`"), "{told}");
     // From here on Bob types, with no token but what he logs in for.
     desk.globex.token = String::new();
     let bob = &desk.globex;
@@ -362,7 +363,11 @@ async fn a_person_is_invited_logs_in_and_out() {
     bob.venn_with(&by_recovery, "another horse, no staple\n").await.good();
     bob.venn_with(&by_recovery, "another horse, no staple\n").await.failed(3);
     let acme = &desk.acme;
+    let shown = acme.venn("orgs two-factor").await.good();
+    assert!(shown.starts_with("Each member decides about a second factor."), "{shown}");
     acme.venn("orgs two-factor --demand").await.good();
+    let shown = acme.venn("orgs two-factor").await.good();
+    assert!(shown.starts_with("Every login needs a second factor."), "{shown}");
     acme.venn("orgs members --reset-two-factor b@acme.example --yes").await.good();
     acme.venn("orgs two-factor --optional").await.good();
     let told = bob.venn_with("two-factor set-up --json", "another horse, no staple\n").await.json();
@@ -373,6 +378,14 @@ async fn a_person_is_invited_logs_in_and_out() {
     assert_eq!(bob.venn("logout").await.good(), "Logged out.\n");
     let out = bob.venn("whoami").await.failed(3);
     assert!(out.contains("There is no login kept as `default`."), "{out}");
+    // A token is forgotten here, and goes on.
+    let made = acme.venn("orgs tokens --create ci --scope read").await.good();
+    assert!(made.contains("\nIt may read, until 20"), "{made}");
+    let token = made.lines().find_map(|line| line.strip_prefix("  venn_")).unwrap();
+    bob.venn_with("login", &format!("venn_{token}\n")).await.good();
+    let out = bob.venn("logout").await.good();
+    assert!(out.starts_with("Forgotten here. The token itself is good until it ends, "), "{out}");
+    bob.venn("whoami").await.failed(3);
     reach::check("a_person_is_invited_logs_in_and_out", &desk).await;
 }
 

@@ -82,6 +82,40 @@ async fn a_suspended_plugin_is_told_to_its_publisher_and_to_those_who_have_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_from_a_plugin_is_told_to_its_publisher_and_to_those_who_have_it() {
+    let world = World::with_overlaps(1).await;
+    let script = world.script(&world.grant()).await;
+    world.host.advance_ms(8 * 24 * 60 * 60 * 1_000);
+    let platform = &world.host.platform;
+    let path = "/v1/review/plugins/script/approval";
+    let mut ceiling = platform.get("/v1/review/releases").await.good()["items"][0]["id"].clone();
+    let review = format!("/v1/review/releases/{}", ceiling.as_str().unwrap());
+    ceiling = platform.get(&review).await.good()["approval"].clone();
+    let install = world.acme.own(&format!("installs/{}", script.install));
+    assert_eq!(world.acme.get(&install).await.good()["not_approved"], json!([]));
+    let whole = ceiling.clone();
+    ceiling["egress"] = json!([]);
+    platform.put(path, &ceiling).await.good();
+    let title = "The platform allows less of script";
+    let next = "venn plugins show script";
+    assert_eq!(waits(&world.publisher).await, line("plugin-narrowed", title, next, false));
+    let told = line("integration-narrowed", title, "venn installs list", false);
+    assert_eq!(waits(&world.acme).await, told);
+    assert_eq!(waits(&world.globex).await, NOTHING);
+    assert_eq!(
+        world.acme.all("waiting").await[0]["text"],
+        "No more: host api.hubapi.com. What needs it is denied, whatever your grant says."
+    );
+    let denied = json!(["host api.hubapi.com"]);
+    assert_eq!(world.acme.get(&install).await.good()["not_approved"], denied);
+    assert_eq!(world.acme.all("installs").await[0]["not_approved"], denied);
+    // Given back, it is no news any more.
+    platform.put(path, &whole).await.good();
+    assert_eq!((waits(&world.publisher).await, waits(&world.acme).await), (vec![], vec![]));
+    assert_eq!(world.acme.get(&install).await.good()["not_approved"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proposal_waits_for_the_one_that_it_was_made_to() {
     let world = World::start().await;
     let hooli = world.host.organization("hooli", true, false).await;

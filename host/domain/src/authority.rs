@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capability::{Capability, CapabilitySet, OverlapFields},
-    egress::{EgressRule, Target},
+    egress::{EgressRule, Target, customer_host::CompletedHost},
     grant::{Approval, Grant},
     id::{InstallId, OrganizationId, PartnershipId, PluginId, ReleaseId},
     manifest::{ConnectionRequest, Manifest},
@@ -61,7 +61,7 @@ pub struct Control {
     /// Connections that are in place, by the manifest's name.
     pub connections: Vec<String>,
     /// Hosts that came of the customer's configuration.
-    pub customer_hosts: Vec<String>,
+    pub customer_hosts: Vec<CompletedHost>,
 }
 
 impl Control {
@@ -144,7 +144,7 @@ impl Authority {
 
     /// Whether a host is the customer's own word: nobody else may read it.
     pub fn is_customer_host(&self, host: &str) -> bool {
-        self.control.customer_hosts.iter().any(|customer| customer == host)
+        self.control.customer_hosts.iter().any(|customer| customer.host == host)
     }
 
     /// Whether any destination is left: decides which purpose data owners must allow.

@@ -75,6 +75,11 @@ impl Approval {
         beyond(self, &Self::of(manifest), ASKED)
     }
 
+    /// What this approval has that another one lacks, such as `field their-amount`.
+    pub fn lacking_in(&self, other: &Self) -> Vec<String> {
+        beyond(self, other, APPROVED).into_iter().map(|excess| excess.what).collect()
+    }
+
     /// Whether a release that asks for this fits under the ceiling.
     pub fn covers(&self, manifest: &Manifest) -> bool {
         beyond(&Self::of(manifest), self, APPROVED).is_empty()

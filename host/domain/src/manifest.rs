@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capability::{Capability, CapabilitySet, OverlapFields},
-    egress::{EgressRule, customer_host},
+    egress::{
+        EgressRule,
+        customer_host::{self, CompletedHost},
+    },
     schedule::Schedule,
     webhook::Webhook,
 };
@@ -138,10 +141,27 @@ impl ConnectionRequest {
         if self.kind == ConnectionKind::Basic { "Basic " } else { &self.prefix }
     }
 
+    /// Whether a connection of this kind, for this host, with tokens from there, is what
+    /// it asks for.
+    pub fn is_met_by(&self, kind: ConnectionKind, host: &str, token_endpoint: &str) -> bool {
+        self.kind == kind && self.host == host && self.token_endpoint() == token_endpoint
+    }
+
     /// Where tokens come from: the token endpoint, or nothing.
     pub fn token_endpoint(&self) -> &str {
         self.oauth.as_ref().map_or("", |oauth| oauth.token_endpoint.as_str())
     }
+}
+
+/// A host that another configuration moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MovedHost {
+    /// As the manifest writes it.
+    pub place: String,
+    /// What it was; none if it was nothing yet.
+    pub from: Option<String>,
+    /// What it is; none if it is nothing any more.
+    pub to: Option<String>,
 }
 
 /// How a connection authenticates.
@@ -244,11 +264,11 @@ impl Manifest {
 
     /// Puts the customer's words into the hosts that have a place for them; the
     /// hosts that came of it.
-    pub fn complete(&mut self, config: &serde_json::Value) -> Vec<String> {
+    pub fn complete(&mut self, config: &serde_json::Value) -> Vec<CompletedHost> {
         let egress = self.egress.iter_mut().map(|request| &mut request.rule.host);
         let connections = self.connections.iter_mut().map(|request| &mut request.host);
         let hosts = egress.chain(connections);
-        let mut completed: Vec<String> =
+        let mut completed: Vec<CompletedHost> =
             hosts.filter_map(|host| customer_host::complete(host, config)).collect();
         completed.sort_unstable();
         completed.dedup();
@@ -257,7 +277,32 @@ impl Manifest {
 
     /// The hosts that this configuration completes.
     pub fn customer_hosts(&self, config: &serde_json::Value) -> Vec<String> {
-        self.clone().complete(config)
+        let mut hosts: Vec<_> =
+            self.clone().complete(config).into_iter().map(|one| one.host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    /// The hosts that another configuration moves.
+    pub fn moved_hosts(
+        &self,
+        before: &serde_json::Value,
+        after: &serde_json::Value,
+    ) -> Vec<MovedHost> {
+        let (before, after) = (self.clone().complete(before), self.clone().complete(after));
+        let mut places: Vec<_> = before.iter().chain(&after).map(|one| one.place.clone()).collect();
+        places.sort_unstable();
+        places.dedup();
+        let of = |all: &[CompletedHost], place: &str| {
+            all.iter().find(|one| one.place == place).map(|one| one.host.clone())
+        };
+        let moved = places.into_iter().map(|place| MovedHost {
+            from: of(&before, &place),
+            to: of(&after, &place),
+            place,
+        });
+        moved.filter(|host| host.from != host.to).collect()
     }
 
     /// The fault code's FAQ entry.

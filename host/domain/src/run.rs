@@ -230,7 +230,8 @@ pub struct Usage {
 pub struct LogLine {
     /// When.
     pub at: Timestamp,
-    /// `debug`, `info`, `warn`, `error`; `panic` for a panic's text.
+    /// `debug`, `info`, `warn`, `error`; `panic` for a panic's text; `withheld` where Venn
+    /// tells a supporter that there is nothing to read.
     pub level: String,
     /// One record, control characters escaped.
     pub message: String,

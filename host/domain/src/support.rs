@@ -2,6 +2,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    run::{CallResult, CallSummary},
+    verdict::signal::http_host,
+};
+
 /// The most hours of one leave: two weeks, the longest that a case is worked on.
 pub const HOURS_MAX: u32 = 14 * 24;
 
@@ -23,7 +28,8 @@ pub enum Thing {
     Runs,
     /// Events on their way.
     Deliveries,
-    /// What runs logged, in the plugin's own words.
+    /// What runs logged, in the plugin's own words; not of runs that may know a partner's
+    /// accounts.
     Logs,
 }
 
@@ -43,5 +49,69 @@ impl Thing {
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|thing| thing.name() == name)
+    }
+}
+
+/// Whether what a plugin said in a run may be of a partner's accounts: it was told some, or
+/// what an earlier run had kept or handed on. `step` counts the continuations before it.
+pub fn may_tell_of_partners(step: u64, calls: &[CallSummary]) -> bool {
+    let told = |call: &CallSummary| {
+        let reads = ["overlaps.", "state.get", "state.keys"];
+        call.result == CallResult::Ok && reads.iter().any(|name| call.call.starts_with(name))
+    };
+    step > 0 || calls.iter().any(told)
+}
+
+/// A call without the plugin's words: of an address its method and host, no text of a
+/// refusal.
+#[must_use]
+pub fn without_words(mut call: CallSummary) -> CallSummary {
+    if let Some(host) = http_host(&call).map(str::to_owned) {
+        let method = call.target.split(' ').next().unwrap_or_default();
+        call.target = format!("{method} {host}/…");
+    }
+    match &mut call.result {
+        CallResult::Denied { denial, .. } => denial.what = "…".to_owned(),
+        CallResult::Error { message, .. } => *message = "…".to_owned(),
+        CallResult::Ok
+        | CallResult::Status { .. }
+        | CallResult::NetworkFailed { .. }
+        | CallResult::HostFailed => {}
+    }
+    call
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str, result: CallResult) -> CallSummary {
+        let target = "GET api.hubapi.com/crm/company-1.com".to_owned();
+        let call = name.to_owned();
+        CallSummary { call, target, result, connection: None, host_from_config: false, wall_us: 1 }
+    }
+
+    #[test]
+    fn who_was_told_of_partners_may_tell_of_them_and_so_may_who_looked_up_what_was_kept() {
+        let error = CallResult::Error { kind: "invalid".to_owned(), message: "x".to_owned() };
+        for name in ["find", "lookup", "counts", "changes"].map(|name| format!("overlaps.{name}")) {
+            assert!(may_tell_of_partners(0, &[call(&name, CallResult::Ok)]), "{name}");
+            assert!(!may_tell_of_partners(0, &[call(&name, error.clone())]), "{name}");
+        }
+        assert!(may_tell_of_partners(0, &[call("state.get", CallResult::Ok)]));
+        assert!(may_tell_of_partners(0, &[call("state.keys", CallResult::Ok)]));
+        assert!(may_tell_of_partners(1, &[]));
+        let others = ["state.set", "http.send", "accounts.upsert", "timeline.append"];
+        assert!(!may_tell_of_partners(0, &others.map(|name| call(name, CallResult::Ok))));
+    }
+
+    #[test]
+    fn a_call_without_words_says_where_it_went_and_no_more() {
+        let sent = without_words(call("http.send", CallResult::HostFailed));
+        assert_eq!(sent.target, "GET api.hubapi.com/…");
+        let message = "company-1.com".to_owned();
+        let refused = CallResult::Error { kind: "invalid".to_owned(), message };
+        let refused = without_words(call("wasi:http", refused));
+        assert!(!serde_json::to_string(&refused).unwrap().contains("company-1"), "{refused:?}");
     }
 }

@@ -159,12 +159,12 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
+const SEND_TOKEN: &str =
+    "Send `authorization: Bearer <token>`; `venn login` keeps one for the command line.";
+const LOG_IN_AGAIN: &str = "Log in again: `venn login --email E-MAIL --org ORG`.";
+
 fn unauthenticated(detail: &str) -> ApiError {
-    ApiError::new(
-        Code::Unauthenticated,
-        detail,
-        "Send `authorization: Bearer <token>`; `venn login` keeps one for the command line.",
-    )
+    ApiError::new(Code::Unauthenticated, detail, SEND_TOKEN)
 }
 
 /// Who sends this, by token or cookie; no more than a look into memory where nothing
@@ -186,7 +186,11 @@ pub async fn caller(
         None => (Kind::Token, split_token(text), "token"),
     };
     let ended = if session.is_some() { "has ended" } else { "has expired" };
-    let invalid = || unauthenticated(&format!("The {what} is not valid, or {ended}."));
+    let again = if session.is_some() { LOG_IN_AGAIN } else { SEND_TOKEN };
+    let invalid = || {
+        let detail = format!("The {what} is not valid, or {ended}.");
+        ApiError::new(Code::Unauthenticated, detail, again)
+    };
     let (id, secret) = of_text.ok_or_else(invalid)?;
     let found = store.token_for_login(&id).await?.ok_or_else(invalid)?;
     if !secret::fits(secret, &found.hash) || found.kind != kind {

@@ -165,7 +165,7 @@ fn token_facts(row: &Row<'_>) -> Result<Option<TokenFacts>, StoreError> {
     }))
 }
 
-async fn find(
+pub(crate) async fn find(
     db: &mut AnyConnection,
     organization: &OrganizationId,
     id: &ConnectionId,

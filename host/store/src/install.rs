@@ -17,6 +17,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     grant::Grant,
     id::{ConnectionId, InstallId, OrganizationId, PluginId, ReleaseId, UserId},
+    manifest::ConnectionKind,
     time::Timestamp,
 };
 
@@ -92,6 +93,9 @@ pub struct Install {
     pub config: serde_json::Value,
     /// The connections.
     pub connections: ConnectionMap,
+    /// Connections of them that its release does not ask for any more, since the
+    /// configuration completes another host.
+    pub unfit: Vec<Unfit>,
     /// The newest check of what it is now, if there was one.
     pub check: Option<CheckRecord>,
     /// Who made it.
@@ -102,6 +106,17 @@ pub struct Install {
     pub enabled_at: Option<Timestamp>,
     /// When it was removed.
     pub uninstalled_at: Option<Timestamp>,
+}
+
+/// What a release asks for in the place of a connection that is not it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfit {
+    /// The manifest's name of the connection.
+    pub connection: String,
+    /// Of which kind it has to be.
+    pub kind: ConnectionKind,
+    /// For which host.
+    pub host: String,
 }
 
 /// A draft to make.
@@ -129,8 +144,8 @@ pub struct NewInstall {
 fn select() -> String {
     format!(
         "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
-                i.config_json, i.connections_json, i.check_json, i.created_by, i.created_at,
-                i.enabled_at, i.uninstalled_at, p.name AS plugin_name, r.version,
+                i.config_json, i.connections_json, i.check_json, i.unfit_json, i.created_by,
+                i.created_at, i.enabled_at, i.uninstalled_at, p.name AS plugin_name, r.version,
                 s.key_id, s.signed_at, k.distrusted_from, {}
          FROM install i JOIN plugin p ON p.id = i.plugin_id JOIN release r ON r.id = i.release_id
          {}",
@@ -154,6 +169,7 @@ pub(crate) fn install(row: &sqlx::any::AnyRow) -> Result<Install, StoreError> {
         grant: row.json_always("grant_json")?,
         config: row.json_always("config_json")?,
         connections: row.json_always("connections_json")?,
+        unfit: row.json("unfit_json")?,
         check: row.json("check_json")?,
         created_by: row.parsed("created_by")?,
         created_at: row.time("created_at")?,

@@ -335,13 +335,21 @@ impl ReviewChange {
     ) -> Result<Option<&'static str>, StoreError> {
         let suspended = before.state == PluginState::Suspended;
         let query = match self {
-            Self::Approval(approval) => sqlx::query(
-                "UPDATE plugin SET approval_json = $1, approved_by = $2, approved_at = $3
-                 WHERE id = $4",
-            )
-            .bind(json(approval))
-            .bind(reviewer.user.to_string())
-            .bind(store.now().0),
+            Self::Approval(approval) => {
+                let lost = before.approval.as_ref().map(|before| before.lacking_in(approval));
+                let lost = lost.unwrap_or_default().join(", ");
+                let narrowed_at = (!lost.is_empty()).then_some(store.now().0);
+                sqlx::query(
+                    "UPDATE plugin SET approval_json = $1, approved_by = $2, approved_at = $3,
+                         narrowed = $4, narrowed_at = $5
+                     WHERE id = $6",
+                )
+                .bind(json(approval))
+                .bind(reviewer.user.to_string())
+                .bind(store.now().0)
+                .bind(lost)
+                .bind(narrowed_at)
+            }
             Self::Suspend(_) if suspended => return Ok(Some("suspended already")),
             Self::Suspend(reason) => sqlx::query(
                 "UPDATE plugin SET state = 'suspended', suspended_reason = $1, suspended_at = $2

@@ -24,6 +24,15 @@ states! {
     }
 }
 
+/// That it was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// That the platform knows who a publisher is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
@@ -43,7 +52,7 @@ pub(crate) async fn find(
 ) -> Result<Option<Verification>, StoreError> {
     let row = sqlx::query(
         "SELECT organization_id AS id, how, what, verified_by, verified_at
-         FROM publisher_verification WHERE organization_id = $1",
+         FROM publisher_verification WHERE organization_id = $1 AND ended_at IS NULL",
     )
     .bind(organization.to_string())
     .fetch_optional(connection)
@@ -87,7 +96,7 @@ impl Store {
                      VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT (organization_id) DO UPDATE SET how = excluded.how,
                          what = excluded.what, verified_by = excluded.verified_by,
-                         verified_at = excluded.verified_at",
+                         verified_at = excluded.verified_at, ended_reason = '', ended_at = NULL",
                 )
                 .bind(organization.to_string())
                 .bind(made.how.name())
@@ -104,21 +113,48 @@ impl Store {
         .await
     }
 
-    /// Takes it back; whether there was anything.
+    /// That a publisher's verification was taken back, if it was and there is no newer one.
+    pub async fn verification_ended(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Option<Ended>, StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT organization_id AS id, ended_reason, ended_at
+             FROM publisher_verification WHERE organization_id = $1 AND ended_at IS NOT NULL",
+        )
+        .bind(organization.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = &row else { return Ok(None) };
+        let row = Row::new("publisher_verification", row);
+        Ok(Some(Ended { reason: row.text("ended_reason")?, at: row.time("ended_at")? }))
+    }
+
+    /// Takes it back; whether there was anything. The publisher reads why.
     pub async fn unverify_publisher(
         &self,
         organization: &OrganizationId,
+        reason: &str,
         by: &Reviewer,
     ) -> Result<bool, StoreError> {
         let (store, organization, by) = (self.clone(), organization.clone(), by.clone());
+        let reason = reason.to_owned();
         self.write(move |connection| {
             Box::pin(async move {
                 let Some(before) = find(connection, &organization).await? else { return Ok(false) };
-                sqlx::query("DELETE FROM publisher_verification WHERE organization_id = $1")
-                    .bind(organization.to_string())
-                    .execute(&mut *connection)
-                    .await?;
-                let detail = serde_json::json!({ "how": before.how.name(), "what": before.what });
+                sqlx::query(
+                    "UPDATE publisher_verification SET ended_reason = $1, ended_at = $2
+                     WHERE organization_id = $3",
+                )
+                .bind(reason.clone())
+                .bind(store.now().0)
+                .bind(organization.to_string())
+                .execute(&mut *connection)
+                .await?;
+                let detail = serde_json::json!({
+                    "how": before.how.name(), "what": before.what, "reason": reason,
+                });
                 tell(&store, connection, &organization, &by, "publisher.unverified", &detail)
                     .await?;
                 Ok(true)
@@ -174,7 +210,7 @@ mod tests {
             organization: platform.clone(),
         };
         assert_eq!(test.verification(&publisher).await.unwrap(), None);
-        assert!(!test.unverify_publisher(&publisher, &admin).await.unwrap());
+        assert!(!test.unverify_publisher(&publisher, "No.", &admin).await.unwrap());
         test.verify_publisher(&publisher, How::Vouched, "We met.", &admin).await.unwrap();
         let proved = test
             .verify_publisher(&publisher, How::Domain, "taskworks.example", &own)
@@ -182,8 +218,12 @@ mod tests {
             .unwrap();
         assert_eq!(test.verification(&publisher).await.unwrap(), Some(proved));
         assert_eq!(test.verification(&platform).await.unwrap(), None);
-        assert!(test.unverify_publisher(&publisher, &admin).await.unwrap());
+        assert_eq!(test.verification_ended(&publisher).await.unwrap(), None);
+        assert!(test.unverify_publisher(&publisher, "Sold.", &admin).await.unwrap());
+        assert!(!test.unverify_publisher(&publisher, "Sold.", &admin).await.unwrap());
         assert_eq!(test.verification(&publisher).await.unwrap(), None);
+        let ended = Ended { reason: "Sold.".to_owned(), at: test.now() };
+        assert_eq!(test.verification_ended(&publisher).await.unwrap(), Some(ended));
         for (whose, count) in [(&publisher, 3), (&platform, 2)] {
             let query = format!(
                 "SELECT COUNT(*) FROM audit WHERE organization_id = '{whose}' AND action LIKE 'publisher.%'"

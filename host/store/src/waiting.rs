@@ -31,6 +31,12 @@ states! {
         PluginSuspended = "plugin-suspended",
         /// To the customer: a plugin of its installs that the platform stopped.
         IntegrationSuspended = "integration-suspended",
+        /// To the publisher: a plugin of which the platform allows less, since a short while.
+        PluginNarrowed = "plugin-narrowed",
+        /// To the customer: the same of a plugin of its installs.
+        IntegrationNarrowed = "integration-narrowed",
+        /// For the publisher: the platform took back that it is verified.
+        VerificationEnded = "verification-ended",
         /// For the customer: an install whose release was withdrawn.
         InstallStopped = "install-stopped",
         /// For the customer: an install whose release was signed with a key that is compromised.
@@ -48,6 +54,8 @@ states! {
         /// To the organization: a token that the platform made for one of its admins a short
         /// while ago.
         TokenRecovered = "token-recovered",
+        /// For the customer: an install with a connection that is not what it needs any more.
+        ConnectionUnfit = "connection-unfit",
         /// For the customer: an import that asks before it removes many accounts.
         ImportToConfirm = "import-to-confirm",
     }
@@ -63,7 +71,8 @@ pub struct Waiting {
     /// Its name: a plugin's, an install's, an organization's, a person's, a file's.
     pub name: String,
     /// What else it takes to name it: a version, a slug; the plugin's name of an
-    /// install that is stopped; empty if nothing.
+    /// install that is stopped; what a plugin lost; which of an install's connections do not fit, as
+    /// JSON; empty if nothing.
     pub detail: String,
     /// Why, as somebody said it; empty if nobody did.
     pub reason: String,
@@ -144,6 +153,19 @@ const ITEMS: &str = "
       AND EXISTS (SELECT 1 FROM install i WHERE i.plugin_id = p.id AND i.organization_id = $1
                                             AND i.state <> 'uninstalled')
   UNION ALL
+    SELECT 'plugin-narrowed', p.id, p.name, p.narrowed, '', 0, p.narrowed_at
+    FROM plugin p WHERE p.organization_id = $1 AND p.narrowed_at > $2
+  UNION ALL
+    SELECT 'integration-narrowed', p.id, p.name, p.narrowed, '', 0, p.narrowed_at
+    FROM plugin p
+    WHERE p.narrowed_at > $2
+      AND EXISTS (SELECT 1 FROM install i WHERE i.plugin_id = p.id AND i.organization_id = $1
+                                            AND i.state <> 'uninstalled')
+  UNION ALL
+    SELECT 'verification-ended', o.id, o.name, o.slug, v.ended_reason, 0, v.ended_at
+    FROM publisher_verification v JOIN organization o ON o.id = v.organization_id
+    WHERE v.organization_id = $1 AND v.ended_at IS NOT NULL
+  UNION ALL
     SELECT 'install-stopped', i.id, i.name, p.name, r.decision_reason, 0,
            COALESCE(r.decided_at, i.created_at)
     FROM install i JOIN release r ON r.id = i.release_id JOIN plugin p ON p.id = i.plugin_id
@@ -175,6 +197,10 @@ const ITEMS: &str = "
     FROM token t JOIN person u ON u.id = t.user_id
     WHERE t.organization_id = $1 AND t.recovered_why IS NOT NULL AND t.revoked_at IS NULL
       AND t.created_at > $2
+  UNION ALL
+    SELECT 'connection-unfit', i.id, i.name, i.unfit_json, '', 0, i.unfit_at
+    FROM install i
+    WHERE i.organization_id = $1 AND i.state <> 'uninstalled' AND i.unfit_json <> ''
   UNION ALL
     SELECT 'import-to-confirm', m.id, m.file_name, '', '', 0, m.created_at
     FROM import m WHERE m.organization_id = $1 AND m.state = 'waiting-for-confirmation'

@@ -196,7 +196,16 @@ async fn where_it_is_demanded_a_password_alone_lets_one_do_nothing_but_set_it_up
     browser.get(&acme.own("accounts")).await.refused(403, "scope-too-small");
     let body = json!({ "key": "vip", "title": "VIP" });
     browser.post(&acme.own("populations"), &body).await.refused(403, "scope-too-small");
+    // How one stands can be seen before, too; an admin sees who has one.
+    let state = browser.get("/v1/me/second-factor").await.good();
+    assert_eq!((&state["demanded"], &state["active"]), (&json!(true), &json!(false)));
+    let has = async || {
+        let members = acme.all("members").await;
+        members.iter().find(|one| one["user_id"] == bob.as_str()).unwrap()["second_factor"].clone()
+    };
+    assert_eq!(has().await, false);
     let device = device(&host, &browser).await;
+    assert_eq!(has().await, true);
     browser.get(&acme.own("accounts")).await.refused(403, "scope-too-small");
     let made = log_in(&mut browser, &device.code(&host, 1)).await.good();
     assert_eq!(made["must_enrol"], false);

@@ -5,7 +5,7 @@ use super::{
     people::Town,
     table::{Needs, ROWS},
 };
-use crate::support::{Actor, Answer};
+use crate::support::{Actor, Answer, World, script::Did};
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
@@ -32,7 +32,8 @@ async fn give(town: &Town, to: &str, things: &[&str]) -> String {
 /// What somebody sees of Acme: the addresses that answer.
 async fn visible(town: &Town, who: &Actor) -> Vec<&'static str> {
     let mut seen = Vec::new();
-    for row in ROWS.iter().filter(|row| row.path.contains("{org}") && row.method == "GET") {
+    let of_acme = |path: &str| path.starts_with("/organizations/{org}");
+    for row in ROWS.iter().filter(|row| of_acme(row.path) && row.method == "GET") {
         // The platform may read every organization's name.
         if row.path == "/organizations/{org}" {
             continue;
@@ -155,4 +156,55 @@ async fn leave_is_given_of_ones_own_install_for_a_bounded_time() {
     assert_eq!(places(acme, body(&install, &[], 0)).await, ["things", "hours"]);
     assert_eq!(places(acme, body(&install, &["runs"], 337)).await, ["hours"]);
     assert_eq!(places(globex, body(&install, &["runs"], 1)).await, ["install"]);
+}
+
+/// A partner's data is its owner's to show: leave of the customer does not reach it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_may_tell_of_a_partners_accounts_is_not_a_supporters() {
+    let world = World::with_overlaps(1).await;
+    let script = world.script(&world.grant()).await;
+    let (acme, publisher) = (&world.acme, &world.publisher);
+    let body = json!({
+        "to": "publisher", "install": script.install, "things": ["runs", "logs"], "hours": 24, "reason": "x",
+    });
+    acme.post(&acme.own("support-grants"), &body).await.good();
+    let log = |text: &str| json!({ "call": "log.write", "level": "info", "message": text });
+    let send = json!({ "call": "http.send", "method": "GET", "connection": "crm",
+                       "url": "https://api.hubapi.com/crm/company-0.com" });
+    let kept =
+        json!({ "call": "state.set", "partnership": null, "key": "k", "value": "company-0.com" });
+    let read = json!({ "call": "overlaps.find", "fields": ["their-name"] });
+    let look = json!({ "call": "state.get", "partnership": null, "key": "k" });
+    let last = |did: &Did| did.run["id"].as_str().unwrap().to_owned();
+    let of = async |who: &Actor, run: &str, what: &str| {
+        who.get(&format!("/v1/organizations/acme/runs/{run}{what}")).await.good()
+    };
+
+    // What reads nothing of a partner is told in its own words.
+    let plain = last(&script.does(json!([log("it began"), send.clone(), kept])).await);
+    let told = of(publisher, &plain, "/log").await;
+    assert_eq!(told, of(acme, &plain, "/log").await);
+    assert_eq!(told["items"][0]["message"], "it began");
+    let run = of(publisher, &plain, "").await;
+    assert_eq!(run["calls"][0]["target"], "GET api.hubapi.com/crm/company-0.com");
+
+    let reads = last(&script.does(json!([read, log("company-0.com"), send])).await);
+    let looks = last(&script.does(json!([look, log("company-0.com")])).await);
+    let end = acme.own(&format!("partnerships/{}/end", world.partnership));
+    world.globex.post(&end.replace("acme", "globex"), &json!({})).await.good();
+    for run in [&reads, &looks] {
+        assert!(of(acme, run, "/log").await.to_string().contains("company-0.com"));
+        let told = of(publisher, run, "/log").await;
+        let line = told["items"].as_array().unwrap();
+        assert_eq!((line.len(), &line[0]["level"]), (1, &json!("withheld")), "{told}");
+        assert_eq!(
+            line[0]["message"],
+            "What this run logged is not told to supporters: it read of a partner's accounts, or what an \
+             earlier run had kept. The customer's own people can read it."
+        );
+        let run = of(publisher, run, "").await;
+        assert!(!run.to_string().contains("company-0"), "{run}");
+    }
+    let run = of(publisher, &reads, "").await;
+    assert_eq!(run["calls"][1]["target"], "GET api.hubapi.com/…");
 }

@@ -185,8 +185,9 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/review/releases/{release}", CODE),
     ("GET", "/review/releases/{release}/dependencies", CODE),
     ("GET", "/review/advisories", CODE),
+    ("GET", "/review/publishers/{org}/verification", CODE),
     ("PUT", "/review/publishers/{org}/verification", Entry("publisher.verified")),
-    ("DELETE", "/review/publishers/{org}/verification", Entry("publisher.unverified")),
+    ("POST", "/review/publishers/{org}/verification/end", Entry("publisher.unverified")),
     ("GET", "/organizations/{org}/verification", CODE),
     (
         "POST",

@@ -509,16 +509,42 @@ async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
     script.start().await;
     let did = script.done().await;
     assert_eq!(did.results[0]["ok"]["status"], 200, "{}", did.run);
+    let said = |host: &str| format!("the customer says in `portal` that the host is {host}");
     assert_eq!(
         did.results[1],
-        denied(EGRESS, "GET https://us.hubapi.com/crm/v3", NOT_ASKED, "publisher")
+        denied(
+            EGRESS,
+            "GET https://us.hubapi.com/crm/v3",
+            &said("api.hubapi.com"),
+            "customer-admin"
+        )
     );
 
     // Another word is another authority: what was allowed is not any more, and
     // the credential does not follow.
     let first = json!([steps[0]]);
     let moved = json!({ "portal": "us", "steps": { "overlaps-changed": first } });
+    assert_eq!((&same["moved_hosts"], &same["unfit_connections"]), (&json!([]), &json!([])));
     let moved = acme.put(&config, &moved).await.good();
+    // What came of it is said: where data goes, and what has no use any more.
+    let from_to = json!([{ "place": "{portal}.hubapi.com", "from": "api.hubapi.com", "to": "us.hubapi.com" }]);
+    assert_eq!(moved["moved_hosts"], from_to);
+    let unfit = json!([{ "connection": "crm", "kind": "api-key", "host": "us.hubapi.com",
+        "next_step": "venn connections add NAME --kind api-key --host us.hubapi.com, then venn installs connections main --set crm=NAME" }]);
+    assert_eq!(moved["unfit_connections"], unfit);
+    let path = acme.own(&format!("installs/{install}"));
+    let shown = acme.get(&path).await.good();
+    assert_eq!((&shown["moved_hosts"], &shown["unfit_connections"]), (&json!([]), &unfit));
+    let waits = acme.all("waiting").await;
+    let item = waits.iter().find(|item| item["kind"] == "connection-unfit").unwrap();
+    assert_eq!(
+        (&item["title"], &item["next_step"]),
+        (&json!("A connection of main has no use any more"), &unfit[0]["next_step"])
+    );
+    assert_eq!(
+        item["text"],
+        "Its configuration says another host: `crm` has to be one of the kind api-key for us.hubapi.com. Calls with it are denied until it is."
+    );
     assert!(moved["authority_number"].as_u64() > same["authority_number"].as_u64());
     let entry = acme.all("audit?action=install.configured").await;
     let hosts = entry.iter().find(|entry| !entry["detail"]["hosts"].is_null()).unwrap();
@@ -530,8 +556,15 @@ async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
     let sent = world.sim.calls().len();
     script.start().await;
     let did = script.done().await;
-    assert_eq!(did.results[0], denied(EGRESS, &format!("GET {url}"), NOT_ASKED, "publisher"));
+    let why = said("us.hubapi.com");
+    assert_eq!(did.results[0], denied(EGRESS, &format!("GET {url}"), &why, "customer-admin"));
     assert_eq!(world.sim.calls().len(), sent, "nothing was sent to the old host");
+    // Another connection, or the old word again, and nothing waits.
+    let back = acme.put(&config, &configured("api")).await.good();
+    assert_eq!(back["unfit_connections"], json!([]));
+    let kinds =
+        async || acme.all("waiting").await.iter().any(|item| item["kind"] == "connection-unfit");
+    assert!(!kinds().await);
 
     // Without a word it leads nowhere, and says who can change that.
     acme.put(&config, &json!({ "steps": { "overlaps-changed": steps } })).await.good();

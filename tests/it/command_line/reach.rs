@@ -112,7 +112,13 @@ const STORIES: &[(&str, &[&str])] = &[
     ),
     (
         "a_publisher_is_verified_by_its_domain_or_the_platforms_word",
-        &["verification-get", "verification-prove", "verification-unverify", "verification-vouch"],
+        &[
+            "verification-get",
+            "verification-known",
+            "verification-prove",
+            "verification-unverify",
+            "verification-vouch",
+        ],
     ),
     (
         "people_and_tokens_come_and_go",

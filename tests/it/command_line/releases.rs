@@ -108,12 +108,15 @@ async fn what_a_release_was_built_from_is_seen_and_looked_through() {
 async fn a_publisher_is_verified_by_its_domain_or_the_platforms_word() {
     let desk = Desk::new().await;
     let Desk { publisher, platform, world, .. } = &desk;
-    platform.venn("review unvouch taskworks").await.good();
+    platform.venn("review unvouch taskworks").await.failed(2);
+    let asked = platform.venn("review unvouch taskworks --reason Sold.").await.failed(2);
+    assert!(asked.contains("Approve nothing more of taskworks? They are told why."), "{asked}");
+    platform.venn("review unvouch taskworks --reason Sold. --yes").await.good();
+    let seen = platform.venn("review publisher taskworks").await.good();
+    assert!(seen.starts_with("Not verified: nothing more of taskworks is approved, "), "{seen}");
     let unknown = publisher.venn("orgs verification").await.good();
-    assert!(
-        unknown.starts_with("Not verified: no release of yours is approved yet.\n"),
-        "{unknown}"
-    );
+    assert!(unknown.starts_with("Not verified any more, since "), "{unknown}");
+    assert!(unknown.contains(": Sold. What was approved goes on; "), "{unknown}");
     let line = unknown.lines().last().unwrap().trim();
     let early = publisher.venn("orgs verification --domain taskworks.example").await.failed(6);
     assert!(early.contains(&format!("then try again: {line}\n")), "{early}");
@@ -166,5 +169,19 @@ async fn the_review_names_the_publisher_and_a_refused_release_says_why() {
              manifest. The platform refused it: It-asks-too-much.\n"
         ),
         "{taken}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_publishes_nothing_has_no_key_made() {
+    let desk = Desk::new().await;
+    let acme = &desk.acme;
+    acme.file("manifest.json", CrmTasks::Rust.manifest().to_string());
+    acme.file("component.wasm", CrmTasks::Rust.component());
+    let refused = acme.venn(PUBLISH).await.failed(6);
+    assert!(refused.contains("not a publisher"), "{refused}");
+    assert_eq!(
+        acme.venn("signing-keys list").await.good(),
+        "No signing keys. The first `venn publish` makes one.\n"
     );
 }

@@ -56,8 +56,22 @@ async fn a_backends_key_goes_along_for_every_customer_to_that_backend_only() {
     put_credential(&world, "backend", &moved).await;
     let did = script.does(step()).await;
     assert_eq!(did.results[0], denied("http:egress", "credential backend", why, "publisher"));
-    // Others neither see nor change it.
+    // Which is said when it is put, as is a name that nothing asks for.
     let path = "plugins/script/credentials";
+    let unused = async |name: &str, body: &Value| {
+        let path = world.publisher.own(&format!("{path}/{name}"));
+        world.publisher.put(&path, body).await.good()["unused"].clone()
+    };
+    assert_eq!(
+        unused("backend", &moved).await,
+        "the newest release, 0.1.0, asks for `backend` at echo.example, and not at api.example"
+    );
+    assert_eq!(unused("backend", &backend_key(KEY)).await, "");
+    assert_eq!(
+        unused("nonsense", &backend_key(KEY)).await,
+        "the newest release, 0.1.0, asks for no connection `nonsense` of the kind backend-key"
+    );
+    // Others neither see nor change it.
     for stranger in [&world.acme, &world.globex] {
         stranger.get(&stranger.own(path)).await.refused(404, "not-found");
         let other = format!("/v1/organizations/taskworks/{path}/backend");

@@ -126,3 +126,30 @@ async fn a_component_without_a_list_or_with_a_bad_one_says_so() {
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.starts_with("The advisories in the data folder cannot be read: "), "{detail}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_advisory_that_cannot_be_read_is_named_and_hides_no_other() {
+    let (host, publisher) = taskworks().await;
+    let release = released(&publisher, "0.1.0", built_from(LIST)).await;
+    advisory(&host, "RUSTSEC-2024-9001", "adler", "");
+    // Under another name than its own, and no advisory at all.
+    advisory(&host, "RUSTSEC-2024-9002", "cc", "");
+    let folder = host.data.path().join("advisories/crates");
+    fs::rename(folder.join("cc/RUSTSEC-2024-9002.md"), folder.join("cc/other.md")).unwrap();
+    fs::create_dir_all(folder.join("time")).unwrap();
+    fs::write(folder.join("time/RUSTSEC-2020-0071.md"), "garbage\n").unwrap();
+    fs::write(folder.join("time/.DS_Store"), "").unwrap();
+    let unreadable = json!(["crates/cc/other.md", "crates/time/RUSTSEC-2020-0071.md"]);
+    let seen = told(&host, &release).await;
+    assert_eq!(seen["advisories_unreadable"], unreadable);
+    assert_eq!(seen["advisories"][0]["advisory"], "RUSTSEC-2024-9001");
+    assert_eq!(seen["advisories_known"], 1);
+    let scanned = host.platform.get("/v1/review/advisories").await.good()["items"].clone();
+    assert_eq!(scanned[0]["advisories_unreadable"], unreadable);
+    assert_eq!(scanned[0]["advisories"], seen["advisories"]);
+    // Nothing can be read: who decides about a release sees it still.
+    fs::remove_dir_all(&folder).unwrap();
+    let seen = told(&host, &release).await;
+    assert_eq!(seen["advisories_unreadable"], json!(["crates"]));
+    assert_eq!((&seen["data"], &seen["advisories"]), (&json!("listed"), &json!([])));
+}

@@ -10,8 +10,13 @@ const VOUCHED: &str = "/v1/review/publishers/taskworks/verification";
 /// A world whose publisher nobody knows.
 async fn unknown() -> World {
     let world = World::start().await;
-    world.host.platform.delete(VOUCHED).await.good();
+    ends(&world, "Who is it?").await.good();
     world
+}
+
+async fn ends(world: &World, reason: &str) -> crate::support::Answer {
+    let platform = &world.host.platform;
+    platform.post(&format!("{VOUCHED}/end"), &json!({ "reason": reason })).await
 }
 
 async fn proves(world: &World, domain: &str) -> crate::support::Answer {
@@ -45,8 +50,27 @@ async fn nothing_of_an_unknown_publisher_is_approved() {
     let seen = [&listed["publisher_verified"], &listed["publisher_domain"]];
     assert_eq!(seen, [&json!("vouched"), &Value::Null]);
     // Taken back, what was approved goes on, and says so.
-    host.platform.delete(VOUCHED).await.good();
-    host.platform.delete(VOUCHED).await.refused(404, "not-found");
+    let news = async || publisher.all("waiting").await;
+    let of_kind =
+        |items: Vec<Value>| items.into_iter().find(|item| item["kind"] == "verification-ended");
+    assert_eq!(of_kind(news().await), None);
+    let without = ends(&world, " ").await.refused(422, "invalid");
+    assert_eq!(without["problems"][0]["place"], "reason");
+    ends(&world, "The company was sold.").await.good();
+    ends(&world, "Again.").await.refused(404, "not-found");
+    let told = of_kind(news().await).unwrap();
+    assert_eq!(
+        told["text"],
+        "The company was sold. What was approved goes on; nothing more of yours is approved until you show a domain, or the platform vouches for you."
+    );
+    let known = publisher.get(&publisher.own(OWN)).await.good();
+    assert_eq!(
+        (&known["verified"], &known["ended_reason"]),
+        (&json!("no"), &json!("The company was sold."))
+    );
+    assert_eq!(host.platform.get(VOUCHED).await.good(), known);
+    let entry = &publisher.all("audit?action=publisher.unverified").await[0];
+    assert_eq!(entry["detail"]["reason"], "The company was sold.");
     let listed = world.acme.get("/v1/marketplace/plugins/script").await.good();
     let seen = [&listed["publisher_verified"], &listed["publisher_verified_at"]];
     assert_eq!(seen, [&json!("no"), &Value::Null]);

@@ -186,9 +186,22 @@ impl Authority {
             let why = format!("the customer has not said in `{}` which host this is", place.field);
             return denial(Capability::HttpEgress, what, &why, CUSTOMER_ADMIN);
         }
+        if !asked && let Some((field, host)) = self.said_otherwise(&question.target.host) {
+            let why = format!("the customer says in `{field}` that the host is {host}");
+            return denial(Capability::HttpEgress, what, &why, CUSTOMER_ADMIN);
+        }
         let allows = |rule: &EgressRule| rule.allows(question.method, question.target);
         let (why, who) = Self::layer(asked, self.control.approval.egress.iter().any(allows));
         denial(Capability::HttpEgress, what, why, who)
+    }
+
+    /// The field and the host that it says, where another word in it would make this one.
+    fn said_otherwise(&self, host: &str) -> Option<(&str, &str)> {
+        self.control.customer_hosts.iter().filter(|said| said.host != host).find_map(|said| {
+            let place = CustomerHost::parse(&said.place)?;
+            let could_be = place.is_below_a_base() && place.may_become(host);
+            could_be.then_some((place.field, said.host.as_str()))
+        })
     }
 
     fn deny_connection(&self, name: &str) -> Denial {

@@ -356,8 +356,12 @@ fn a_host_that_the_customer_completes_is_the_one_that_is_allowed() {
     let filled = with(serde_json::json!({ "portal": "eu1" }));
     assert_eq!(ask(&filled, "https://eu1.hubapi.com/crm/v3"), Ok(()));
     assert!(filled.is_customer_host("eu1.hubapi.com") && !filled.is_customer_host("us.hubapi.com"));
+    assert_eq!(
+        ask(&filled, "https://us.hubapi.com/crm/v3").unwrap_err(),
+        "GET https://us.hubapi.com/crm/v3 (the customer says in `portal` that the host is eu1.hubapi.com; customer-admin)"
+    );
     for url in [
-        "https://us.hubapi.com/crm/v3",
+        "https://us.hubapi.org/crm/v3",
         "https://eu1.hubapi.com/other",
         "https://a.eu1.hubapi.com/crm/v3",
     ] {

@@ -18,6 +18,15 @@ pub struct CustomerHost<'a> {
     base: Option<&'a str>,
 }
 
+/// A host that came of the customer's word.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CompletedHost {
+    /// As the manifest writes it.
+    pub place: String,
+    /// What it is.
+    pub host: String,
+}
+
 /// Names of fields in a place.
 const FIELD_BYTES: usize = 64;
 
@@ -80,6 +89,11 @@ impl<'a> CustomerHost<'a> {
         self.complete(config.get(self.field)?.as_str()?).ok()
     }
 
+    /// Whether the customer says a label only, and not the whole host.
+    pub const fn is_below_a_base(&self) -> bool {
+        self.base.is_some()
+    }
+
     /// Whether a host could be what the customer has not said yet.
     pub fn may_become(&self, host: &str) -> bool {
         let Some(base) = self.base else { return true };
@@ -90,8 +104,8 @@ impl<'a> CustomerHost<'a> {
 
 /// Puts the customer's word into a host, if there is a place for it; what came
 /// of it.
-pub(crate) fn complete(host: &mut String, config: &Value) -> Option<String> {
+pub(crate) fn complete(host: &mut String, config: &Value) -> Option<CompletedHost> {
     let completed = CustomerHost::parse(host)?.complete_from(config)?;
-    host.clone_from(&completed);
-    Some(completed)
+    let place = std::mem::replace(host, completed.clone());
+    Some(CompletedHost { place, host: completed })
 }

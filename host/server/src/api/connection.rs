@@ -211,7 +211,12 @@ fn sealed(
             }
             _ => return,
         };
-        problems.push(problem(place, reason, "Write it as the service has it"));
+        let next = match (place, given) {
+            ("user", None) => "Say whose password it is: `--user NAME`",
+            (_, None) => "Say whose secret it is: `--client-id ID`",
+            _ => "Write it as the service has it",
+        };
+        problems.push(problem(place, reason, next));
     };
     only("user", whose.user, ConnectionKind::Basic);
     only("client_id", whose.client_id, ConnectionKind::ClientCredentials);

@@ -72,6 +72,8 @@ pub struct DependenciesView {
     advisories_known: Option<u64>,
     /// When the newest advisory was published, as `YYYY-MM-DD`; empty without a database.
     advisories_newest: String,
+    /// Files of the database that cannot be read, at most 20: what they say is not known.
+    advisories_unreadable: Vec<String>,
     /// The list as a `CycloneDX` 1.5 document; none without a list.
     sbom: Option<Value>,
 }
@@ -93,6 +95,9 @@ pub struct ScannedView {
     data: &'static str,
     /// What concerns its crates.
     advisories: Vec<ConcernView>,
+    /// Files of the database that cannot be read, at most 20: what they say is not known.
+    /// The same for every release.
+    advisories_unreadable: Vec<String>,
 }
 
 /// `GET /v1/review/releases/{release}/dependencies`.
@@ -114,6 +119,11 @@ pub async fn get(
         advisories: concerns(known.as_ref(), listed),
         advisories_known: known.as_ref().map(Advisories::count),
         advisories_newest: known.as_ref().map(Advisories::newest).unwrap_or_default(),
+        advisories_unreadable: known
+            .as_ref()
+            .map(Advisories::unreadable)
+            .unwrap_or_default()
+            .to_vec(),
         sbom: matches!(*carried, Carried::Listed(_)).then(|| dependencies::sbom(listed)),
     }))
 }
@@ -134,6 +144,12 @@ pub async fn scan(
             "The operator puts a copy of the RustSec database into `advisories` in the data folder.",
         ));
     };
+    if known.count() == 0 && !known.unreadable().is_empty() {
+        let what = known.unreadable().join(", ");
+        let detail = format!("The advisories in the data folder cannot be read: {what}.");
+        let next = "The operator renews the copy of the RustSec database there.";
+        return Err(ApiError::new(Code::WrongState, detail, next));
+    }
     let found = app.store.releases_in_state(state, before.as_ref(), page.limit).await?;
     let mut carried: Vec<Arc<Carried>> = Vec::with_capacity(found.items.len());
     for release in &found.items {
@@ -149,6 +165,7 @@ pub async fn scan(
             state: release.state.name(),
             data: data(&carried),
             advisories: concerns(Some(&known), packages(&carried)),
+            advisories_unreadable: known.unreadable().to_vec(),
         }
     };
     Ok(Json(page.view(found, view)))

@@ -12,15 +12,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use venn_domain::{
-    grant::Grant,
+    grant::{Approval, Grant},
     id::{InstallId, PluginId, ReleaseId},
-    manifest::{ConnectionKind, ConnectionRequest},
+    manifest::{ConnectionKind, ConnectionRequest, MovedHost},
     organization::Need,
     time::Timestamp,
 };
 use venn_store::{
     install::{
-        CheckRecord, ConnectionMap, Install, InstallState, NewInstall, change::InstallChange,
+        CheckRecord, ConnectionMap, Install, InstallState, NewInstall, Unfit, change::InstallChange,
     },
     organization::Organization,
     plugin::Change,
@@ -92,10 +92,17 @@ pub struct InstallView {
     newer_release: Option<ReleaseId>,
     /// What you consented to.
     grant: Grant,
+    /// What of it the platform does not approve, or not any more: it is denied.
+    not_approved: Vec<String>,
     /// The configuration, by the plugin's own schema.
     config: Value,
     /// The manifest's connection names, each with a connection of yours.
     connections: ConnectionMap,
+    /// Connections that are not what the plugin needs any more, since the configuration
+    /// says another host: calls with them are denied.
+    unfit_connections: Vec<UnfitView>,
+    /// Hosts that this change has moved; told in the answer to another configuration only.
+    pub(super) moved_hosts: Vec<MovedHost>,
     /// The newest check of what it is now, if there was one.
     check: Option<CheckRecord>,
     /// When it was made.
@@ -104,6 +111,32 @@ pub struct InstallView {
     enabled_at: Option<Timestamp>,
     /// The number that any change of authority on this server raises.
     authority_number: u64,
+}
+
+/// What an install needs in the place of a connection that it has.
+#[derive(Debug, Serialize, JsonSchema)]
+struct UnfitView {
+    /// The manifest's name of the connection.
+    connection: String,
+    /// Of which kind it has to be.
+    #[schemars(extend("enum" = ["api-key", "basic", "oauth2", "client-credentials"]))]
+    kind: &'static str,
+    /// For which host.
+    host: String,
+    /// What to type next.
+    next_step: String,
+}
+
+/// How an install gets a connection that it needs.
+pub fn refit(install: &str, unfit: &Unfit) -> String {
+    let Unfit { connection, kind, host } = unfit;
+    if *kind == ConnectionKind::Oauth2 {
+        return format!("venn installs connect {install} {connection}");
+    }
+    let kind = kind.name();
+    format!(
+        "venn connections add NAME --kind {kind} --host {host}, then venn installs connections {install} --set {connection}=NAME"
+    )
 }
 
 /// `POST /v1/organizations/{org}/installs`: an admin of the customer.
@@ -161,13 +194,13 @@ pub async fn list(
     let mut choices = BTreeMap::new();
     for install in &found.items {
         if !choices.contains_key(&install.plugin) {
-            let approved = app.store.approved_releases(&install.plugin).await?;
-            choices.insert(install.plugin.clone(), approved);
+            choices.insert(install.plugin.clone(), Offer::of(&app, &install.plugin).await?);
         }
     }
+    let none = Offer::default();
     Ok(Json(page.view(found, |install| {
-        let approved = choices.get(&install.plugin).map_or(&[][..], Vec::as_slice);
-        view_of(&app, install, approved)
+        let offer = choices.get(&install.plugin).unwrap_or(&none);
+        view_of(&app, install, offer)
     })))
 }
 
@@ -297,17 +330,37 @@ pub fn wrong_state(state: &str) -> ApiError {
 
 /// The view of an install.
 pub async fn view(app: &App, install: Install) -> Result<InstallView, ApiError> {
-    let approved = app.store.approved_releases(&install.plugin).await?;
-    Ok(view_of(app, install, &approved))
+    let offer = Offer::of(app, &install.plugin).await?;
+    Ok(view_of(app, install, &offer))
 }
 
-/// `approved` are its plugin's releases, newest first.
-fn view_of(app: &App, install: Install, approved: &[ApprovedRelease]) -> InstallView {
+/// What the platform approved of a plugin.
+#[derive(Default)]
+struct Offer {
+    /// Its releases, newest first.
+    releases: Vec<ApprovedRelease>,
+    ceiling: Approval,
+}
+
+impl Offer {
+    async fn of(app: &App, plugin: &PluginId) -> Result<Self, ApiError> {
+        let releases = app.store.approved_releases(plugin).await?;
+        let found = app.store.plugin(plugin.as_str()).await?;
+        let ceiling = found.and_then(|plugin| plugin.approval).unwrap_or_default();
+        Ok(Self { releases, ceiling })
+    }
+}
+
+fn view_of(app: &App, install: Install, offer: &Offer) -> InstallView {
     let current = semver::Version::parse(&install.version).ok();
-    let newer = approved.first().filter(|newest| current.is_none_or(|now| newest.version > now));
+    let excess = install.grant.excess(&offer.ceiling);
+    let newer =
+        offer.releases.first().filter(|newest| current.is_none_or(|now| newest.version > now));
     InstallView {
         newer_version: newer.map(|newer| newer.version.to_string()),
         newer_release: newer.map(|newer| newer.id.clone()),
+        unfit_connections: install.unfit.iter().map(|one| unfit(&install.name, one)).collect(),
+        moved_hosts: Vec::new(),
         id: install.id,
         plugin: install.plugin,
         plugin_name: install.plugin_name,
@@ -316,6 +369,7 @@ fn view_of(app: &App, install: Install, approved: &[ApprovedRelease]) -> Install
         name: install.name,
         state: install.state.name(),
         stopped: install.stopped,
+        not_approved: excess.into_iter().map(|excess| excess.what).collect(),
         grant: install.grant,
         config: install.config,
         connections: install.connections,
@@ -323,5 +377,14 @@ fn view_of(app: &App, install: Install, approved: &[ApprovedRelease]) -> Install
         created_at: install.created_at,
         enabled_at: install.enabled_at,
         authority_number: app.store.authority_no(),
+    }
+}
+
+fn unfit(install: &str, unfit: &Unfit) -> UnfitView {
+    UnfitView {
+        connection: unfit.connection.clone(),
+        kind: unfit.kind.name(),
+        host: unfit.host.clone(),
+        next_step: refit(install, unfit),
     }
 }

@@ -106,7 +106,12 @@ pub async fn config(
     let config = Value::Object(config);
     let draft = Draft { config: Some(config.clone()), ..Draft::default() };
     target.validate(&app, None, draft).await?;
-    target.apply(&app, &caller, InstallChange::Config(config)).await
+    let release = app.store.release(&target.install.release).await?;
+    let manifest = release.ok_or_else(ApiError::not_found)?.manifest;
+    let moved_hosts = manifest.moved_hosts(&target.install.config, &config);
+    let Json(mut view) = target.apply(&app, &caller, InstallChange::Config(config)).await?;
+    view.moved_hosts = moved_hosts;
+    Ok(Json(view))
 }
 
 /// `PUT …/connections`.

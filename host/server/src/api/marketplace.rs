@@ -16,17 +16,17 @@ use venn_domain::{
     id::{ReleaseId, SigningKeyId},
     manifest::{CATEGORIES, ConnectionRequest, EgressRequest, Manifest},
     organization::Need,
+    schedule::Schedule,
     time::Timestamp,
     webhook::Webhook,
 };
-use venn_store::{
-    plugin::{OwnerKind, market::Listing},
-    publisher::How,
-    release::Release,
-};
+use venn_store::{plugin::market::Listing, release::Release};
 
 use crate::{
-    api::release::signature::statement,
+    api::{
+        release::signature::statement,
+        verification::{PublisherView, publisher},
+    },
     app::App,
     auth::Caller,
     body::one_of,
@@ -63,14 +63,8 @@ pub struct ListingView {
     /// `publisher`, or `first-party` for the platform itself.
     #[schemars(extend("enum" = ["publisher", "first-party"]))]
     owner_kind: &'static str,
-    /// How the platform knows who publishes it: `domain`, `vouched` (on its own word),
-    /// `platform` (it is itself), or `no` (not any more).
-    #[schemars(extend("enum" = ["domain", "vouched", "platform", "no"]))]
-    publisher_verified: &'static str,
-    /// The domain that the publisher has shown to be its own.
-    publisher_domain: Option<String>,
-    /// When that was looked at, or said.
-    publisher_verified_at: Option<Timestamp>,
+    #[serde(flatten)]
+    publisher: PublisherView,
     /// The newest approved release's version.
     version: String,
     /// That release.
@@ -87,6 +81,8 @@ pub struct ListingView {
     connections: Vec<ConnectionRequestView>,
     /// What third parties can tell it, once you open it to them.
     webhooks: Vec<WebhookView>,
+    /// When it runs by itself.
+    schedules: Vec<ScheduleRequestView>,
     /// JSON Schema (2020-12) of the configuration.
     config_schema: Value,
     /// An e-mail address of those who help.
@@ -140,6 +136,12 @@ struct FieldView {
 struct DestinationView {
     /// The host.
     host: String,
+    /// The port.
+    port: u16,
+    /// The methods that it may use there; empty for all.
+    methods: Vec<String>,
+    /// What its paths begin with; empty for all.
+    paths: Vec<String>,
     /// Why, in one sentence.
     reason: String,
     /// What data goes there, in plain words.
@@ -162,6 +164,8 @@ struct ConnectionRequestView {
     kind: &'static str,
     /// The host at which it is added.
     host: String,
+    /// The page at which you say yes; null where there is none.
+    authorization_endpoint: Option<String>,
     /// Where its tokens come from; null where it has none.
     token_endpoint: Option<String>,
     /// What its tokens are to be good for, in the service's words.
@@ -182,6 +186,19 @@ struct WebhookView {
     /// where you say which of the sender's customers you are.
     #[schemars(extend("enum" = ["install", "plugin"]))]
     url: &'static str,
+}
+
+/// When a plugin asks to run by itself.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ScheduleRequestView {
+    /// Its name in the manifest.
+    name: String,
+    /// What it is for.
+    title: String,
+    /// When, in words.
+    words: String,
+    /// Whose clock it goes by, a name of the IANA database.
+    time_zone: String,
 }
 
 /// `GET /v1/marketplace/plugins`.
@@ -217,13 +234,7 @@ pub async fn get(
 
 fn view(keys: &Keys, listing: Listing) -> ListingView {
     let Listing { plugin, owner_name, verification, release, installs } = listing;
-    let publisher_verified = match &verification {
-        _ if plugin.owner_kind == OwnerKind::FirstParty => "platform",
-        Some(verification) => verification.how.name(),
-        None => "no",
-    };
-    let publisher_verified_at = verification.as_ref().map(|verification| verification.at);
-    let domain = verification.filter(|verification| verification.how == How::Domain);
+    let publisher = publisher(plugin.owner_kind, verification.as_ref());
     let ceiling = plugin.approval.unwrap_or_default();
     let signature = signer(keys, &release);
     let manifest = release.manifest;
@@ -233,11 +244,10 @@ fn view(keys: &Keys, listing: Listing) -> ListingView {
         destinations: manifest.egress.iter().map(|e| destination(e, &ceiling.egress)).collect(),
         connections: manifest.connections.into_iter().map(connection).collect(),
         webhooks: manifest.webhooks.into_iter().map(webhook).collect(),
+        schedules: manifest.schedules.into_iter().map(schedule).collect(),
         owner_name,
         owner_kind: plugin.owner_kind.name(),
-        publisher_verified,
-        publisher_domain: domain.map(|verification| verification.what),
-        publisher_verified_at,
+        publisher,
         version: release.version,
         release: release.id,
         signature,
@@ -284,6 +294,9 @@ fn fields(manifest: &Manifest, ceiling: &Approval) -> Vec<FieldView> {
 fn destination(request: &EgressRequest, ceiling: &[EgressRule]) -> DestinationView {
     DestinationView {
         host: request.rule.host.clone(),
+        port: request.rule.port,
+        methods: request.rule.methods.clone(),
+        paths: request.rule.paths.clone(),
         reason: request.reason.clone(),
         data: request.data.clone(),
         retention: request.retention.clone(),
@@ -291,13 +304,21 @@ fn destination(request: &EgressRequest, ceiling: &[EgressRule]) -> DestinationVi
     }
 }
 
+fn schedule(schedule: Schedule) -> ScheduleRequestView {
+    let words = schedule.cadence().map(|cadence| cadence.words()).unwrap_or_default();
+    let Schedule { name, title, time_zone, .. } = schedule;
+    ScheduleRequestView { name, title, words, time_zone }
+}
+
 fn connection(request: ConnectionRequest) -> ConnectionRequestView {
+    let oauth = request.oauth.as_ref();
     ConnectionRequestView {
         name: request.name,
         title: request.title,
         kind: request.kind.name(),
         host: request.host,
-        token_endpoint: request.oauth.as_ref().map(|oauth| oauth.token_endpoint.clone()),
+        authorization_endpoint: oauth.and_then(|oauth| oauth.authorization_endpoint.clone()),
+        token_endpoint: oauth.map(|oauth| oauth.token_endpoint.clone()),
         scopes: request.oauth.map(|oauth| oauth.scopes).unwrap_or_default(),
     }
 }

@@ -36,6 +36,8 @@ pub struct MemberView {
     service: bool,
     /// What they may do.
     role: Role,
+    /// Their logins need a code beside the password.
+    second_factor: bool,
     /// Since when.
     created_at: Timestamp,
 }
@@ -165,6 +167,7 @@ fn view(member: Member) -> MemberView {
         user_name: user.name,
         service: user.is_service,
         role: member.role,
+        second_factor: member.second_factor,
         created_at: member.created_at,
     }
 }

@@ -33,6 +33,8 @@ pub struct InvitationView {
     user_name: String,
     /// When it ends.
     expires_at: Timestamp,
+    /// Where people reach this server, as its operator says; null if they have not.
+    server: Option<String>,
     /// The text with which they set a password once, told this once; null in the answer
     /// to a repeat.
     invitation: Option<String>,
@@ -82,6 +84,7 @@ pub async fn invite(
         user_email: person.email.clone(),
         user_name: person.name.clone(),
         expires_at,
+        server: app.public_url.as_deref().map(str::to_owned),
         invitation,
     };
     CreatedOnce::new(&view(Some(text)), &view(None))

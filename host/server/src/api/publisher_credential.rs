@@ -6,8 +6,13 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
-    account::check_key, egress::host, id::CredentialId, limits, manifest::Problem,
-    organization::Need, time::Timestamp,
+    account::check_key,
+    egress::{Target, host},
+    id::{CredentialId, PluginId},
+    limits,
+    manifest::{ConnectionKind, Manifest, Problem},
+    organization::Need,
+    time::Timestamp,
 };
 use venn_store::{
     plugin::Change,
@@ -74,6 +79,9 @@ pub struct CredentialView {
     host: String,
     /// The client id of an `oauth-client`; empty for others.
     client_id: String,
+    /// Why nothing uses it as it is: the newest release asks for no such credential at this
+    /// host. Empty if it does.
+    unused: String,
     /// Until when the value before is good, too; null if there is none.
     previous_until: Option<Timestamp>,
     /// When it was made.
@@ -92,8 +100,8 @@ pub async fn list(
     let org = resolve(&app, &caller, &org, Need::member).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
     let found = app.store.credentials_page(&plugin.id, page.after()?.as_ref(), page.limit).await?;
-    let now = app.store.now();
-    Ok(Json(page.view(found, |credential| view(credential, now))))
+    let (now, newest) = (app.store.now(), newest(&app, &plugin.id).await?);
+    Ok(Json(page.view(found, |credential| view(credential, now, newest.as_ref()))))
 }
 
 /// `PUT …/plugins/{plugin}/credentials/{name}`: an admin of the publisher.
@@ -124,6 +132,7 @@ pub async fn set(
         problems.push(problem("client_id", reason.to_owned(), next));
     }
     invalid(problems)?;
+    let newest = newest(&app, &plugin.id).await?;
     let new = NewCredential {
         organization: org.id,
         plugin: plugin.id,
@@ -136,7 +145,7 @@ pub async fn set(
     let (keys, value) = (app.keys.encryption.clone(), value(&body.secret));
     let made = app.store.set_credential(keys, new, value).await?;
     app.wake.deliveries.notify_one();
-    Ok(Json(view(made, app.store.now())))
+    Ok(Json(view(made, app.store.now(), newest.as_ref())))
 }
 
 /// `POST …/plugins/{plugin}/credentials/{name}/rotate`: an admin of the publisher.
@@ -164,7 +173,8 @@ pub async fn rotate(
     match done {
         Change::Done(now) => {
             app.wake.deliveries.notify_one();
-            Ok(Json(view(now, app.store.now())))
+            let newest = newest(&app, &plugin.id).await?;
+            Ok(Json(view(now, app.store.now(), newest.as_ref())))
         }
         Change::NotFound | Change::WrongState(_) => Err(ApiError::not_found()),
     }
@@ -213,8 +223,44 @@ fn invalid(problems: Vec<Problem>) -> Result<(), ApiError> {
     Err(error.with_problems(problems))
 }
 
-fn view(credential: PublisherCredential, now: Timestamp) -> CredentialView {
+/// What the plugin's newest release asks for, if it has one.
+async fn newest(app: &App, plugin: &PluginId) -> Result<Option<Manifest>, ApiError> {
+    let page = app.store.releases_page(plugin, None, 1).await?;
+    Ok(page.items.into_iter().next().map(|release| release.manifest))
+}
+
+/// Why nothing uses a credential; empty if something does.
+fn unused(of: &PublisherCredential, newest: Option<&Manifest>) -> String {
+    let wanted = match of.kind {
+        CredentialKind::OauthClient => ConnectionKind::Oauth2,
+        CredentialKind::BackendKey => ConnectionKind::BackendKey,
+        CredentialKind::WebhookSecret => return String::new(),
+    };
+    let Some(manifest) = newest else {
+        return "the plugin has no release yet that asks for it".to_owned();
+    };
+    let release = format!("the newest release, {}, asks for", manifest.version);
+    let mut of_kind = manifest.connections.iter().filter(|one| one.kind == wanted);
+    let Some(asked) = of_kind.find(|one| one.name == of.name) else {
+        return format!("{release} no connection `{}` of the kind {}", of.name, wanted.name());
+    };
+    let host = match &asked.oauth {
+        Some(oauth) => Target::parse(&oauth.token_endpoint).map(|one| one.host).unwrap_or_default(),
+        None => asked.host.clone(),
+    };
+    if host == of.host {
+        return String::new();
+    }
+    format!("{release} `{}` at {host}, and not at {}", of.name, of.host)
+}
+
+fn view(
+    credential: PublisherCredential,
+    now: Timestamp,
+    newest: Option<&Manifest>,
+) -> CredentialView {
     CredentialView {
+        unused: unused(&credential, newest),
         id: credential.id,
         name: credential.name,
         kind: credential.kind.name(),

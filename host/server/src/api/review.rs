@@ -17,6 +17,7 @@ use venn_domain::{
 };
 use venn_store::{
     plugin::{Change, Plugin, Reviewer},
+    publisher::How,
     release::{Release, ReleaseState},
 };
 
@@ -24,7 +25,7 @@ use crate::{
     api::{
         plugin::{self, PluginView},
         release::{self, ReleaseView},
-        verification,
+        verification::{self, PublisherView},
     },
     app::App,
     auth::Caller,
@@ -76,6 +77,10 @@ pub struct WithdrawBody {
 pub struct ReviewView {
     #[serde(flatten)]
     release: ReleaseView,
+    #[serde(flatten)]
+    publisher: PublisherView,
+    /// Why the platform vouches for the publisher; empty where it does not.
+    publisher_vouched: String,
     /// The plugin's ceiling; none before the first approval.
     approval: Option<Approval>,
     /// The ceiling has all that the manifest asks for, paths and methods too.
@@ -126,8 +131,17 @@ pub async fn get(
         ..Grant::default()
     };
     let beyond = all.excess(&ceiling).iter().map(ToString::to_string).collect();
-    let release = release::view(release);
-    Ok(Json(ReviewView { release, approval: plugin.approval, covered, beyond }))
+    let verification = app.store.verification(&plugin.organization).await?;
+    let publisher = verification::publisher(plugin.owner_kind, verification.as_ref());
+    let vouched = verification.filter(|found| found.how == How::Vouched);
+    Ok(Json(ReviewView {
+        release: release::view(release),
+        publisher,
+        publisher_vouched: vouched.map(|found| found.what).unwrap_or_default(),
+        approval: plugin.approval,
+        covered,
+        beyond,
+    }))
 }
 
 /// `PUT /v1/review/plugins/{plugin}/approval`.

@@ -10,7 +10,7 @@ use venn_domain::{
     id::{DeliveryId, InstallId, OrganizationId, PluginId, ReleaseId, RunId},
     organization::Need,
     run::{CallResult, CallSummary, LogLine, Usage},
-    support::Thing,
+    support::{Thing, may_tell_of_partners, without_words},
     time::Timestamp,
     verdict::Verdict,
 };
@@ -159,6 +159,9 @@ pub async fn log(
     let seen = seen(&app, &caller, &org, Thing::Logs).await?;
     let run = find(&app, &seen.organization, &run).await?;
     seen.one(&app, &caller, &run.install, Thing::Logs, run.id.as_str()).await?;
+    if !seen.is_own() && may_tell_of_partners(run.step, &run.calls) {
+        return Ok(Json(PageView::whole(vec![withheld(&run)])));
+    }
     let items = app.store.run_log(&run.id).await?;
     if seen.is_own() {
         let read = Read::own("log.read", run.id.as_str(), items.len());
@@ -234,9 +237,25 @@ async fn tape(app: &App, run: &Run) -> Result<Tape, ApiError> {
 /// Members of an ending in which a plugin speaks: its words can be a partner's values.
 const WORDS: [&str; 4] = ["summary", "again", "answer", "message"];
 
+/// What a supporter reads in the place of a log. Not even how many lines there are is told:
+/// that is the plugin's word, too.
+fn withheld(run: &Run) -> LogLine {
+    let message =
+        "What this run logged is not told to supporters: it read of a partner's accounts, or what \
+                   an earlier run had kept. The customer's own people can read it."
+            .to_owned();
+    LogLine { at: run.ended_at, level: "withheld".to_owned(), message }
+}
+
 /// A supporter sees how a run ended, and not what the plugin said: that is in the log, which
-/// leave names by itself.
+/// leave names by itself. Where it may be of a partner's accounts, an address is such a word.
 fn as_seen(seen: &Seen, mut run: RunView) -> RunView {
+    if !seen.is_own() && may_tell_of_partners(run.step, &run.calls) {
+        run.calls = run.calls.into_iter().map(without_words).collect();
+        if let Some(verdict) = &mut run.verdict {
+            verdict.evidence.clear();
+        }
+    }
     if !seen.is_own() && ["ok", "fault", "trap"].contains(&run.ending.as_str()) {
         run.summary.clear();
         if let Some(detail) = run.ending_detail.as_object_mut() {

@@ -84,7 +84,7 @@ pub async fn get(
     caller: Caller,
 ) -> Result<Json<SecondFactorView>, ApiError> {
     let org = &caller.principal.organization;
-    caller.need(Need::member(org))?;
+    caller.need(Need::enrolling(org))?;
     let found = app.store.second_factor(caller.user()).await?;
     let since = found.as_ref().and_then(|found| found.confirmed_at);
     Ok(Json(SecondFactorView {

@@ -19,12 +19,11 @@ use venn_domain::{
 };
 use venn_store::{
     plugin::{OwnerKind, Plugin, Reviewer},
-    publisher::{How, Verification},
+    publisher::{Ended, How, Verification},
     release::Release,
 };
 
 use crate::{
-    answer::NoContent,
     api::{
         organization::resolve,
         review::{checked_reason, outsider},
@@ -58,9 +57,40 @@ pub struct VerificationView {
     verified_by: Option<UserId>,
     /// When.
     verified_at: Option<Timestamp>,
+    /// Why the platform took back that it knew; empty where it did not.
+    ended_reason: String,
+    /// When.
+    ended_at: Option<Timestamp>,
     /// What a domain has at `/.well-known/venn-publisher.txt`, on a line of its own, to
     /// show that it is the publisher's.
     line: String,
+}
+
+/// How the platform knows who publishes a plugin, beside what is told of the plugin.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PublisherView {
+    /// How the platform knows who publishes it: `domain`, `vouched` (on its own word),
+    /// `platform` (it is itself), or `no` (not any more).
+    #[schemars(extend("enum" = ["domain", "vouched", "platform", "no"]))]
+    publisher_verified: &'static str,
+    /// The domain that the publisher has shown to be its own.
+    publisher_domain: Option<String>,
+    /// When that was looked at, or said.
+    publisher_verified_at: Option<Timestamp>,
+}
+
+/// The same of a plugin and what is known of its publisher.
+pub fn publisher(owner: OwnerKind, found: Option<&Verification>) -> PublisherView {
+    let of_domain = found.filter(|found| found.how == How::Domain);
+    PublisherView {
+        publisher_verified: match (owner, found) {
+            (OwnerKind::FirstParty, _) => "platform",
+            (_, Some(found)) => found.how.name(),
+            (_, None) => "no",
+        },
+        publisher_domain: of_domain.map(|found| found.what.clone()),
+        publisher_verified_at: found.map(|found| found.at),
+    }
 }
 
 /// `POST /v1/organizations/{org}/verification`.
@@ -80,6 +110,14 @@ pub struct VouchBody {
     reason: String,
 }
 
+/// `POST /v1/review/publishers/{org}/verification/end`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerificationEndBody {
+    /// Why, in a sentence or two; the publisher reads it. At most 2000 characters.
+    reason: String,
+}
+
 /// `GET /v1/organizations/{org}/verification`.
 pub async fn get(
     State(app): State<App>,
@@ -87,8 +125,7 @@ pub async fn get(
     Path(org): Path<String>,
 ) -> Result<Json<VerificationView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::member).await?;
-    let found = app.store.verification(&org.id).await?;
-    Ok(Json(view(&app.keys, org.id, found)))
+    Ok(Json(found(&app, org.id).await?))
 }
 
 /// `POST /v1/organizations/{org}/verification`: looks at the domain, now.
@@ -108,7 +145,7 @@ pub async fn prove(
         Ok((200, text)) if has(&text, &line) => {
             let by = by(&caller);
             let made = app.store.verify_publisher(&org.id, How::Domain, &body.domain, &by).await?;
-            return Ok(Json(view(&app.keys, org.id, Some(made))));
+            return Ok(Json(view(&app.keys, org.id, Some(made), None)));
         }
         Ok((200, _)) => "it does not have the line".to_owned(),
         Ok((status, _)) => format!("it answers {status}"),
@@ -120,6 +157,17 @@ pub async fn prove(
         format!("{url} does not show that the domain is yours: {why}."),
         next,
     ))
+}
+
+/// `GET /v1/review/publishers/{org}/verification`.
+pub async fn known(
+    State(app): State<App>,
+    caller: Caller,
+    Path(org): Path<String>,
+) -> Result<Json<VerificationView>, ApiError> {
+    caller.need(Need::platform())?;
+    let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
+    Ok(Json(found(&app, org.id).await?))
 }
 
 /// `PUT /v1/review/publishers/{org}/verification`.
@@ -134,21 +182,29 @@ pub async fn vouch(
     outsider(&app, &caller, &org.id).await?;
     let reason = checked_reason(body.reason)?;
     let made = app.store.verify_publisher(&org.id, How::Vouched, &reason, &by(&caller)).await?;
-    Ok(Json(view(&app.keys, org.id, Some(made))))
+    Ok(Json(view(&app.keys, org.id, Some(made), None)))
 }
 
-/// `DELETE /v1/review/publishers/{org}/verification`.
+/// `POST /v1/review/publishers/{org}/verification/end`.
 pub async fn unverify(
     State(app): State<App>,
     caller: Caller,
     Path(org): Path<String>,
-) -> Result<NoContent, ApiError> {
+    JsonBody(body): JsonBody<VerificationEndBody>,
+) -> Result<Json<VerificationView>, ApiError> {
     caller.need(Need::platform_admin())?;
     let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
-    if app.store.unverify_publisher(&org.id, &by(&caller)).await? {
-        return Ok(NoContent);
+    let reason = checked_reason(body.reason)?;
+    if app.store.unverify_publisher(&org.id, &reason, &by(&caller)).await? {
+        return Ok(Json(found(&app, org.id).await?));
     }
     Err(ApiError::not_found())
+}
+
+async fn found(app: &App, organization: OrganizationId) -> Result<VerificationView, ApiError> {
+    let stands = app.store.verification(&organization).await?;
+    let ended = app.store.verification_ended(&organization).await?;
+    Ok(view(&app.keys, organization, stands, ended))
 }
 
 /// Whether a release of this plugin may be approved: the platform itself needs no proof.
@@ -214,6 +270,7 @@ fn view(
     keys: &Keys,
     organization: OrganizationId,
     found: Option<Verification>,
+    ended: Option<Ended>,
 ) -> VerificationView {
     let line = line(keys, &organization);
     let mut view = VerificationView {
@@ -223,6 +280,8 @@ fn view(
         reason: String::new(),
         verified_by: None,
         verified_at: None,
+        ended_at: ended.as_ref().map(|ended| ended.at),
+        ended_reason: ended.map(|ended| ended.reason).unwrap_or_default(),
         line,
     };
     if let Some(found) = found {

@@ -10,10 +10,13 @@ use venn_domain::{
     connection::ConnectionState, count::counted, id::OrganizationId, manifest::ConnectionKind,
     organization::Need, time::Timestamp,
 };
-use venn_store::waiting::{Waiting, WaitingKind};
+use venn_store::{
+    install::Unfit,
+    waiting::{Waiting, WaitingKind},
+};
 
 use crate::{
-    api::organization::resolve,
+    api::{install::refit, organization::resolve},
     app::App,
     auth::Caller,
     error::ApiError,
@@ -28,14 +31,15 @@ pub struct WaitingView {
     /// What waits.
     #[schemars(extend("enum" = [
         "release-to-review", "release-refused", "release-approved", "release-stopped",
-        "release-distrusted", "plugin-suspended", "integration-suspended", "install-stopped",
+        "release-distrusted", "plugin-suspended", "integration-suspended", "plugin-narrowed",
+        "integration-narrowed", "verification-ended", "install-stopped",
         "install-distrusted", "partnership-proposed", "partnership-ended",
         "removals-to-confirm", "import-to-confirm", "connection-expiring",
-        "connection-to-reconnect", "token-recovered",
+        "connection-to-reconnect", "connection-unfit", "token-recovered",
     ]))]
     kind: &'static str,
-    /// The id of the release, plugin, install, partnership, import, connection or token that it is
-    /// about.
+    /// The id of the release, plugin, organization, install, partnership, import, connection or
+    /// token that it is about.
     subject: String,
     /// The organization has to act; else it is told what somebody else does.
     is_owner: bool,
@@ -109,6 +113,25 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
             format!("{reason} Your installs of it are stopped; events wait until it is resumed."),
             "venn installs list".to_owned(),
         ),
+        WaitingKind::PluginNarrowed => (
+            format!("The platform allows less of {name}"),
+            format!(
+                "No more: {detail}. What needs it is denied for every customer. It is given back with a later release, if the platform agrees."
+            ),
+            format!("venn plugins show {name}"),
+        ),
+        WaitingKind::IntegrationNarrowed => (
+            format!("The platform allows less of {name}"),
+            format!("No more: {detail}. What needs it is denied, whatever your grant says."),
+            "venn installs list".to_owned(),
+        ),
+        WaitingKind::VerificationEnded => (
+            "The platform does not know any more who you are".to_owned(),
+            format!(
+                "{reason} What was approved goes on; nothing more of yours is approved until you show a domain, or the platform vouches for you."
+            ),
+            "venn orgs verification".to_owned(),
+        ),
         WaitingKind::InstallStopped | WaitingKind::InstallDistrusted => {
             stopped_install(app, &item).await?
         }
@@ -144,6 +167,7 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
             ),
             format!("venn orgs tokens --revoke {subject}"),
         ),
+        WaitingKind::ConnectionUnfit => unfit(&item)?,
         WaitingKind::ImportToConfirm => (
             format!("The list {name} would remove many accounts"),
             format!(
@@ -164,12 +188,33 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
     })
 }
 
+/// What an install needs in the place of its connections.
+fn unfit(item: &Waiting) -> Result<(String, String, String), ApiError> {
+    let all: Vec<Unfit> = serde_json::from_str(&item.detail).map_err(ApiError::internal)?;
+    let needs = all.iter().map(|one| {
+        format!(
+            "`{}` has to be one of the kind {} for {}",
+            one.connection,
+            one.kind.name(),
+            one.host
+        )
+    });
+    let needs = needs.collect::<Vec<_>>().join("; ");
+    let text = format!(
+        "Its configuration says another host: {needs}. Calls with it are denied until it is."
+    );
+    let next = all.first().map(|one| refit(&item.name, one)).unwrap_or_default();
+    Ok((format!("A connection of {} has no use any more", item.name), text, next))
+}
+
 /// Somebody else acted: there is nothing that must be done.
 const fn is_news(kind: WaitingKind) -> bool {
     matches!(
         kind,
         WaitingKind::ReleaseApproved
             | WaitingKind::IntegrationSuspended
+            | WaitingKind::PluginNarrowed
+            | WaitingKind::IntegrationNarrowed
             | WaitingKind::PartnershipEnded
             | WaitingKind::TokenRecovered
     )
@@ -190,6 +235,10 @@ async fn connection(
         (ConnectionKind::Oauth2, Some((install, request))) => {
             format!("venn installs connect {install} {request}")
         }
+        (ConnectionKind::ClientCredentials, _) => {
+            format!("venn connections rotate {name} --client-id ID")
+        }
+        (ConnectionKind::Basic, _) => format!("venn connections rotate {name} --user NAME"),
         _ => format!("venn connections rotate {name}"),
     };
     let title = if state == ConnectionState::ReconnectRequired {

@@ -96,6 +96,16 @@ impl Whose {
     }
 }
 
+/// Where a new secret goes: to the host where it is used, or for tokens of that host.
+fn kept(name: &str, id: &str, host: &str, token_endpoint: Option<&str>) -> String {
+    match token_endpoint {
+        Some(endpoint) => format!(
+            "{name} ({id}) is kept: its secret goes to {endpoint} only, its tokens to {host} only."
+        ),
+        None => format!("{name} ({id}) is kept, for {host} only."),
+    }
+}
+
 const CONNECTIONS: &[Column] = &[
     Column::whole("CONNECTION", "id"),
     Column::text("NAME", "name"),
@@ -130,8 +140,7 @@ pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(),
             body.extend(token_endpoint.as_deref().map(|url| ("token_endpoint", url)));
             let body = whose.with(&body);
             let reply = session.post(&["organizations", org, "connections"], &body)?;
-            session
-                .show(&reply, |it| format!("{name} ({}) is kept, for {host} only.", text(it, "id")))
+            session.show(&reply, |it| kept(name, &text(it, "id"), host, token_endpoint.as_deref()))
         }
         ConnectionsCommand::List { page } => {
             let segments = ["organizations", org, "connections"];
@@ -158,5 +167,23 @@ pub(crate) fn run(session: &Session, command: &ConnectionsCommand) -> Result<(),
             let reply = session.delete(&["organizations", org, "connections", &id])?;
             session.show(&reply, |_| format!("{connection} is removed."))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_where_a_secret_goes() {
+        assert_eq!(
+            kept("crm", "con_1", "api.example", None),
+            "crm (con_1) is kept, for api.example only."
+        );
+        assert_eq!(
+            kept("bot", "con_1", "api.example", Some("https://login.example/token")),
+            "bot (con_1) is kept: its secret goes to https://login.example/token only, its tokens to \
+             api.example only."
+        );
     }
 }

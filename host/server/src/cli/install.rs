@@ -20,7 +20,7 @@ use super::{
     session::Session,
 };
 
-mod consent;
+pub(super) mod consent;
 mod grant;
 
 /// Installs a plugin

@@ -10,11 +10,13 @@ use super::{
     ask,
     client::{Call, Reply, Send},
     exit::Exit,
-    input, install,
+    input,
+    install::{self, consent::completed},
     output::{
         failure::Failure,
+        put,
         table::{Column, Field},
-        value::{clean, is_true, list, number, raw, text},
+        value::{at, clean, is_true, list, number, raw, text},
     },
     session::{Page, Session},
 };
@@ -117,6 +119,7 @@ const INSTALL: &[Field] = &[
     Field::text("Populations", "grant.populations"),
     Field::text("Fields", "grant.fields"),
     Field::text("Hosts", "grant.egress_hosts"),
+    Field::text("Not approved", "not_approved"),
     Field::text("Configuration", "config"),
     Field::text("Connections", "connections"),
     Field::number("Authority", "authority_number"),
@@ -207,8 +210,53 @@ fn replace(
 
 fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
     session.show(reply, |install| {
-        session.out.fields(install, INSTALL) + &findings(session, install) + &newer(install)
+        session.out.fields(&with_hosts(install), INSTALL)
+            + &moved(install)
+            + &unfit(install)
+            + &findings(session, install)
+            + &newer(install)
     })
+}
+
+/// With hosts as they are, and not as patterns for the configuration to complete.
+fn with_hosts(install: &Value) -> Value {
+    let mut shown = install.clone();
+    let config = at(install, "config");
+    if let Some(hosts) = shown.pointer_mut("/grant/egress_hosts").and_then(Value::as_array_mut) {
+        for host in hosts {
+            *host = completed(host.as_str().unwrap_or_default(), config).into();
+        }
+    }
+    shown
+}
+
+/// Where data goes from now on, after another configuration.
+fn moved(install: &Value) -> String {
+    let mut out = String::new();
+    for host in list(install, "moved_hosts") {
+        let or_nowhere = |member: &str| match raw(host, member) {
+            "" => "nowhere".to_owned(),
+            host => clean(host),
+        };
+        put!(out, "\nData goes to {} now; until now to {}.", or_nowhere("to"), or_nowhere("from"));
+    }
+    if out.is_empty() { out } else { out + "\n" }
+}
+
+/// Which connections do not fit, and what is to be done.
+fn unfit(install: &Value) -> String {
+    let mut out = String::new();
+    for one in list(install, "unfit_connections") {
+        put!(
+            out,
+            "\nIts connection `{}` has no use any more: it has to be of the kind {}, for {}.\n  next: {}\n",
+            text(one, "connection"),
+            text(one, "kind"),
+            text(one, "host"),
+            text(one, "next_step")
+        );
+    }
+    out
 }
 
 fn newer(install: &Value) -> String {
@@ -297,4 +345,33 @@ fn backfill(session: &Session, org: &str, id: &str, partner: &str) -> Result<(),
         let delivery = delivery.into_iter().rfind(|id| id != "-").unwrap_or_default();
         begun_or_waits(BEGUN, &delivery, stopped.as_deref())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_configuration_says_where_data_goes_now_and_what_does_not_fit() {
+        let install = json!({
+            "config": { "instance": "acme2" }, "grant": { "egress_hosts": ["{instance}.crm.example"] },
+            "moved_hosts": [{ "place": "{instance}.crm.example", "from": "acme.crm.example", "to": "acme2.crm.example" },
+                            { "place": "{site}", "from": null, "to": "acme.example" }],
+            "unfit_connections": [{ "connection": "crm", "kind": "api-key", "host": "acme2.crm.example",
+                "next_step": "venn connections add NAME" }],
+        });
+        let shown = with_hosts(&install);
+        assert_eq!(text(&shown, "grant.egress_hosts"), "acme2.crm.example (by your `instance`)");
+        assert_eq!(
+            moved(&install),
+            "\nData goes to acme2.crm.example now; until now to acme.crm.example.\n\
+             Data goes to acme.example now; until now to nowhere.\n"
+        );
+        assert_eq!(
+            unfit(&install),
+            "\nIts connection `crm` has no use any more: it has to be of the kind api-key, for \
+             acme2.crm.example.\n  next: venn connections add NAME\n"
+        );
+        assert_eq!((moved(&json!({})), unfit(&json!({}))), (String::new(), String::new()));
+    }
 }

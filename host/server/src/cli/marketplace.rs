@@ -102,6 +102,7 @@ fn render(listing: &Value, paint: Paint) -> String {
     put!(out, "\n{}\n", paint.bold("Data goes to:"));
     for item in list(listing, "destinations") {
         put!(out, "  > {}: {}{}\n", text(item, "host"), text(item, "reason"), denied(item));
+        put!(out, "      Calls: {}\n", calls(item));
         put!(out, "      What: {}\n      Kept: {}\n", text(item, "data"), text(item, "retention"));
     }
     if list(listing, "destinations").is_empty() {
@@ -111,9 +112,42 @@ fn render(listing: &Value, paint: Paint) -> String {
         let (name, host) = (text(item, "name"), text(item, "host"));
         out.push_str(&signs_in(item, &name, &host));
     }
+    out.push_str(&by_itself(list(listing, "schedules"), paint));
     told_by(&mut out, listing, paint);
     configuration(&mut out, listing, paint);
     put!(out, "\nNext: `venn install {} --name NAME …`\n", text(listing, "name"));
+    out
+}
+
+/// What may be called at a destination, in words.
+pub(super) fn calls(item: &Value) -> String {
+    let or_any = |member: &str, any: &str| match list(item, member) {
+        [] => any.to_owned(),
+        _ => text(item, member),
+    };
+    let port = match at(item, "port").as_u64() {
+        None | Some(443) => String::new(),
+        Some(port) => format!(", at port {port}"),
+    };
+    format!("{} on {}{port}", or_any("methods", "any method"), or_any("paths", "any path"))
+}
+
+/// When it runs by itself; nothing if it does not.
+pub(super) fn by_itself(schedules: &[Value], paint: Paint) -> String {
+    let mut out = String::new();
+    if !schedules.is_empty() {
+        put!(out, "\n{}\n", paint.bold("It runs by itself:"));
+    }
+    for item in schedules {
+        let when = if raw(item, "words").is_empty() { "cron" } else { "words" };
+        put!(
+            out,
+            "  @ {}: {} ({})\n",
+            text(item, "title"),
+            text(item, when),
+            text(item, "time_zone")
+        );
+    }
     out
 }
 
@@ -123,7 +157,15 @@ pub(super) fn signs_in(item: &Value, name: &str, host: &str) -> String {
         "backend-key" => format!("  It signs in at {host} with a key of the publisher's own.\n"),
         "oauth2" => format!(
             "  It signs in at {host} with your connection `{name}`: you say yes at a page of the service, to \
-             {}; it cannot read the token.\n",
+             {}; it cannot read the token.\n      The page: {}\n      Tokens come from: {}\n",
+            text(item, "scopes"),
+            text(item, "authorization_endpoint"),
+            text(item, "token_endpoint")
+        ),
+        "client-credentials" => format!(
+            "  It signs in at {host} with your connection `{name}`; it cannot read the secret.\n      The \
+             client's secret goes to: {}, for tokens that are good for {}\n",
+            text(item, "token_endpoint"),
             text(item, "scopes")
         ),
         _ => format!(
@@ -149,7 +191,7 @@ pub(super) fn told_by(out: &mut String, listing: &Value, paint: Paint) {
 }
 
 /// How the platform knows who publishes it.
-fn publisher(listing: &Value) -> String {
+pub(super) fn publisher(listing: &Value) -> String {
     let at = moment(listing, "publisher_verified_at");
     match raw(listing, "publisher_verified") {
         "domain" => {
@@ -160,7 +202,7 @@ fn publisher(listing: &Value) -> String {
         }
         "vouched" => format!("Verified: the platform vouches for the publisher, {at}"),
         "platform" => "Published by the platform itself".to_owned(),
-        _ => "NOT VERIFIED: the platform does not vouch for the publisher any more".to_owned(),
+        _ => "NOT VERIFIED: the platform does not know who the publisher is".to_owned(),
     }
 }
 
@@ -208,8 +250,11 @@ mod tests {
             "permissions": [{"words": "Read overlaps", "reason": "To find them.", "approved": true}],
             "fields": [{"name": "our-name", "approved": true}, {"name": "their-owner", "approved": false}],
             "destinations": [{"host": "api.example.com", "reason": "Tasks.", "data": "names",
+                "port": 8443, "methods": ["GET", "POST"], "paths": ["/v1"],
                 "retention": "30 days", "approved": true}],
-            "connections": [{"name": "crm", "host": "api.example.com"}],
+            "connections": [{"name": "crm", "host": "api.example.com"}, {"name": "bot", "host": "api.example.com",
+                "kind": "client-credentials", "token_endpoint": "https://login.example.com/token", "scopes": ["read"]}],
+            "schedules": [{"title": "Tidy up", "words": "At 02:00.", "time_zone": "Europe/Berlin"}],
             "webhooks": [{"name": "crm", "title": "Changes", "url": "install"},
                 {"name": "chat", "title": "Commands", "url": "plugin"}],
             "config_schema": {"properties": {"min": {"type": "string"}}},
@@ -222,8 +267,11 @@ mod tests {
              Ed25519 d75a\n\n\
              It may:\n  + Read overlaps\n      To find them.\n\n\
              Fields of accounts:\n  our-name, their-owner (denied)\n\n\
-             Data goes to:\n  > api.example.com: Tasks.\n      What: names\n      Kept: 30 days\n  \
-             It signs in at api.example.com with your connection `crm`; it cannot read the secret.\n\n\
+             Data goes to:\n  > api.example.com: Tasks.\n      Calls: GET, POST on /v1, at port 8443\n      What: names\n      Kept: 30 days\n  \
+             It signs in at api.example.com with your connection `crm`; it cannot read the secret.\n  \
+             It signs in at api.example.com with your connection `bot`; it cannot read the secret.\n      \
+             The client's secret goes to: https://login.example.com/token, for tokens that are good for read\n\n\
+             It runs by itself:\n  @ Tidy up: At 02:00. (Europe/Berlin)\n\n\
              Others tell it, once you open it to them:\n  \
              < Changes (`crm`): a URL of your own, which you give to the sender\n  \
              < Commands (`chat`): the publisher's URL; you say which customer of the sender you are\n\n\

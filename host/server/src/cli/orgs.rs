@@ -13,7 +13,7 @@ use super::{
     output::{
         failure::Failure,
         table::{Column, Field},
-        value::{moment, raw, text},
+        value::{is_true, list, moment, raw, text},
     },
     session::{Page, Session},
 };
@@ -40,7 +40,7 @@ pub(crate) enum OrgsCommand {
     Members(MembersArgs),
     /// Lists tokens, or makes and revokes them
     Tokens(TokensArgs),
-    /// Says whether nobody logs in with a password alone
+    /// Shows whether nobody logs in with a password alone, or says so
     TwoFactor(TwoFactorArgs),
     /// Shows whether the platform knows who your organization is, or proves it (publishers)
     Verification {
@@ -110,7 +110,7 @@ pub(crate) struct MembersArgs {
 
 /// Whether logins need a second factor
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct TwoFactorArgs {
     /// Demand one of every member; sessions of those without one end
     #[arg(long)]
@@ -206,12 +206,14 @@ const MEMBERS: &[Column] = &[
     Column::text("NAME", "user_name"),
     Column::text("E-MAIL", "user_email"),
     Column::text("ROLE", "role"),
+    Column::text("TWO FACTORS", "second_factor"),
 ];
 
 const TOKENS: &[Column] = &[
     Column::whole("TOKEN", "id"),
     Column::text("NAME", "name"),
     Column::text("MEMBER", "user_email"),
+    Column::text("CALLED", "user_name"),
     Column::text("SCOPES", "scopes"),
     Column::text("ONLY", "nouns"),
     Column::moment("USED", "last_used_at"),
@@ -237,11 +239,24 @@ fn verification(found: &Value) -> String {
             format!("Verified: the platform vouches for you, {at}: {}", raw(found, "reason"))
         }
         _ => format!(
-            "Not verified: no release of yours is approved yet.\n\nPut this line into \
-             https://DOMAIN/.well-known/venn-publisher.txt, then `venn orgs verification --domain DOMAIN`:\n\n  {}\n",
+            "{}\n\nPut this line into https://DOMAIN/.well-known/venn-publisher.txt, then \
+             `venn orgs verification --domain DOMAIN`:\n\n  {}\n",
+            unverified(found),
             raw(found, "line")
         ),
     }
+}
+
+fn unverified(found: &Value) -> String {
+    if raw(found, "ended_at").is_empty() {
+        return "Not verified: no release of yours is approved yet.".to_owned();
+    }
+    format!(
+        "Not verified any more, since {}: {} What was approved goes on; nothing more of yours is \
+         approved until you are verified again.",
+        moment(found, "ended_at"),
+        text(found, "ended_reason")
+    )
 }
 
 /// `venn orgs`
@@ -265,6 +280,17 @@ pub(crate) fn run(session: &Session, command: &OrgsCommand) -> Result<(), Failur
         }
         OrgsCommand::Members(args) => members(session, args),
         OrgsCommand::Tokens(args) => tokens(session, args),
+        OrgsCommand::TwoFactor(TwoFactorArgs { demand: false, optional: false }) => {
+            let reply = session.get(&["me", "second-factor"])?;
+            session.show(&reply, |it| {
+                let who = if is_true(it, "demanded") {
+                    "Every login needs"
+                } else {
+                    "Each member decides about"
+                };
+                format!("{who} a second factor. `venn orgs members` shows who has one.")
+            })
+        }
         OrgsCommand::TwoFactor(args) => {
             let segments = ["organizations", session.org()?, "second-factor"];
             let reply = session.put(&segments, &json!({ "demanded": args.demand }))?;
@@ -399,7 +425,8 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
         )?;
         let segments = ["organizations", org, "members", user, "invitation"];
         let reply = session.post(&segments, &json!({}))?;
-        return session.show(&reply, |it| invitation(it, who));
+        let server = session.client()?.server().as_str().trim_end_matches('/').to_owned();
+        return session.show(&reply, |it| invitation(it, who, &server));
     }
     if let Some(who) = &args.reset_two_factor {
         let user = &input::member(session, who)?;
@@ -428,14 +455,18 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
 }
 
 /// An invitation on its only appearance.
-fn invitation(reply: &Value, whose: &str) -> String {
+fn invitation(reply: &Value, whose: &str, server: &str) -> String {
+    let server = match raw(reply, "server") {
+        "" => server,
+        public => public,
+    };
     let text = text(reply, "invitation");
     if text == "-" {
         return "The invitation is not shown again.".to_owned();
     }
     format!(
         "The invitation of {whose}, shown only this once; it works once, for three days:\n  {text}\n\
-         They set a password with it: `venn passwd --invitation`.\n"
+         They set a password with it: `venn passwd --invitation --server {server}`.\n"
     )
 }
 
@@ -448,7 +479,14 @@ fn tokens(session: &Session, args: &TokensArgs) -> Result<(), Failure> {
             body.insert("user".to_owned(), input::member(session, user)?.into());
         }
         let reply = session.post(&segments, &body)?;
-        return session.show(&reply, |it| once(it, name));
+        return session.show(&reply, |it| {
+            let of = match list(it, "nouns") {
+                [] => String::new(),
+                _ => format!(", for {} only", text(it, "nouns")),
+            };
+            let may = text(it, "scopes");
+            format!("{}It may {may}{of}, until {}.", once(it, name), moment(it, "expires_at"))
+        });
     }
     if let Some(token) = &args.revoke {
         ask::confirm(

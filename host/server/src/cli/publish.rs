@@ -54,9 +54,10 @@ pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> 
     let org = session.org()?;
     let digest = fs::read(&component).map_err(|error| Failure::file(&component, "read", &error))?;
     let digest = blob::digest(&digest);
+    // First, so that who may not publish has no key made and registered.
+    ensure_plugin(session, org, &name)?;
     let signer = Signer::of(session, args.signing_key.as_deref())?;
     let signature = signer.sign(&name, &version, digest, blob::digest(&manifest));
-    ensure_plugin(session, org, &name)?;
     let segments = ["organizations", org, "plugins", &name, "releases"];
     let bar = session.out.bar(0, "uploading");
     let send = Send::Release {

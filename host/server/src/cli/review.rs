@@ -81,6 +81,11 @@ pub(crate) enum ReviewCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Shows whether the platform knows who a publisher is, and how
+    Publisher {
+        /// The publisher's slug or id
+        publisher: String,
+    },
     /// Vouches for a publisher: its releases can be approved from now on
     Vouch {
         /// The publisher's slug or id
@@ -93,6 +98,9 @@ pub(crate) enum ReviewCommand {
     Unvouch {
         /// The publisher's slug or id
         publisher: String,
+        /// Why; the publisher reads it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// Stops a plugin everywhere, at once
     Suspend {
@@ -173,13 +181,20 @@ pub(crate) fn run(session: &Session, command: &ReviewCommand) -> Result<(), Fail
             let reply = session.post(&segments, &json!({ "reason": reason }))?;
             session.show(&reply, |_| format!("{} is withdrawn.", name_of(&found)))
         }
+        ReviewCommand::Publisher { publisher } => {
+            let reply = session.get(&["review", "publishers", publisher, "verification"])?;
+            session.show(&reply, |found| show::render_publisher(publisher, found))
+        }
         ReviewCommand::Vouch { publisher, reason } => {
             let segments = ["review", "publishers", publisher, "verification"];
             let reply = session.put(&segments, &json!({ "reason": reason }))?;
             session.show(&reply, |_| format!("{publisher} is verified on your word."))
         }
-        ReviewCommand::Unvouch { publisher } => {
-            let reply = session.delete(&["review", "publishers", publisher, "verification"])?;
+        ReviewCommand::Unvouch { publisher, reason } => {
+            let question = format!("Approve nothing more of {publisher}? They are told why.");
+            ask::confirm(session, &question, "It was not taken back.")?;
+            let segments = ["review", "publishers", publisher, "verification", "end"];
+            let reply = session.post(&segments, &json!({ "reason": reason }))?;
             session.show(&reply, |_| {
                 format!("{publisher} is not verified any more; what was approved goes on.")
             })

@@ -174,7 +174,7 @@ fn denied(calls: &[Value], paint: Paint) -> String {
             text(denial, "capability"),
             text(denial, "what"),
             text(denial, "why"),
-            who_can_change_it(raw(denial, "who_can_change_it"))
+            who_can_change_it(denial)
         );
         match told.iter_mut().find(|(known, _)| *known == line) {
             Some((_, times)) => *times += 1,
@@ -192,10 +192,10 @@ fn denied(calls: &[Value], paint: Paint) -> String {
     out
 }
 
-fn who_can_change_it(who: &str) -> String {
-    match who {
+fn who_can_change_it(denial: &Value) -> String {
+    match raw(denial, "who_can_change_it") {
         "customer-admin" => {
-            "An admin of the customer can change it: `venn installs grant`.".to_owned()
+            format!("An admin of the customer can change it: {}.", customer(denial))
         }
         "data-owner" => {
             "The partner can change it: `venn partner rules`, typed by an admin there.".to_owned()
@@ -205,6 +205,20 @@ fn who_can_change_it(who: &str) -> String {
         "" => "Nobody can change it.".to_owned(),
         other => format!("{} can change it.", clean(other)),
     }
+}
+
+/// Where a customer's admin changes what was denied.
+fn customer(denial: &Value) -> String {
+    let (what, why) = (raw(denial, "what"), raw(denial, "why"));
+    if what.starts_with("connection ") {
+        return "`venn connections list` says what is wrong with it, `venn inbox` what to type"
+            .to_owned();
+    }
+    let of_config = ["the customer has not said in ", "the customer says in "];
+    if of_config.iter().any(|words| why.starts_with(words)) {
+        return "`venn installs config`".to_owned();
+    }
+    "`venn installs grant`".to_owned()
 }
 
 /// `venn logs`
@@ -302,6 +316,16 @@ mod tests {
              The publisher can change it, in the plugin's next release.\n"
         );
         assert_eq!(denied(&calls[..1], Paint(false)), "");
+        let next = |what: &str, why: &str| customer(&json!({ "what": what, "why": why }));
+        assert!(
+            next("connection robot", "the service refused it").contains("`venn connections list`")
+        );
+        let why = "the customer says in `instance` that the host is acme2.crm.example";
+        assert_eq!(next("GET https://acme.crm.example/x", why), "`venn installs config`");
+        assert_eq!(
+            next("field their-name", "the customer did not grant it"),
+            "`venn installs grant`"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     ask,
-    client::{Call, Client, Send},
+    client::{Call, Client, Reply, Send},
     credentials,
     output::{failure::Failure, table::Column},
     session::{Page, SERVER, Session},
@@ -66,10 +66,22 @@ pub(crate) fn logout(session: &Session) -> Result<(), Failure> {
     let path = credentials::path()?;
     let mut kept = credentials::read(&path)?;
     let profile = &session.global.profile;
-    if kept.profiles.remove(profile).is_some() {
+    let forgotten = kept.profiles.remove(profile).is_some();
+    if forgotten {
         credentials::write(&path, &kept)?;
     }
-    let reply = ended?;
+    let reply = match ended {
+        Err(failure) if forgotten && failure.is_problem("wrong-state") => {
+            // A token ends by itself, or by its revocation: here it is forgotten.
+            let reply = Reply { text: "{}".to_owned(), value: json!({}) };
+            return session.show(&reply, |_| {
+                "Forgotten here. The token itself is good until it ends, or until an admin revokes it: \
+                 `venn orgs tokens --revoke TOKEN`."
+                    .to_owned()
+            });
+        }
+        ended => ended?,
+    };
     session.show(&reply, |_| "Logged out.".to_owned())
 }
 
@@ -85,7 +97,9 @@ pub(crate) fn passwd(session: &Session, args: &PasswdArgs) -> Result<(), Failure
         let call = Call::new(Method::POST, &["passwords"]);
         let reply = client.call(&call, &Send::Json(&body))?;
         return session.show(&reply, |_| {
-            "The password is set. Log in: `venn login --email E-MAIL --org ORG`.".to_owned()
+            format!(
+                "The password is set. Log in: `venn login --server {server} --email E-MAIL --org ORG`."
+            )
         });
     }
     let current = ask::secret_line("The password until now")?;

@@ -43,7 +43,8 @@ pub(crate) struct GrantArgs {
     /// Who may look
     #[arg(long, value_enum)]
     to: To,
-    /// What they may look at (repeatable)
+    /// What they may look at (repeatable); of logs only those of runs that cannot tell of a
+    /// partner's accounts
     #[arg(long = "thing", value_name = "THING", required = true, value_parser = ["runs", "deliveries", "logs"])]
     things: Vec<String>,
     /// For how many hours, 1 to 336

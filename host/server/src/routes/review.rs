@@ -59,6 +59,12 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 }))
                 .fails([OwnRelease, BadGrant, WrongState]),
         )
+        .get(
+            "/review/publishers/{org}/verification",
+            Platform,
+            verification::known,
+            about("Tells whether the platform knows who a publisher is, and how."),
+        )
         .put(
             "/review/publishers/{org}/verification",
             PlatformAdmin,
@@ -67,12 +73,14 @@ pub(super) fn calls(calls: Calls) -> Calls {
                 .example(json!({ "reason": "We met, and their contract is signed." }))
                 .fails([OwnRelease, Invalid]),
         )
-        .delete(
-            "/review/publishers/{org}/verification",
+        .post(
+            "/review/publishers/{org}/verification/end",
             PlatformAdmin,
             verification::unverify,
             about("Takes back that a publisher is verified: no release of theirs is approved any more.")
-                .details("What was approved goes on; suspending a plugin stops it."),
+                .details("What was approved goes on; suspending a plugin stops it. The publisher is told why.")
+                .example(json!({ "reason": "The company was sold." }))
+                .fails([Invalid]),
         )
         .post(
             "/review/plugins/{plugin}/suspend",

@@ -27,6 +27,8 @@ use crate::{
     schedule, source,
 };
 
+mod unfit;
+
 /// What a customer's admin does to an install.
 #[derive(Debug, Clone)]
 pub enum InstallChange {
@@ -166,6 +168,9 @@ pub(crate) async fn make(
         return Ok(Change::WrongState(why));
     }
     finish(store, connection, before, change, actor).await?;
+    if !matches!(change, InstallChange::Uninstall) {
+        unfit::note(store, connection, before).await?;
+    }
     let after = find(connection, &before.organization, &before.id).await?;
     Ok(after.map_or(Change::NotFound, Change::Done))
 }

@@ -25,9 +25,17 @@ pub struct Member {
     pub user: Person,
     /// What the member may do.
     pub role: Role,
+    /// Their logins need a code beside the password.
+    pub second_factor: bool,
     /// Since when.
     pub created_at: Timestamp,
 }
+
+const MEMBER: &str = "person.id AS id, person.email AS email, person.name AS name,
+    person.is_service AS is_service, member.role AS role, member.created_at AS created_at,
+    CASE WHEN EXISTS (SELECT 1 FROM second_factor f WHERE f.user_id = person.id
+                                                      AND f.confirmed_at IS NOT NULL)
+         THEN 1 ELSE 0 END AS second_factor";
 
 /// What came of removing a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,14 +79,17 @@ impl Store {
                 let created_at = store.now();
                 insert(connection, &organization, &user.id, role, created_at).await?;
                 let entry = NewAudit {
-                    organization,
+                    organization: organization.clone(),
                     actor,
                     action: "member.added",
                     subject: user.id.to_string(),
                     detail: serde_json::json!({ "role": role.name() }),
                 };
                 audit::append(&store, connection, &entry).await?;
-                Ok(Member { user, role, created_at })
+                // Who was one before may have kept theirs.
+                let found = find(connection, &organization, &user.id).await?;
+                let second_factor = found.is_some_and(|found| found.second_factor);
+                Ok(Member { user, role, second_factor, created_at })
             })
         })
         .await
@@ -118,7 +129,7 @@ impl Store {
                 };
                 audit::append(&store, connection, &entry).await?;
                 let user = Person { id, email: String::new(), name, is_service: true };
-                Ok(Member { user, role, created_at })
+                Ok(Member { user, role, second_factor: false, created_at })
             })
         })
         .await
@@ -132,18 +143,17 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Member>, StoreError> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
-                    member.role AS role, member.created_at AS created_at
-             FROM member JOIN person ON person.id = member.user_id
+        let sql = format!(
+            "SELECT {MEMBER} FROM member JOIN person ON person.id = member.user_id
              WHERE member.organization_id = $1 AND member.user_id > $2
-             ORDER BY member.user_id LIMIT $3",
-        )
-        .bind(organization.to_string())
-        .bind(after.map(ToString::to_string).unwrap_or_default())
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&mut *connection)
-        .await?;
+             ORDER BY member.user_id LIMIT $3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(after.map(ToString::to_string).unwrap_or_default())
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&mut *connection)
+            .await?;
         let items = rows.iter().map(|row| member(&Row::new("member", row)));
         Ok(Page::cut(items.collect::<Result<_, _>>()?, limit, |item| item.user.id.to_string()))
     }
@@ -306,16 +316,15 @@ async fn find(
     organization: &OrganizationId,
     user: &UserId,
 ) -> Result<Option<Member>, StoreError> {
-    let row = sqlx::query(
-        "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
-                member.role AS role, member.created_at AS created_at
-         FROM member JOIN person ON person.id = member.user_id
-         WHERE member.organization_id = $1 AND member.user_id = $2",
-    )
-    .bind(organization.to_string())
-    .bind(user.to_string())
-    .fetch_optional(connection)
-    .await?;
+    let sql = format!(
+        "SELECT {MEMBER} FROM member JOIN person ON person.id = member.user_id
+         WHERE member.organization_id = $1 AND member.user_id = $2"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .fetch_optional(connection)
+        .await?;
     row.map(|row| member(&Row::new("member", &row))).transpose()
 }
 
@@ -323,6 +332,7 @@ fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
         user: person(row)?,
         role: row.named("role", Role::parse)?,
+        second_factor: row.truth("second_factor")?,
         created_at: row.time("created_at")?,
     })
 }

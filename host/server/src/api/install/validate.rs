@@ -177,11 +177,14 @@ fn check_connections(
             problems.push(problem(place, "there is no such connection of yours", &needs));
             continue;
         };
+        if request.is_met_by(found.kind, &found.host, token_endpoint(found)) {
+            continue;
+        }
         if found.host != request.host || found.kind != request.kind {
             let reason =
                 format!("the connection is of the kind {} for {}", found.kind.name(), found.host);
             problems.push(problem(place, &reason, &needs));
-        } else if token_endpoint(found) != request.token_endpoint() {
+        } else {
             let reason = format!("its tokens come from {}", token_endpoint(found));
             problems.push(problem(place, &reason, &needs));
         }

@@ -6,7 +6,7 @@ use venn_domain::egress::customer_host::CustomerHost;
 
 use super::InstallArgs;
 use crate::cli::{
-    marketplace::{signs_in, told_by},
+    marketplace::{by_itself, calls, signs_in, told_by},
     output::{
         Paint, put,
         value::{list, raw, text},
@@ -60,6 +60,7 @@ pub(super) fn render(
             continue;
         };
         put!(out, "  > {}: {}\n", completed(raw(item, "host"), config), text(item, "reason"));
+        put!(out, "      Calls: {}\n", calls(item));
         put!(out, "      What: {}\n      Kept: {}\n", text(item, "data"), text(item, "retention"));
     }
     if hosts.is_empty() {
@@ -69,6 +70,7 @@ pub(super) fn render(
         let (name, host) = (text(item, "name"), completed(raw(item, "host"), config));
         out.push_str(&signs_in(item, &name, &host));
     }
+    out.push_str(&by_itself(list(plugin, "schedules"), paint));
     told_by(&mut out, plugin, paint);
     if !may_not.is_empty() {
         put!(out, "\n{}\n", paint.bold("It asks for this too, but may not:"));
@@ -81,7 +83,7 @@ pub(super) fn render(
 
 /// The host with the customer's word in its place: what is agreed to is a host,
 /// not a pattern.
-fn completed(host: &str, config: &Value) -> String {
+pub(in crate::cli) fn completed(host: &str, config: &Value) -> String {
     let Some(place) = CustomerHost::parse(host) else { return host.to_owned() };
     let word = config.get(place.field).and_then(Value::as_str);
     match word.map(|word| place.complete(word)) {

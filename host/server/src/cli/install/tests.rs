@@ -88,6 +88,7 @@ fn the_person_reads_what_will_be_granted() {
          \n\
          Data goes to:\n\
          \x20 > api.hubapi.com: Your HubSpot.\n\
+         \x20     Calls: any method on any path\n\
          \x20     What: Names.\n\
          \x20     Kept: Until deleted.\n\
          \x20 It signs in at api.hubapi.com with your connection `crm`; it cannot read the secret.\n\

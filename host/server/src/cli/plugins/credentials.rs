@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use venn_store::publisher_credential::CredentialKind;
 
 use super::super::{
     ask,
     client::Call,
-    output::{failure::Failure, table::Column, value::text},
+    output::{
+        failure::Failure,
+        table::Column,
+        value::{clean, raw, text},
+    },
     session::{Page, Session},
 };
 
@@ -71,11 +75,24 @@ pub(crate) enum CredentialsCommand {
     },
 }
 
+/// Kept, and whether anything uses it: a name or a host is mistyped easily.
+fn kept(plugin: &str, name: &str, credential: &Value) -> String {
+    let kept = format!("{name} of {plugin} is kept.");
+    match raw(credential, "unused") {
+        "" => kept,
+        why => format!(
+            "{kept}\nNothing uses it: {}. `venn plugins credentials remove {plugin} {name}` takes it away.",
+            clean(why)
+        ),
+    }
+}
+
 const CREDENTIALS: &[Column] = &[
     Column::text("NAME", "name"),
     Column::text("KIND", "kind"),
     Column::text("HOST", "host"),
     Column::text("CLIENT", "client_id"),
+    Column::text("UNUSED", "unused"),
     Column::moment("BOTH UNTIL", "previous_until"),
     Column::moment("CHANGED", "updated_at"),
 ];
@@ -99,7 +116,7 @@ pub(crate) fn run(
             });
             let segments = ["organizations", org, "plugins", plugin, "credentials", name];
             let reply = session.put(&segments, &body)?;
-            session.show(&reply, |_| format!("{name} of {plugin} is kept."))
+            session.show(&reply, |it| kept(plugin, name, it))
         }
         CredentialsCommand::Rotate { plugin, name, overlap, secret_file } => {
             let secret = ask::secret(secret_file.as_deref(), "The next value")?;

@@ -23,6 +23,7 @@ pub(super) fn of(session: &Session, release: &Value) -> Result<Reply, Failure> {
 /// The section of `venn review show`.
 pub(super) fn render(out: &mut String, dependencies: &Value, paint: Paint) {
     put!(out, "\n{}\n", paint.bold("It was built from"));
+    out.push_str(&unreadable(dependencies));
     if raw(dependencies, "data") != "listed" {
         put!(out, "  unknown: {}\n", raw(dependencies, "detail"));
         return;
@@ -63,6 +64,17 @@ pub(super) fn render(out: &mut String, dependencies: &Value, paint: Paint) {
     }
 }
 
+/// What of the operator's copy says nothing, because it cannot be read.
+fn unreadable(value: &Value) -> String {
+    if list(value, "advisories_unreadable").is_empty() {
+        return String::new();
+    }
+    format!(
+        "  NOT READ, so what they say is not known: {}. The operator renews the copy of the RustSec database\n",
+        text(value, "advisories_unreadable")
+    )
+}
+
 /// `venn review sbom`: the document itself, for a file or another program.
 pub(super) fn sbom(session: &Session, release: &Value) -> Result<(), Failure> {
     let reply = of(session, release)?;
@@ -99,6 +111,7 @@ pub(super) fn scan(session: &Session, state: &str) -> Result<(), Failure> {
         let concerned = releases.iter().filter(|one| !list(one, "advisories").is_empty()).count();
         let silent = releases.iter().filter(|one| raw(one, "data") != "listed").count();
         let mut out = if rows.is_empty() { String::new() } else { session.out.table(&rows, CONCERNS) };
+        out.push_str(&releases.first().map(unreadable).unwrap_or_default());
         put!(
             out,
             "Advisories concern {concerned} of {} releases; {silent} say nothing of what they were built from.\n",

@@ -3,9 +3,12 @@ use serde_json::Value;
 use venn_domain::{egress::customer_host::CustomerHost, grant::Approval};
 
 use super::dependencies;
-use crate::cli::output::{
-    Paint, put,
-    value::{is_true, list, moment, raw, text},
+use crate::cli::{
+    marketplace::{by_itself, calls, publisher},
+    output::{
+        Paint, put,
+        value::{at, is_true, list, moment, raw, text},
+    },
 };
 
 /// What a release asks for, and what the gate found.
@@ -26,23 +29,37 @@ pub(super) fn render(release: &Value, built_from: &Value, paint: Paint) -> Strin
     ] {
         put!(out, "{name:<9} {value}\n");
     }
+    put!(out, "{}", publisher(release));
+    if !raw(release, "publisher_vouched").is_empty() {
+        put!(out, ": {}", text(release, "publisher_vouched"));
+    }
+    out.push('\n');
     section(&mut out, paint, "It asks for", list(release, "manifest.capabilities"), |item| {
         format!("{}: {}", text(item, "name"), text(item, "reason"))
     });
     put!(out, "  fields: {}\n", text(release, "manifest.fields"));
     section(&mut out, paint, "Data goes to", list(release, "manifest.egress"), |item| {
-        let calls = format!("{} {}", text(item, "methods"), text(item, "paths"));
         let customers = match CustomerHost::parse(raw(item, "host")) {
             Some(place) => format!(" (the customer says `{}`)", place.field),
             None => String::new(),
         };
         format!(
-            "{}{customers} [{calls}]: {} Kept: {}",
+            "{}{customers}: {}\n      Calls: {}\n      What: {}\n      Kept: {}",
             text(item, "host"),
+            text(item, "reason"),
+            calls(item),
             text(item, "data"),
             text(item, "retention")
         )
     });
+    section(&mut out, paint, "It signs in with", list(release, "manifest.connections"), connection);
+    out.push_str(&by_itself(list(release, "manifest.schedules"), paint));
+    let raised = at(release, "manifest.limits").as_object().into_iter().flatten();
+    let raised: Vec<Value> = raised
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| format!("{name}: {value}").into())
+        .collect();
+    section(&mut out, paint, "Limits of its own", &raised, |item| text(item, ""));
     section(&mut out, paint, "Others tell it", list(release, "manifest.webhooks"), |item| {
         let one = if raw(item, "routing").is_empty() { "a URL an install" } else { "one URL" };
         let (title, signature) = (text(item, "title"), text(item, "signature"));
@@ -73,6 +90,50 @@ pub(super) fn render(release: &Value, built_from: &Value, paint: Paint) -> Strin
             "\nNext: `venn approve {0}` or `venn review refuse {0} --reason …`\n",
             text(release, "id")
         );
+    }
+    out
+}
+
+/// Whether the platform knows who a publisher is.
+pub(super) fn render_publisher(publisher: &str, found: &Value) -> String {
+    let at = moment(found, "verified_at");
+    match raw(found, "verified") {
+        "domain" => format!("Verified: {publisher} answers for {}, {at}.", text(found, "domain")),
+        "vouched" => {
+            format!(
+                "Verified: the platform vouches for {publisher}, {at}: {}",
+                text(found, "reason")
+            )
+        }
+        _ => format!(
+            "Not verified: nothing more of {publisher} is approved, until it shows a domain or \
+             `venn review vouch {publisher} --reason …`."
+        ),
+    }
+}
+
+/// A credential that it uses, where that goes, and where tokens come from.
+fn connection(item: &Value) -> String {
+    let whose = match raw(item, "kind") {
+        "backend-key" => "backend-key, the publisher's own",
+        kind => kind,
+    };
+    let mut out = format!(
+        "{} ({whose}) at {}, in `{}`",
+        text(item, "name"),
+        text(item, "host"),
+        text(item, "header")
+    );
+    for (words, member) in [
+        ("A person says yes at", "authorization_endpoint"),
+        ("Tokens come from", "token_endpoint"),
+        ("Scopes", "scopes"),
+        ("Parameters", "parameters"),
+    ] {
+        let value = text(item, &format!("oauth.{member}"));
+        if value != "-" {
+            put!(out, "\n      {words}: {value}");
+        }
     }
     out
 }
@@ -116,4 +177,48 @@ pub(super) fn render_ceiling(ceiling: &Approval) -> String {
         or_nothing(ceiling.fields.names().collect()),
         or_nothing(hosts)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_decides_reads_where_data_and_credentials_go_when_it_runs_and_who_publishes_it() {
+        let release = json!({
+            "version": "0.1.0", "owner_name": "Deal Co", "owner_slug": "deal", "state": "approved",
+            "publisher_verified": "vouched", "publisher_vouched": "We met.",
+            "publisher_verified_at": "2025-11-02T08:00:00.000000Z",
+            "manifest": {
+                "title": "CRM", "summary": "Makes tasks.",
+                "egress": [{ "host": "api.example", "port": 443, "methods": [], "paths": [],
+                    "reason": "To make them.", "data": "Names.", "retention": "30 days." }],
+                "connections": [
+                    { "name": "crm", "kind": "oauth2", "host": "api.example", "header": "authorization",
+                      "oauth": { "authorization_endpoint": "https://login.example/page",
+                        "token_endpoint": "https://login.example/token", "scopes": ["crm.read", "crm.write"] } },
+                    { "name": "own", "kind": "backend-key", "host": "api.example", "header": "x-key" },
+                ],
+                "schedules": [{ "title": "Tidy up", "cron": "0 2 * * *", "time_zone": "UTC" }],
+                "limits": { "cpu_ms": 20000, "wall_ms": null },
+            },
+        });
+        let text = render(&release, &json!({ "detail": "No list." }), Paint(false));
+        let about = text.split_once("Verified").unwrap_or_default().1;
+        let about = about.split_once("\nIt was built from").unwrap_or_default().0;
+        assert_eq!(
+            about,
+            ": the platform vouches for the publisher, 2025-11-02 08:00:00: We met.\n  fields: -\n\n\
+             Data goes to\n  - api.example: To make them.\n      Calls: any method on any path\n      \
+             What: Names.\n      Kept: 30 days.\n\n\
+             It signs in with\n  - crm (oauth2) at api.example, in `authorization`\n      \
+             A person says yes at: https://login.example/page\n      \
+             Tokens come from: https://login.example/token\n      Scopes: crm.read, crm.write\n  \
+             - own (backend-key, the publisher's own) at api.example, in `x-key`\n\n\
+             It runs by itself:\n  @ Tidy up: 0 2 * * * (UTC)\n\n\
+             Limits of its own\n  - cpu_ms: 20000\n"
+        );
+    }
 }
