@@ -71,7 +71,7 @@ impl Advisories {
                         found.known.entry(package).or_default().push(one);
                     }
                     Err(()) => {
-                        found.cannot_read(format!("{name}/{}", file.file_name().to_string_lossy()))
+                        found.cannot_read(format!("{name}/{}", file.file_name().to_string_lossy()));
                     }
                 }
             }

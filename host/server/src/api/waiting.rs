@@ -69,6 +69,7 @@ pub async fn list(
     Ok(Json(page.view(venn_store::Page { items, next: found.next }, |item| item)))
 }
 
+#[allow(clippy::too_many_lines, reason = "the words of each kind, and nothing else")]
 async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingView, ApiError> {
     let Waiting { subject, name, detail, reason, .. } = &item;
     let (title, text, next_step) = match item.kind {
