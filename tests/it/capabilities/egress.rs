@@ -461,7 +461,7 @@ fn open_manifest() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
+async fn what_a_customer_completes_to_no_host_is_refused_with_its_place() {
     let world = World::start().await;
     world.listed(&open_manifest(), guest("script")).await;
     let acme = &world.acme;
@@ -472,7 +472,6 @@ async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
                 "connections": { "crm": crm } })
     };
     let crm = world.connection().await;
-
     // What cannot be is refused with its place; a host, too, that the connection is not for.
     let refused = acme.post(&acme.own("installs"), &body("api.hubapi.com", &crm)).await;
     let refused = refused.refused(422, "bad-config");
@@ -488,6 +487,20 @@ async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
         refused["problems"][0]["next_step"],
         "Give it a connection of the kind api-key for eu1.hubapi.com"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
+    let world = World::start().await;
+    world.listed(&open_manifest(), guest("script")).await;
+    let acme = &world.acme;
+    let mut grant = world.grant();
+    grant["egress_hosts"] = json!([PLACE]);
+    let body = |portal: &str, crm: &str| {
+        json!({ "plugin": "script", "name": "main", "grant": grant, "config": { "portal": portal },
+                "connections": { "crm": crm } })
+    };
+    let crm = world.connection().await;
 
     let made = acme.post(&acme.own("installs"), &body("api", &crm)).await.good();
     let install = made["id"].as_str().unwrap().to_owned();

@@ -420,9 +420,9 @@ fn a_schema_that_is_slow_to_compile_is_refused() {
     let schema = |all: Vec<Value>| json!({ "type": "object", "allOf": all });
     assert_eq!(schema_problem(schema(alike(90))), "accepted");
     assert!(schema_problem(schema(alike(100))).contains(large));
-    let names: serde_json::Map<_, _> =
+    let many: serde_json::Map<_, _> =
         (0..100).map(|number| (format!("^x{number}"), json!({}))).collect();
-    let named = json!({ "type": "object", "patternProperties": names });
+    let named = json!({ "type": "object", "patternProperties": many });
     assert!(schema_problem(named).contains(large));
     // Each asks again what lies below it: three to the twentieth.
     for key in ["unevaluatedProperties", "unevaluatedItems"] {
