@@ -71,8 +71,8 @@ pub fn without_words(mut call: CallSummary) -> CallSummary {
         call.target = format!("{method} {host}/…");
     }
     match &mut call.result {
-        CallResult::Denied { denial, .. } => denial.what = "…".to_owned(),
-        CallResult::Error { message, .. } => *message = "…".to_owned(),
+        CallResult::Denied { denial, .. } => "…".clone_into(&mut denial.what),
+        CallResult::Error { message, .. } => "…".clone_into(message),
         CallResult::Ok
         | CallResult::Status { .. }
         | CallResult::NetworkFailed { .. }

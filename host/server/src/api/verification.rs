@@ -68,6 +68,7 @@ pub struct VerificationView {
 
 /// How the platform knows who publishes a plugin, beside what is told of the plugin.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "they stand among the members of a plugin")]
 pub struct PublisherView {
     /// How the platform knows who publishes it: `domain`, `vouched` (on its own word),
     /// `platform` (it is itself), or `no` (not any more).
