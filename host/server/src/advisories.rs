@@ -138,9 +138,9 @@ impl Advisories {
     }
 }
 
-/// One file, which has to be named after its advisory and to lie with its crate.
+/// One file, which has to be named after its advisory and to lie with its crate. What is
+/// none is not read: a pipe has no end.
 fn advisory(file: &Path, package: &DirEntry) -> Result<Advisory, ()> {
-    // Whatever stands there is read to its end: a pipe has none.
     if !fs::metadata(file).is_ok_and(|found| found.is_file()) {
         return Err(());
     }
@@ -163,5 +163,25 @@ fn concern(advisory: &Advisory, package: &Package) -> Concern {
         title: advisory.title().to_owned(),
         date: advisory.date().as_str().to_owned(),
         patched: advisory.versions.patched().iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_among_the_advisories_is_told_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = folder.path().join("crates/adler");
+        fs::create_dir_all(&package).unwrap();
+        assert!(Advisories::open(folder.path()).unreadable().is_empty());
+        let pipe = package.join("RUSTSEC-2024-9002.md");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let found = Advisories::open(folder.path());
+        assert_eq!(found.unreadable(), ["crates/adler/RUSTSEC-2024-9002.md"]);
     }
 }

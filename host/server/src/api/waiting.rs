@@ -102,37 +102,11 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
             ),
             "venn publish".to_owned(),
         ),
-        WaitingKind::PluginSuspended => (
-            format!("The platform suspended {name}"),
-            format!(
-                "{reason} It runs nowhere until the platform resumes it: ask them what is missing."
-            ),
-            format!("venn plugins show {name}"),
-        ),
-        WaitingKind::IntegrationSuspended => (
-            format!("The platform suspended {name}"),
-            format!("{reason} Your installs of it are stopped; events wait until it is resumed."),
-            "venn installs list".to_owned(),
-        ),
-        WaitingKind::PluginNarrowed => (
-            format!("The platform allows less of {name}"),
-            format!(
-                "No more: {detail}. What needs it is denied for every customer. It is given back with a later release, if the platform agrees."
-            ),
-            format!("venn plugins show {name}"),
-        ),
-        WaitingKind::IntegrationNarrowed => (
-            format!("The platform allows less of {name}"),
-            format!("No more: {detail}. What needs it is denied, whatever your grant says."),
-            "venn installs list".to_owned(),
-        ),
-        WaitingKind::VerificationEnded => (
-            "The platform does not know any more who you are".to_owned(),
-            format!(
-                "{reason} What was approved goes on; nothing more of yours is approved until you show a domain, or the platform vouches for you."
-            ),
-            "venn orgs verification".to_owned(),
-        ),
+        WaitingKind::PluginSuspended
+        | WaitingKind::IntegrationSuspended
+        | WaitingKind::PluginNarrowed
+        | WaitingKind::IntegrationNarrowed
+        | WaitingKind::VerificationEnded => taken_back(&item),
         WaitingKind::InstallStopped | WaitingKind::InstallDistrusted => {
             stopped_install(app, &item).await?
         }
@@ -187,6 +161,44 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
         next_step,
         created_at: item.since,
     })
+}
+
+/// What the platform takes from a plugin, from those who have it, or from its publisher.
+fn taken_back(item: &Waiting) -> (String, String, String) {
+    let Waiting { name, detail, reason, .. } = item;
+    match item.kind {
+        WaitingKind::PluginSuspended => (
+            format!("The platform suspended {name}"),
+            format!(
+                "{reason} It runs nowhere until the platform resumes it: ask them what is missing."
+            ),
+            format!("venn plugins show {name}"),
+        ),
+        WaitingKind::IntegrationSuspended => (
+            format!("The platform suspended {name}"),
+            format!("{reason} Your installs of it are stopped; events wait until it is resumed."),
+            "venn installs list".to_owned(),
+        ),
+        WaitingKind::PluginNarrowed => (
+            format!("The platform allows less of {name}"),
+            format!(
+                "No more: {detail}. What needs it is denied for every customer. It is given back with a later release, if the platform agrees."
+            ),
+            format!("venn plugins show {name}"),
+        ),
+        WaitingKind::IntegrationNarrowed => (
+            format!("The platform allows less of {name}"),
+            format!("No more: {detail}. What needs it is denied, whatever your grant says."),
+            "venn installs list".to_owned(),
+        ),
+        _ => (
+            "The platform does not know any more who you are".to_owned(),
+            format!(
+                "{reason} What was approved goes on; nothing more of yours is approved until you show a domain, or the platform vouches for you."
+            ),
+            "venn orgs verification".to_owned(),
+        ),
+    }
 }
 
 /// What an install needs in the place of its connections.
