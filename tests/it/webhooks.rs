@@ -3,6 +3,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use venn_domain::limits;
 
 use crate::support::{Actor, Answer, World, guest};
 
@@ -283,6 +284,26 @@ async fn what_comes_while_an_install_is_paused_waits_for_it() {
     assert_eq!(world.acme.get(&waits).await.good()["state"], "parked");
     change("resume").await;
     assert_eq!(done().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_calls_than_there_may_be_are_told_when_to_come_again() {
+    let world = World::start().await;
+    let (install, shop) = opened(&world).await;
+    let app = &world.host.app;
+    let open = app.store.webhooks(&install.parse().unwrap()).await.unwrap().remove(0);
+    for _ in 0..limits::WEBHOOK_CALLS_INSTALL {
+        app.heard.spend(&open, app.clock.now()).unwrap();
+    }
+    let headers = shop.signed("msg_1", &now_s(&world), b"{}");
+    let told = shop.calls(&headers, b"{}").await;
+    assert_eq!(told.headers["retry-after"], "1");
+    let told = told.refused(429, "too-many");
+    assert_eq!(told["detail"], "This webhook is called more often than it may be.");
+    assert_eq!(told_count(&world, &install).await, 0);
+    world.host.advance_ms(100);
+    receipt(&shop.calls(&headers, b"{}").await);
+    shop.calls(&shop.signed("msg_2", &now_s(&world), b"{}"), b"{}").await.refused(429, "too-many");
 }
 
 /// Hex, as Slack writes it.

@@ -19,12 +19,15 @@ const HOUR_US: i64 = 3_600_000_000;
 /// A day, of hours that have begun.
 const HOURS: i64 = 24;
 
+/// Of a webhook, for a reason: hours, each with how many calls were refused in it.
+type Refusals = HashMap<(WebhookId, &'static str), Vec<(i64, u64)>>;
+
 /// Of all webhooks.
 #[derive(Debug)]
 pub struct Heard {
     installs: Rate<InstallId>,
     plugins: Rate<PluginId>,
-    refused: Mutex<HashMap<(WebhookId, &'static str), Vec<(i64, u64)>>>,
+    refused: Mutex<Refusals>,
 }
 
 impl Default for Heard {

@@ -1,5 +1,10 @@
 //! Webhooks that are open: what their calls are checked against, and that a call is one event.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 use venn_domain::{
     id::WebhookId,
     webhook::{Signature, Webhook},

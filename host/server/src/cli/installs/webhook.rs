@@ -96,13 +96,12 @@ pub(super) fn run(session: &Session, org: &str, args: &WebhookArgs) -> Result<()
         }
         None => None,
     };
-    let mut body = json!({ "secret": secret.as_ref().map(|secret| secret.as_str()) });
-    let act = if args.rotate { "rotate" } else { "open" };
-    if args.rotate {
-        body["overlap_s"] = json!(args.overlap);
+    let secret = secret.as_ref().map(|secret| secret.as_str());
+    let (act, body) = if args.rotate {
+        ("rotate", json!({ "secret": secret, "overlap_s": args.overlap }))
     } else {
-        body["routing_key"] = json!(args.routing_key);
-    }
+        ("open", json!({ "secret": secret, "routing_key": args.routing_key }))
+    };
     let segments: Vec<&str> = one.into_iter().chain([act]).collect();
     let reply = session.post(&segments, &body)?;
     session.show(&reply, |opened| told(opened, webhook, install))
