@@ -12,9 +12,11 @@
 //!
 //! - [`scene`]: one attack, from baseline to verdict · [`bystander`], [`process`]
 //! - [`hostile`]: hand-written guests · [`catalogue`]: the document
-//! - [`time`], [`memory`], [`boundary`], [`uploads`], [`files`], [`support_desk`]: the attacks
+//! - [`time`], [`memory`], [`boundary`], [`uploads`], [`files`], [`callers`],
+//!   [`support_desk`]: the attacks
 mod boundary;
 mod bystander;
+mod callers;
 mod catalogue;
 mod files;
 pub mod hostile;
@@ -96,6 +98,8 @@ tried! {
     100 files::files_and_directories_without_end
     100 files::more_open_files_than_there_are
     101 files::a_look_for_what_was_left_on_the_disk
+    111 callers::signatures_that_are_not_the_senders
+    112 callers::calls_that_come_again
     131 support_desk::words_that_are_markup
     133 support_desk::a_fault_that_blames_the_platform
     134 support_desk::a_flood_of_different_failures

@@ -8,6 +8,7 @@ use venn_server::second_factor::Secret;
 use crate::{
     connections,
     support::world::{CLIENT, CRM_TOKEN, rows},
+    webhooks,
 };
 
 mod desk;
@@ -141,6 +142,35 @@ async fn an_install_is_connected_at_a_services_page() {
     acme.venn("installs enable main").await.good();
     publisher.venn("plugins credentials remove script crm --yes").await.good();
     reach::check("an_install_is_connected_at_a_services_page", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_opened_called_rotated_and_closed() {
+    let desk = Desk::new().await;
+    let Desk { acme, world, .. } = &desk;
+    let (_, shop) = webhooks::opened(world).await;
+    let line = acme.venn("marketplace show script").await.good();
+    let says = "  < Orders of the shop (`shop`): a URL of your own, which you give to the sender\n";
+    assert!(line.contains(says), "{line}");
+    shop.tells(world, "msg_1", b"{}").await;
+    let wrong = shop.signed("msg_2", "1", b"{}");
+    shop.calls(&wrong, b"{ }").await.refused(401, "webhook-unsigned");
+    let listed = acme.venn("installs webhooks main").await.good();
+    let url = format!("shop: https://venn.example{}\n", shop.path());
+    assert!(listed.contains(&url), "{listed}");
+    assert!(listed.contains("  refused in the last day: 1 (wrong-signature)\n"), "{listed}");
+    let rotated = acme.venn("installs webhook main shop --rotate --overlap 60").await.good();
+    assert!(
+        rotated.contains("  secret  whsec_") && rotated.contains("(shown this once)"),
+        "{rotated}"
+    );
+    assert!(rotated.contains("  the secret before is good until "), "{rotated}");
+    acme.file("secret", "whsec_OGY3NDIyMzFiMTBlODg4OGFiY2Q5OXl5eXp6ejg1YTU=");
+    let given = acme.venn("installs webhook main shop --secret-file secret").await.good();
+    assert!(given.starts_with("shop of main is open.\n") && !given.contains("whsec_"), "{given}");
+    let closed = acme.venn("installs webhook main shop --close --yes").await.good();
+    assert_eq!(closed, "shop of main is closed.\n");
+    reach::check("a_webhook_is_opened_called_rotated_and_closed", &desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,9 +17,12 @@ use tokio::{
 };
 use venn_testkit::{Authority, Options, Simulator, hubspot::HubSpot};
 
-use crate::support::{
-    Actor, CrmTasks, Data, hubspot_source, hubspot_source_manifest,
-    world::{CRM_TOKEN, World, rows},
+use crate::{
+    support::{
+        Actor, CrmTasks, Data, guest, hubspot_source, hubspot_source_manifest,
+        world::{CRM_TOKEN, World, rows},
+    },
+    webhooks,
 };
 
 /// Overlaps before the change, and after it.
@@ -70,8 +73,13 @@ impl Process {
         assert!(self.child.wait().await.unwrap().success());
     }
 
+    /// Where it answers.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Waits until it has killed itself.
-    async fn killed(mut self) {
+    pub async fn killed(mut self) {
         use std::os::unix::process::ExitStatusExt as _;
         let status = self.child.wait().await.unwrap();
         assert_eq!(status.signal(), Some(9), "the kill point was not passed: {status}");
@@ -101,6 +109,7 @@ async fn prepared() -> &'static Prepared {
             world.paired().await;
             world.listed(&CrmTasks::Rust.manifest(), CrmTasks::Rust.component()).await;
             world.listed(&hubspot_source_manifest(), hubspot_source()).await;
+            world.listed(&webhooks::manifest(), guest("script")).await;
             let connection = world.connection().await;
             let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());
             let platform = world.host.platform.token.clone();
@@ -301,7 +310,10 @@ macro_rules! points {
 
         #[test]
         fn every_kill_point_has_its_test() {
-            assert_eq!(venn_store::crash::POINTS, [$($point),*]);
+            // A call of a webhook has its own.
+            let of_calls = webhooks::killed::POINTS;
+            let of_events = [$($point),*];
+            assert_eq!(venn_store::crash::POINTS.to_vec(), [&of_events[..], &of_calls].concat());
         }
     };
 }

@@ -39,3 +39,4 @@ mod storage;
 mod tidy;
 mod waiting;
 mod watched;
+mod webhooks;

@@ -74,6 +74,32 @@ pub struct ScheduleDue {
     pub asked_by: Option<UserId>,
 }
 
+/// Payload of [`WEBHOOK`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookCalled {
+    /// The webhook's name in the manifest.
+    pub webhook: String,
+    /// Upper case.
+    pub method: String,
+    /// What stands after the URL, with its leading `/`; empty if nothing.
+    pub path: String,
+    /// Without the `?`.
+    pub query: String,
+    /// Those that a plugin sees.
+    pub headers: Vec<WebhookHeader>,
+    /// Standard base64 with padding.
+    pub body_base64: String,
+}
+
+/// A header of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookHeader {
+    /// Lower case.
+    pub name: String,
+    /// As it came.
+    pub value: String,
+}
+
 /// Payload of [`OVERLAPS_CHANGED`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverlapsChanged {

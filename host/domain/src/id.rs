@@ -118,6 +118,8 @@ ids! {
     UserId = "usr", "a user id";
     /// A person on the way to a service's page and back.
     ConnectAttemptId = "cat", "a connect attempt's id";
+    /// A webhook that a customer opened.
+    WebhookId = "whk", "a webhook's id";
     /// A publisher's credential.
     CredentialId = "pcr", "a publisher credential's id";
     /// An API token (its public part).

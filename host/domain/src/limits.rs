@@ -87,6 +87,10 @@ limits! {
     HTTP_FAILED_DIALS_INSTALL: u64 = 60, "http.failed-dials.install", "connections a minute", "One a second finds out that a service is down; more is a scan.";
     HTTP_FAILED_DIALS_ORGANIZATION: u64 = 240, "http.failed-dials.organization", "connections a minute", "Four installs at their limit.";
     HTTP_FAILED_DIALS_PLUGIN: u64 = 6_000, "http.failed-dials.plugin", "connections a minute", "A vendor that is down fails all its installs at once.";
+    WEBHOOK_BODY_BYTES: u64 = 1 << 20, "webhook.body", "bytes", "Of one call; what vendors send has some kilobytes.";
+    WEBHOOK_CALLS_INSTALL: u64 = 600, "webhook.calls.install", "calls a minute", "Of good calls, for one install; ten a second, and a burst of a minute's.";
+    WEBHOOK_CALLS_PLUGIN: u64 = 6_000, "webhook.calls.plugin", "calls a minute", "Ten installs at their limit.";
+    WEBHOOK_REMEMBERED_MS: u64 = 7 * 24 * 60 * 60 * 1_000, "webhook.remembered", "ms", "The same event is taken once; senders try again for three days at most.";
     STATE_VALUE_BYTES: u64 = 64 << 10, "state.value", "bytes", "State is for cursors and small maps.";
     STATE_KEY_BYTES: u64 = 512, "state.key", "bytes", "Fits an index entry.";
     STATE_KEYS: u64 = 10_000, "state.keys", "keys", "Per install; larger maps belong to the third party.";

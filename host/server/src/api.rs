@@ -38,4 +38,5 @@ pub mod support;
 pub mod token;
 pub mod verification;
 pub mod waiting;
+pub mod webhook;
 pub mod why_not;

@@ -10,8 +10,8 @@ use venn_store::{Store, StoreError};
 
 use crate::{
     accesses::Accesses, attempts::Attempts, call::Usage, checking::Checking, dependencies,
-    keys::Keys, password::Hashing, rate::Rate, releases::Loaded, telemetry::metrics::Metrics,
-    turns::Turns,
+    hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
+    telemetry::metrics::Metrics, turns::Turns,
 };
 
 /// Checks, replays and transcripts of one organization at once: with the deliveries' own bound
@@ -41,6 +41,8 @@ pub struct App {
     pub attempts: Arc<Attempts>,
     /// How fast tokens call.
     pub rate: Arc<Rate>,
+    /// What is heard at webhooks.
+    pub heard: Arc<Heard>,
     /// Where passwords are hashed.
     pub hashing: Arc<Hashing>,
     /// Where schemas are compiled and configurations checked against them.

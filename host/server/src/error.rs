@@ -73,6 +73,8 @@ codes! {
     BadSigningKey = "bad-signing-key", UNPROCESSABLE_ENTITY, "caller", "The key may not sign for this organization.";
     BadSignature = "bad-signature", UNPROCESSABLE_ENTITY, "caller", "The signature is not of what was sent.";
     EndorsementNeeded = "endorsement-needed", FORBIDDEN, "organization-admin", "Another signing key needs the word of an active one, or an admin.";
+    WebhookUnsigned = "webhook-unsigned", UNAUTHORIZED, "caller", "The call of a webhook is not signed by its sender.";
+    WebhookUnusable = "webhook-unusable", BAD_REQUEST, "caller", "The call of a webhook is signed, but not now, or about nobody.";
     NotProved = "not-proved", CONFLICT, "caller", "The domain does not show whose it is.";
     Taken = "taken", CONFLICT, "caller", "The name is already taken.";
     VersionTaken = "version-taken", CONFLICT, "caller", "This version was already published with other bytes.";

@@ -51,6 +51,8 @@ pub struct Keys {
     pub signing: [u8; 32],
     /// Seals the names of devices.
     pub device: [u8; 32],
+    /// Makes the URLs of webhooks.
+    pub webhook: [u8; 32],
     /// Names these keys without telling them, hex; a rotation does not change it.
     pub fingerprint: String,
     /// Whether they are from `VENN_KEY`.
@@ -66,6 +68,7 @@ impl Drop for Keys {
         self.idempotency.zeroize();
         self.signing.zeroize();
         self.device.zeroize();
+        self.webhook.zeroize();
     }
 }
 
@@ -236,6 +239,7 @@ fn keys(lock: File, encryption: secret::Keys, root: &[u8; 32], of_variable: bool
         idempotency: derive(root, "venn idempotency v1"),
         signing: derive(root, "venn signing v1"),
         device: derive(root, "venn device v1"),
+        webhook: derive(root, "venn webhook v1"),
         fingerprint: HEXLOWER.encode(&derive(root, "venn fingerprint v1")),
         of_variable,
         _lock: lock,

@@ -17,6 +17,7 @@
 //!   known against that.
 //! - [`ports`]: what a running guest reads, from the store; [`credential`] what its calls
 //!   are given, [`oauth`] where tokens come from.
+//! - [`hooks`]: what third parties call.
 //! - [`telemetry`]: logs, traces, metrics.
 //! - [`author`]: the publisher's toolchain behind `venn new|build|check`.
 //! - [`cli`]: the `venn` command.
@@ -41,6 +42,7 @@ pub mod dependencies;
 pub mod error;
 pub mod folder;
 pub mod headers;
+pub mod hooks;
 pub mod idempotency;
 pub mod installation;
 pub mod keys;

@@ -182,6 +182,7 @@ fn path_parameter(name: &str) -> Value {
         "name" => text("The plugin's name.", "script"),
         "request" => text("The manifest's name of the connection.", "crm"),
         "credential" => text("The credential's name: that of the manifest's connection.", "crm"),
+        "webhook" => text("The webhook's name in the manifest.", "orders"),
         "account" => id("The account's id.", AccountId::json_schema(generator)),
         "connection" => id("The connection's id.", ConnectionId::json_schema(generator)),
         "delivery" => id("The delivery's id.", DeliveryId::json_schema(generator)),

@@ -1,9 +1,11 @@
-//! How fast one token may call: as many calls at once as in a minute, then evenly.
+//! How fast one of many may call, for example a token: as many calls at once as in a
+//! minute, then evenly.
 //!
-//! Kept in memory, per token or session; what one organization costs beyond its calls
-//! is bounded where the work is done.
+//! Kept in memory; what one organization costs beyond its calls is bounded where the work
+//! is done.
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Mutex, PoisonError},
 };
 
@@ -13,35 +15,35 @@ use venn_domain::{
     time::Timestamp,
 };
 
-/// Tokens that are remembered before those that have not called lately are forgotten.
+/// Callers that are remembered before those that have not called lately are forgotten.
 const REMEMBERED: usize = 10_000;
 /// The period of the limit.
 const MINUTE_MS: u64 = 60_000;
 
-/// What each token has called of late.
+/// What each caller has called of late.
 #[derive(Debug)]
-pub struct Rate {
+pub struct Rate<Caller = TokenId> {
     pace: Pace,
-    spent: Mutex<HashMap<TokenId, Spent>>,
+    spent: Mutex<HashMap<Caller, Spent>>,
 }
 
-impl Rate {
-    /// So many calls a minute, for each token.
+impl<Caller: Clone + Eq + Hash> Rate<Caller> {
+    /// So many calls a minute, for each caller.
     pub fn a_minute(calls: u64) -> Self {
         Self { pace: Pace { times: calls, period_ms: MINUTE_MS }, spent: Mutex::default() }
     }
 
     /// Counts a call, or says how many milliseconds to wait before it is made.
-    pub fn spend(&self, token: &TokenId, now: Timestamp) -> Result<(), u64> {
+    pub fn spend(&self, caller: &Caller, now: Timestamp) -> Result<(), u64> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = spent.get_mut(token) {
+        if let Some(known) = spent.get_mut(caller) {
             return known.spend(self.pace, now);
         }
         if spent.len() >= REMEMBERED {
-            // Only tokens that are good get here: their number is an admin's doing.
+            // Only those that are known get here: their number is an admin's doing.
             spent.retain(|_, one| !one.is_forgotten(now));
         }
-        spent.entry(token.clone()).or_default().spend(self.pace, now)
+        spent.entry(caller.clone()).or_default().spend(self.pace, now)
     }
 }
 

@@ -41,6 +41,7 @@ mod run;
 mod signing_key;
 mod source;
 mod support;
+mod webhook;
 
 /// Every call of `/v1`.
 pub fn v1() -> Calls {
@@ -59,6 +60,7 @@ pub fn v1() -> Calls {
         connection::calls,
         install::calls,
         install_change::calls,
+        webhook::calls,
         run::calls,
         support::calls,
         inbox::calls,

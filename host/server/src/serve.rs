@@ -9,7 +9,7 @@ use axum::{
     http::{Method, StatusCode, header},
     middleware,
     response::{IntoResponse as _, Response},
-    routing::get,
+    routing::{get, post},
 };
 use hyper::{
     Request,
@@ -36,7 +36,7 @@ use crate::{
     auth::source::Peer,
     dependencies,
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, headers, idempotency, installation, oauth, openapi,
+    folder, headers, hooks, idempotency, installation, oauth, openapi,
     rate::Rate,
     refused_upload,
     releases::Loaded,
@@ -140,6 +140,7 @@ impl Server {
             wake: Wake::default(),
             attempts: Arc::default(),
             rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
+            heard: Arc::default(),
             hashing: Arc::default(),
             checking: Arc::default(),
             proxies: settings.proxies.into(),
@@ -195,6 +196,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
         .merge(openapi::routes())
         .route(oauth::connect::ROUTE, get(oauth::connect::callback))
+        .route(hooks::ROUTE, post(hooks::called))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(async || ApiError::not_found())

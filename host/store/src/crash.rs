@@ -5,7 +5,7 @@
 //! To add one: a line in [`POINTS`], the call, and the test walks it by itself.
 
 /// Every kill point on the path of an event, in the order of the path.
-pub const POINTS: [&str; 11] = [
+pub const POINTS: [&str; 13] = [
     "import.uploaded",
     "import.reading",
     "import.before-commit",
@@ -17,6 +17,8 @@ pub const POINTS: [&str; 11] = [
     "deliver.ran",
     "record.before-commit",
     "record.committed",
+    "webhook.before-commit",
+    "webhook.committed",
 ];
 
 /// Kills the process if this point is armed.

@@ -24,6 +24,7 @@ use crate::{
     row::Row,
     schema::{self, Versions},
     signing_key::{self, SigningKey},
+    webhook,
 };
 
 /// The schema since which signing keys are there, and fingerprints.
@@ -211,6 +212,7 @@ async fn lose_secrets(
     sqlx::query("DELETE FROM secret").execute(&mut *db).await?;
     attempt::forget_all(db).await?;
     let credentials = publisher_credential::lose_all(store, db, reason).await?;
+    webhook::lose_all(store, db, reason).await?;
     sqlx::query(
         "UPDATE connection SET state = 'reconnect-required', state_reason = $1, updated_at = $2",
     )

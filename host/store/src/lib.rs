@@ -68,6 +68,7 @@ pub mod support;
 pub mod timeline;
 pub mod token;
 pub mod waiting;
+pub mod webhook;
 
 pub use database::{BadDatabase, Database, PostgresUrl};
 pub use db::{Settings, Store};

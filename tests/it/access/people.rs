@@ -22,7 +22,11 @@ impl Town {
         // A database of advisories without any.
         std::fs::create_dir_all(world.host.data.path().join("advisories/crates")).unwrap();
         let stranger = world.host.organization("hooli", true, true).await;
-        let release = world.listed(&World::manifest("script"), guest("script")).await;
+        let mut manifest = World::manifest("script");
+        manifest["events"].as_array_mut().unwrap().push(json!("webhook"));
+        manifest["webhooks"] = json!([{ "name": "orders", "title": "Orders", "signature": "token",
+            "header": "x-shop-token" }]);
+        let release = world.listed(&manifest, guest("script")).await;
         // When asked it wants what it was not granted: Acme's inbox says so.
         let config = json!({ "steps": { "schedule": [
             { "call": "overlaps.find", "fields": ["their-amount"] },
@@ -33,6 +37,8 @@ impl Town {
         let asked = world.acme.own(&format!("installs/{install}/run"));
         world.acme.post(&asked, &json!({})).await.good();
         world.runs(&install).await;
+        let webhook = world.acme.own(&format!("installs/{install}/webhooks/orders/open"));
+        world.acme.post(&webhook, &json!({})).await.good();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let hook = world.publisher.own("plugins/script/credentials/hook");
         let body = json!({ "kind": "webhook-secret", "secret": "x" });
@@ -60,6 +66,7 @@ impl Town {
             ("name", "script".to_owned()),
             ("request", "crm".to_owned()),
             ("credential", "hook".to_owned()),
+            ("webhook", "orders".to_owned()),
             ("release", text(&release["id"])),
             ("delivery", text(&run["delivery"])),
             ("item", text(&acme.all("inbox").await[0]["id"])),

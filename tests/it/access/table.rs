@@ -214,8 +214,13 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/installs", Member),
     post("/organizations/{org}/installs", Admin, INSTALL),
     get("/organizations/{org}/installs/{install}", Member),
+    // Before the install is gone.
+    delete("/organizations/{org}/installs/{install}/webhooks/{webhook}", Admin),
     delete("/organizations/{org}/installs/{install}", Admin),
     get("/organizations/{org}/installs/{install}/schedules", Member),
+    get("/organizations/{org}/installs/{install}/webhooks", Member),
+    post("/organizations/{org}/installs/{install}/webhooks/{webhook}/open", Admin, "{}"),
+    post("/organizations/{org}/installs/{install}/webhooks/{webhook}/rotate", Admin, "{}"),
     post("/organizations/{org}/installs/{install}/check", Admin, ""),
     post("/organizations/{org}/installs/{install}/enable", Admin, ""),
     post("/organizations/{org}/installs/{install}/connections/{request}/connect", Admin, "{}"),

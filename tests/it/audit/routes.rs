@@ -227,6 +227,22 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("GET", "/organizations/{org}/installs/{install}", NO_DATA),
     ("DELETE", "/organizations/{org}/installs/{install}", Entry("install.uninstalled")),
     ("GET", "/organizations/{org}/installs/{install}/schedules", NO_DATA),
+    ("GET", "/organizations/{org}/installs/{install}/webhooks", NO_DATA),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/webhooks/{webhook}/open",
+        Entry("webhook.opened"),
+    ),
+    (
+        "POST",
+        "/organizations/{org}/installs/{install}/webhooks/{webhook}/rotate",
+        Entry("webhook.rotated"),
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/installs/{install}/webhooks/{webhook}",
+        Entry("webhook.closed"),
+    ),
     (
         "POST",
         "/organizations/{org}/installs/{install}/check",

@@ -105,6 +105,10 @@ const STORIES: &[(&str, &[&str])] = &[
             "publisher-credential-set",
         ],
     ),
+    (
+        "a_webhook_is_opened_called_rotated_and_closed",
+        &["webhook-close", "webhook-list", "webhook-open", "webhook-rotate"],
+    ),
     ("a_newer_release_is_seen_and_chosen_by_its_version", &["install-change-upgrade"]),
     (
         "what_a_release_was_built_from_is_seen_and_looked_through",

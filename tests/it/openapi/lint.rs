@@ -48,6 +48,7 @@ const DEEP: &[(&str, &str)] = &[
     ("parameters", "a map of a service's own parameters, by name"),
     ("permissions", "what a plugin may do, one by one"),
     ("problems", "what is wrong, one by one"),
+    ("refused", "calls that were refused, by reason"),
     ("result", "what came of a host call; its members depend on it"),
     ("rules", "sharing rules, one by one"),
     ("sbom", "a CycloneDX document, which may not be there"),

@@ -85,6 +85,17 @@ impl<'a> Call<'a> {
         (!found.is_empty()).then_some(found)
     }
 
+    /// The one text at a pointer of the body; see [`Place::Pointer`].
+    fn text(&self, pointer: &str) -> Option<String> {
+        self.find(Place::Pointer(pointer))
+    }
+
+    /// What Slack wants to hear when it asks, with its signature, whose URL this is.
+    pub(super) fn slack_challenge(&self) -> Option<String> {
+        let asks = self.text("/type").as_deref() == Some("url_verification");
+        asks.then(|| self.text("/challenge")).flatten()
+    }
+
     /// The headers that a plugin sees, in lower case: neither credentials and signatures
     /// nor what belongs to the way on which the call came.
     pub fn shown_headers(&self, scheme: &Scheme) -> Vec<(String, String)> {

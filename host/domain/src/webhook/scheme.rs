@@ -141,6 +141,11 @@ impl Scheme {
         }
     }
 
+    /// What a good call wants to hear back, where it only asks whether this is the place.
+    pub fn challenge(&self, call: &Call<'_>) -> Option<String> {
+        (*self == Self::Slack).then(|| call.slack_challenge()).flatten()
+    }
+
     /// Checks that one of the secrets signed a call, and that it did so just now.
     pub fn verify(
         &self,

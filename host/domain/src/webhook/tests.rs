@@ -401,6 +401,20 @@ fn the_routing_key_is_one_text_or_whole_number_in_what_was_signed() {
 }
 
 #[test]
+fn only_slack_asks_whose_url_it_is() {
+    let told = |signature, body: &str| {
+        let call = Call { method: "POST", url: URL, headers: &[], body: body.as_bytes() };
+        webhook(signature).scheme().unwrap().challenge(&call)
+    };
+    let question = r#"{"token":"x","challenge":"3eZbrw1aB10F","type":"url_verification"}"#;
+    assert_eq!(told(Signature::Slack, question).as_deref(), Some("3eZbrw1aB10F"));
+    assert_eq!(told(Signature::HmacSha256, question), None);
+    for other in ["", "{}", r#"{"type":"event_callback","challenge":"x"}"#] {
+        assert_eq!(told(Signature::Slack, other), None, "{other}");
+    }
+}
+
+#[test]
 fn a_plugin_sees_neither_signatures_nor_credentials_nor_the_way() {
     let headers = [
         ("Content-Type", b"application/json".as_slice()),

@@ -23,6 +23,7 @@ use super::{
 
 mod connect;
 mod grant;
+mod webhook;
 
 use grant::GrantArgs;
 
@@ -78,6 +79,9 @@ pub(crate) enum InstallsCommand {
     Uninstall(Which),
     /// Shows when it runs by itself
     Schedules(Which),
+    /// Shows to whom it listens: URLs, the last call, what was refused
+    Webhooks(Which),
+    Webhook(webhook::WebhookArgs),
     /// Lets it run now, without waiting for its schedule
     Run(Which),
     /// Hands the overlaps that there are to the plugin, as if they were new
@@ -187,6 +191,8 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
         }
         InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
         InstallsCommand::Schedules(which) => schedules(session, org, &id(which)?),
+        InstallsCommand::Webhooks(which) => webhook::list_all(session, org, &id(which)?),
+        InstallsCommand::Webhook(args) => webhook::run(session, org, args),
         InstallsCommand::Run(which) => run_now(session, org, &id(which)?),
         InstallsCommand::Backfill { which, partner } => {
             backfill(session, org, &id(which)?, partner)

@@ -24,7 +24,7 @@ use crate::{
     incident,
     plugin::Change,
     row::{self, Row},
-    schedule, source,
+    schedule, source, webhook,
 };
 
 mod unfit;
@@ -312,6 +312,7 @@ async fn uninstall(
     source::forget(connection, &install.organization, &install.id).await?;
     incident::resolve_all(connection, &install.id, store.now()).await?;
     schedule::forget(connection, &install.id).await?;
+    webhook::forget(connection, &install.id).await?;
     for sql in [
         "DELETE FROM state WHERE install_id = $1",
         "DELETE FROM install_partnership WHERE install_id = $1",

@@ -13,6 +13,7 @@ use venn_domain::{
     manifest::Manifest,
     schedule::Schedule,
     sharing::Purpose,
+    webhook::Webhook,
 };
 
 use super::{change::InstallChange, control::InstallFacts, *};
@@ -55,6 +56,11 @@ impl World {
     /// A plugin that wants to run by itself.
     pub(crate) async fn with_schedules(schedules: Vec<Schedule>) -> Self {
         Self::of(Manifest { schedules, ..manifest("crm-tasks", "1.0.0", &["schedule"]) }).await
+    }
+
+    /// A plugin that third parties tell something.
+    pub(crate) async fn with_webhooks(webhooks: Vec<Webhook>) -> Self {
+        Self::of(Manifest { webhooks, ..manifest("crm-tasks", "1.0.0", &["webhook"]) }).await
     }
 
     async fn of(manifest: Manifest) -> Self {
