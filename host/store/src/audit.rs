@@ -158,13 +158,14 @@ pub(crate) async fn append_all(
     Ok(())
 }
 
-/// The detail, and with which token a person acted.
+/// The detail, and with which token a person of the organization acted.
 fn with_token(entry: &NewAudit) -> serde_json::Value {
     let mut detail = entry.detail.clone();
-    if let (Some(token), Some(members)) = (by::token(), detail.as_object_mut())
+    if let (Some(by), Some(members)) = (by::caller(), detail.as_object_mut())
+        && by.organization == entry.organization
         && entry.actor.parse::<UserId>().is_ok()
     {
-        members.entry("token").or_insert_with(|| token.as_str().into());
+        members.entry("token").or_insert_with(|| by.token.as_str().into());
     }
     detail
 }

@@ -101,11 +101,11 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         // It runs on the writer's task, but is the caller's work.
-        let (span, token) = (tracing::Span::current(), by::token());
+        let (span, by) = (tracing::Span::current(), by::caller());
         let logins = self.logins.clone();
         let member: Member = Box::new(move |connection| {
             Box::pin(async move {
-                let result = by::for_call(token, work(connection)).instrument(span).await;
+                let result = by::for_call(by, work(connection)).instrument(span).await;
                 let keep = result.is_ok();
                 let answer: Answer = Box::new(move |fate| {
                     // Here, not by the caller: it may have gone away.

@@ -21,5 +21,11 @@ async fn a_change_names_the_token_that_it_was_made_with() {
     let by = |entry: &serde_json::Value| (entry["actor"].clone(), entry["detail"]["token"].clone());
     assert_eq!(by(&added[0]), (eve, made["id"].clone()));
     assert_eq!(by(&added[1]), (own["user_id"].clone(), own["id"].clone()));
+    // What both sides of a partnership read names it to its own side only.
+    let globex = host.organization("globex", true, false).await;
+    acme.post(&acme.own("partnerships"), &json!({ "partner": "globex" })).await.good();
+    let told = async |who: &Actor| who.all("audit?action=partnership").await[0].clone();
+    assert_eq!(by(&told(&acme).await), (own["user_id"].clone(), own["id"].clone()));
+    assert_eq!(by(&told(&globex).await), (own["user_id"].clone(), json!(null)));
     assert_eq!(acme.get(&acme.own("audit/verify")).await.good()["whole"], true);
 }

@@ -12,7 +12,7 @@ use axum::{
     routing::MethodRouter,
 };
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
-use venn_store::by;
+use venn_store::by::{self, By};
 
 use super::{
     Access, Body, Call, Deprecated, Pairs, Reply, Schemas, etag, query::is_sound_path,
@@ -60,7 +60,9 @@ async fn layer(State(around): State<Around>, request: Request, next: Next) -> Re
     let paced = caller.as_ref().map_or(Ok(()), |caller| around.app.rate.spend(&caller.token, now));
     let answer = match (paced, &caller) {
         (Ok(()), Some(caller)) => {
-            by::with_token(caller.token.clone(), around.answer(parts, body, next)).await
+            let organization = caller.principal.organization.clone();
+            let by = By { token: caller.token.clone(), organization };
+            by::with_token(by, around.answer(parts, body, next)).await
         }
         (Ok(()), None) => around.answer(parts, body, next).await,
         (Err(wait_ms), _) => Err(ApiError::wait("This token makes too many calls.", wait_ms)),
