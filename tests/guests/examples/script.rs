@@ -4,7 +4,8 @@
 //! Payload: `{"steps": [STEP, …]}`. An event that has none takes them from the
 //! configuration, by its kind: `{"steps": {"overlaps-changed": [STEP, …]}}`, with
 //! `$subject` for the event's subject and `$nul` for U+0000, which no configuration
-//! can hold, so that a test can drive it through the server. Each step is one call
+//! can hold, so that a test can drive it through the server, and `{"$times": 3, "of": …}`
+//! for so many of something, where that is more than one can hold. Each step is one call
 //! and gives one result ([`venn_guests::answer`]); the report's answer is the list
 //! of results.
 //! Steps: `{"call": "overlaps.find", …}` with the arguments of the contract,
@@ -171,8 +172,28 @@ fn steps(event: &Event) -> Vec<Step> {
         return steps;
     }
     let text = config::text().replace("$subject", &event.subject).replace("$nul", "\\u0000");
-    let mut config: Config = serde_json::from_str(&text).unwrap_or_default();
+    let config = serde_json::from_str(&text).map(written_out).unwrap_or_default();
+    let mut config: Config = serde_json::from_value(config).unwrap_or_default();
     config.steps.remove(&event.kind).unwrap_or_default()
+}
+
+fn many(times: &Value) -> usize {
+    times.as_u64().and_then(|times| usize::try_from(times).ok()).unwrap_or_default()
+}
+
+/// With a long text, or a list, wherever one stands for it.
+fn written_out(value: Value) -> Value {
+    match value {
+        Value::Object(mut members) => match members.get("$times").map(many) {
+            Some(times) => match members.remove("of").unwrap_or_default() {
+                Value::String(text) => text.repeat(times).into(),
+                one => vec![one; times].into(),
+            },
+            None => members.into_iter().map(|(name, one)| (name, written_out(one))).collect(),
+        },
+        Value::Array(items) => items.into_iter().map(written_out).collect(),
+        other => other,
+    }
 }
 
 fn run(step: &Step, event: &Event) -> Result<Value, Fault> {

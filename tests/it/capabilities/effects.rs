@@ -101,10 +101,11 @@ async fn state_and_timeline_beyond_their_limits_are_refused_by_the_limits_name()
     let script = world.script(&world.grant()).await;
     let entry = |text: &str| json!({ "account": "acc_1", "key": "k", "kind": "k", "text": text });
     let append = |entries: Vec<Value>| json!({ "call": "timeline.append", "entries": entries });
+    let long = |bytes: u32| json!({ "call": "state.set", "key": "k", "value": { "$times": bytes, "of": "v" } });
     let did = script
         .does(json!([
-            set("k", &"v".repeat(65_536), Value::Null),
-            set("k", &"v".repeat(65_537), Value::Null),
+            long(65_536),
+            long(65_537),
             set(&"k".repeat(512), "v", Value::Null),
             set(&"k".repeat(513), "v", Value::Null),
             set("", "v", Value::Null),

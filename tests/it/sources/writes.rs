@@ -92,20 +92,20 @@ async fn what_a_source_writes_pairs_and_replays_like_anything_else() {
 async fn what_is_wrong_is_told_by_row_and_field_and_nothing_of_the_call_is_kept() {
     let world = World::start().await;
     let script = world.script(&world.grant_of_source()).await;
-    let many: Vec<_> = (0..501).map(|n| row(&format!("m{n}"), n)).collect();
+    let many = json!({ "$times": 501, "of": row("one", 1) });
     let extra: Vec<_> = (0..51).map(|n| json!({ "name": format!("f{n}"), "value": "x" })).collect();
     let good = row("good", 1);
     let bad =
         |member: &str, value: Value| upsert(&[good.clone(), with(row("bad", 2), member, value)]);
     let did = script
         .does(json!([
-            upsert(&many),
+            json!({ "call": "accounts.upsert", "rows": many }),
             bad("external_id", json!(" ")),
             bad("external_id", json!("good")),
             bad("amount", json!("much")),
             bad("created_on", json!("03/04/2026")),
             bad("name", json!("a$nulb")),
-            bad("owner", json!("x".repeat(65_537))),
+            bad("owner", json!({ "$times": 65_537, "of": "x" })),
             bad("extra", json!(extra)),
             bad("population", json!("No Such")),
             remove(&["good", ""]),
