@@ -460,20 +460,26 @@ fn open_manifest() -> Value {
     manifest
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_customer_completes_to_no_host_is_refused_with_its_place() {
+/// A customer of it, and what asks for an install with this word and its connection.
+async fn completing() -> (World, impl Fn(&str) -> Value) {
     let world = World::start().await;
     world.listed(&open_manifest(), guest("script")).await;
-    let acme = &world.acme;
     let mut grant = world.grant();
     grant["egress_hosts"] = json!([PLACE]);
-    let body = |portal: &str, crm: &str| {
+    let crm = world.connection().await;
+    let body = move |portal: &str| {
         json!({ "plugin": "script", "name": "main", "grant": grant, "config": { "portal": portal },
                 "connections": { "crm": crm } })
     };
-    let crm = world.connection().await;
+    (world, body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_customer_completes_to_no_host_is_refused_with_its_place() {
+    let (world, body) = completing().await;
+    let acme = &world.acme;
     // What cannot be is refused with its place; a host, too, that the connection is not for.
-    let refused = acme.post(&acme.own("installs"), &body("api.hubapi.com", &crm)).await;
+    let refused = acme.post(&acme.own("installs"), &body("api.hubapi.com")).await;
     let refused = refused.refused(422, "bad-config");
     assert_eq!(
         refused["problems"][0],
@@ -481,7 +487,7 @@ async fn what_a_customer_completes_to_no_host_is_refused_with_its_place() {
                 "reason": "it is not one label of lower-case letters, digits and `-`; for `acme.hubapi.com` it is `acme`",
                 "next_step": "Correct it; the plugin sends data to this host" })
     );
-    let refused = acme.post(&acme.own("installs"), &body("eu1", &crm)).await;
+    let refused = acme.post(&acme.own("installs"), &body("eu1")).await;
     let refused = refused.refused(422, "invalid");
     assert_eq!(
         refused["problems"][0]["next_step"],
@@ -491,18 +497,10 @@ async fn what_a_customer_completes_to_no_host_is_refused_with_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_the_customer_completes_is_as_narrow_as_any() {
-    let world = World::start().await;
-    world.listed(&open_manifest(), guest("script")).await;
+    let (world, body) = completing().await;
     let acme = &world.acme;
-    let mut grant = world.grant();
-    grant["egress_hosts"] = json!([PLACE]);
-    let body = |portal: &str, crm: &str| {
-        json!({ "plugin": "script", "name": "main", "grant": grant, "config": { "portal": portal },
-                "connections": { "crm": crm } })
-    };
-    let crm = world.connection().await;
 
-    let made = acme.post(&acme.own("installs"), &body("api", &crm)).await.good();
+    let made = acme.post(&acme.own("installs"), &body("api")).await.good();
     let install = made["id"].as_str().unwrap().to_owned();
     let before =
         acme.post(&acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
