@@ -7,7 +7,10 @@ use venn_server::second_factor::Secret;
 
 use crate::{
     connections,
-    support::world::{CLIENT, CRM_TOKEN, rows},
+    support::{
+        guest,
+        world::{CLIENT, CRM_TOKEN, rows},
+    },
     webhooks,
 };
 
@@ -159,6 +162,12 @@ async fn a_webhook_is_opened_called_rotated_and_closed() {
     let url = format!("shop: https://venn.example{}\n", shop.path());
     assert!(listed.contains(&url), "{listed}");
     assert!(listed.contains("  refused in the last day: 1 (wrong-signature)\n"), "{listed}");
+    let again = acme.venn("installs webhook main shop").await.good();
+    let keeps = "  it was open before, and keeps its secret: --rotate puts another\n";
+    let expected =
+        format!("shop of main is open.\n  URL     https://venn.example{}\n{keeps}", shop.path());
+    assert_eq!(again, expected);
+    shop.tells(world, "msg_3", b"{}").await;
     let rotated = acme.venn("installs webhook main shop --rotate --overlap 60").await.good();
     assert!(
         rotated.contains("  secret  whsec_") && rotated.contains("(shown this once)"),
@@ -166,11 +175,35 @@ async fn a_webhook_is_opened_called_rotated_and_closed() {
     );
     assert!(rotated.contains("  the secret before is good until "), "{rotated}");
     acme.file("secret", "whsec_OGY3NDIyMzFiMTBlODg4OGFiY2Q5OXl5eXp6ejg1YTU=");
-    let given = acme.venn("installs webhook main shop --secret-file secret").await.good();
+    let given = acme.venn("installs webhook main shop --rotate --secret-file secret").await.good();
     assert!(given.starts_with("shop of main is open.\n") && !given.contains("whsec_"), "{given}");
     let closed = acme.venn("installs webhook main shop --close --yes").await.good();
     assert_eq!(closed, "shop of main is closed.\n");
     reach::check("a_webhook_is_opened_called_rotated_and_closed", &desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_another_routing_key_is_asked_whether_the_one_before_is_given_up() {
+    let desk = Desk::new().await;
+    let Desk { acme, world, .. } = &desk;
+    let mut manifest = webhooks::manifest();
+    manifest["webhooks"][0]["routing"] = json!("/team");
+    world.listed(&manifest, guest("script")).await;
+    world.enabled("script", &world.grant(), &json!({})).await;
+    let first = "installs webhook main shop --routing-key T1";
+    assert!(acme.venn(first).await.good().contains("calls that are about T1 come here"));
+    acme.venn(first).await.good();
+    let other = "installs webhook main shop --routing-key T3";
+    let asked = acme.venn(other).await.failed(2);
+    let question = "Calls of shop that are about T1 come to main. Give them up for T3? [y/N] ";
+    assert!(asked.contains(question), "{asked}");
+    let listed = acme.venn("installs webhooks main --json").await.json();
+    assert_eq!(listed["webhooks"][0]["routing_key"], "T1");
+    let taken = acme.venn_with(other, "y\n").await.good();
+    assert!(taken.contains("calls that are about T3 come here"), "{taken}");
+    let audit = world.acme.all("audit?action=webhook.").await;
+    let keys: Vec<_> = audit.iter().map(|one| &one["detail"]["previous_routing_key"]).collect();
+    assert_eq!(keys, ["T1", ""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use venn_cluster::Cluster;
 use crate::{
     crash::{AFTER, BEFORE, Scene, finished},
     support::{
-        CrmTasks, Data, Host, World,
+        CrmTasks, Data, Host, TestClock, World,
         world::{CRM_TOKEN, rows},
     },
 };
@@ -27,6 +27,17 @@ async fn migrating_says_what_it_would_do_and_does_it_without_a_server() {
     assert!(text.contains("was made"), "{text}");
     let (_, text) = said(&data, &["migrate"]).await;
     assert!(text.ends_with(": there is nothing to do.\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_runs_that_a_crash_left_are_gone_before_anything_runs() {
+    let data = Data::empty();
+    let left = data.path().join("scratch/run-abc");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("1"), "a guest's").unwrap();
+    let host = Host::start_on(data, &[], TestClock::START_US).await;
+    assert!(!left.exists());
+    drop(host);
 }
 
 #[tokio::test(flavor = "multi_thread")]

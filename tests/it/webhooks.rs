@@ -7,6 +7,7 @@ use venn_domain::limits;
 
 use crate::support::{Actor, Answer, World, guest};
 
+mod answered;
 pub mod killed;
 mod routed;
 
@@ -145,7 +146,7 @@ async fn a_signed_call_runs_the_plugin_with_what_was_sent() {
     let receipt = receipt(&answer);
     let runs = told(&world, &install).await;
     assert_eq!((runs.len(), &runs[0]["ending"]), (1, &json!("ok")), "{runs:?}");
-    assert_eq!((&runs[0]["delivery"], &runs[0]["subject"]), (&json!(receipt), &json!("")));
+    assert_eq!((&runs[0]["delivery"], &runs[0]["subject"]), (&json!(receipt), &json!("shop")));
     let summary: Value = serde_json::from_str(runs[0]["summary"].as_str().unwrap()).unwrap();
     let text = summary[0]["payload"].as_str().unwrap();
     let payload: Value = serde_json::from_str(text).unwrap();
@@ -232,7 +233,7 @@ async fn a_body_that_is_too_large_or_a_wish_without_sense_is_refused_with_words(
     );
     assert_eq!(
         refused("shop/rotate", json!({ "overlap_s": 0 })).await,
-        "overlap_s | it is not 1 to 2592000 seconds | Choose fewer; `open` ends the present one"
+        "overlap_s | it is not 1 to 2592000 seconds | Choose fewer; 1 ends the present one at once"
     );
     world.acme.post(&path("none/open"), &json!({})).await.refused(404, "not-found");
     assert_eq!(told_count(&world, &install).await, 1);
@@ -302,8 +303,51 @@ async fn more_calls_than_there_may_be_are_told_when_to_come_again() {
     assert_eq!(told["detail"], "This webhook is called more often than it may be.");
     assert_eq!(told_count(&world, &install).await, 0);
     world.host.advance_ms(100);
-    receipt(&shop.calls(&headers, b"{}").await);
+    let first = receipt(&shop.calls(&headers, b"{}").await);
     shop.calls(&shop.signed("msg_2", &now_s(&world), b"{}"), b"{}").await.refused(429, "too-many");
+    let again = shop.calls(&headers, b"{}").await;
+    assert_eq!(receipt(&again), first, "what came before costs nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_paused_install_is_bounded_and_what_was_taken_is_kept() {
+    let world = World::start().await;
+    let (install, shop) = opened(&world).await;
+    let pause = world.acme.own(&format!("installs/{install}/pause"));
+    world.acme.post(&pause, &json!({})).await.good();
+    let body = vec![b' '; 1 << 20];
+    let mut taken = 0;
+    let refused = loop {
+        let headers = shop.signed(&format!("msg_{taken}"), &now_s(&world), &body);
+        let answer = shop.calls(&headers, &body).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+    };
+    assert_eq!(refused.headers["retry-after"], "60");
+    let detail = &refused.refused(429, "too-many")["detail"];
+    let expected = "As many calls wait for this install as may (limit `webhook.waiting.bytes`).";
+    assert_eq!(detail, expected);
+    // A body of a megabyte is a payload of a third more.
+    assert_eq!(taken, 47);
+    let deliveries = world.acme.all(&format!("deliveries?install={install}")).await;
+    let calls = deliveries.iter().filter(|one| one["event_kind"] == "webhook");
+    assert_eq!(calls.count(), taken);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_open_keeps_its_secret_until_it_is_rotated() {
+    let world = World::start().await;
+    let (install, shop) = opened(&world).await;
+    let path = world.acme.own(&format!("installs/{install}/webhooks/shop/open"));
+    let again = world.acme.post(&path, &json!({})).await.good();
+    assert_eq!(again["url"], format!("{PUBLIC}{}", shop.path()));
+    assert_eq!(again["secret"], Value::Null);
+    let given = json!({ "secret": "whsec_OGY3NDIyMzFiMTBlODg4OGFiY2Q5OXl5eXp6ejg1YTU=" });
+    let told = world.acme.post(&path, &given).await.refused(409, "wrong-state");
+    assert_eq!(told["detail"], "The webhook is open already, with another secret or this one.");
+    shop.tells(&world, "msg_1", b"{}").await;
 }
 
 /// Hex, as Slack writes it.

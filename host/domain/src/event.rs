@@ -2,6 +2,8 @@
 //!
 //! To add a kind: a constant here, a schema in `wit/events`, a payload maker.
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use crate::{
     id::{EventId, UserId},
@@ -74,6 +76,37 @@ pub struct ScheduleDue {
     pub asked_by: Option<UserId>,
 }
 
+/// Payload of [`REQUEST`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// Which command or button: the webhook's name in the manifest.
+    pub action: String,
+    /// What the person typed; empty if nothing.
+    pub text: String,
+    /// Named values.
+    pub input: Map<String, Value>,
+    /// The person at Venn; none if it came from outside.
+    pub user: Option<UserId>,
+}
+
+impl Requested {
+    /// From a call's body: the fields of a form, or the members of a JSON object. The text
+    /// is the one named `text`. None if it is neither.
+    pub fn from_call(action: &str, content_type: &str, body: &[u8]) -> Option<Self> {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        let input: Map<String, Value> = if kind.eq_ignore_ascii_case(FORM) {
+            let fields = form_urlencoded::parse(body);
+            fields.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect()
+        } else {
+            serde_json::from_slice(body).ok()?
+        };
+        let text = input.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Self { action: action.to_owned(), text, input, user: None })
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Payload of [`WEBHOOK`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookCalled {
@@ -107,4 +140,37 @@ pub struct OverlapsChanged {
     pub reason: String,
     /// Where to start reading, if not at the plugin's own cursor.
     pub cursor: Option<String>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(content_type: &str, body: &[u8]) -> Option<Value> {
+        let asked = Requested::from_call("overlaps", content_type, body)?;
+        Some(serde_json::to_value(asked).unwrap())
+    }
+
+    #[test]
+    fn what_a_person_asks_is_a_form_or_an_object() {
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        assert_eq!(
+            asked(form, b"command=%2Foverlaps&text=acme+corp&text=globex"),
+            Some(json!({ "action": "overlaps", "text": "globex", "user": null,
+                "input": { "command": "/overlaps", "text": "globex" } }))
+        );
+        assert_eq!(
+            asked("application/json", br#"{"text": 7, "button": "b1"}"#),
+            Some(json!({ "action": "overlaps", "text": "", "user": null,
+                "input": { "text": 7, "button": "b1" } }))
+        );
+        // What says nothing of itself is read as JSON.
+        assert!(asked("", b"{}").is_some());
+        for body in [&b"[1]"[..], b"\xff", b"", b"text=acme"] {
+            assert_eq!(asked("application/json", body), None);
+        }
+    }
 }

@@ -60,6 +60,7 @@ pub mod overlap;
 pub mod password;
 pub mod peer;
 pub mod retry;
+pub mod room;
 pub mod run;
 pub mod schedule;
 pub mod sharing;

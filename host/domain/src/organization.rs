@@ -31,7 +31,7 @@ pub enum Role {
     Developer,
     /// Work with accounts, overlaps and runs.
     User,
-    /// Read runs and answer the inbox.
+    /// Read runs and the inbox.
     Support,
 }
 
@@ -109,6 +109,8 @@ pub struct Need<'a> {
     roles: &'static [Role],
     /// None: whatever the scopes, even none.
     scope: Option<Scope>,
+    /// With a token for all nouns only.
+    whole: bool,
 }
 
 const ANYONE: &[Role] = Role::ALL;
@@ -118,7 +120,17 @@ const WORKERS: &[Role] = &[Role::Admin, Role::User];
 
 impl<'a> Need<'a> {
     const fn of(organization: &'a OrganizationId, roles: &'static [Role], scope: Scope) -> Self {
-        Self { organization: Some(organization), platform: false, roles, scope: Some(scope) }
+        Self {
+            organization: Some(organization),
+            platform: false,
+            roles,
+            scope: Some(scope),
+            whole: false,
+        }
+    }
+
+    const fn of_platform(roles: &'static [Role], scope: Scope) -> Self {
+        Self { organization: None, platform: true, roles, scope: Some(scope), whole: false }
     }
 
     /// Any member of the organization, to read.
@@ -129,7 +141,7 @@ impl<'a> Need<'a> {
     /// Any member of the organization, also with a session that may do nothing but set up
     /// the second factor that is demanded.
     pub const fn enrolling(organization: &'a OrganizationId) -> Self {
-        Self { organization: Some(organization), platform: false, roles: ANYONE, scope: None }
+        Self { scope: None, ..Self::of(organization, ANYONE, Scope::Read) }
     }
 
     /// Any member of the organization, to change what is their own.
@@ -147,9 +159,14 @@ impl<'a> Need<'a> {
         Self::of(organization, ADMIN, Scope::Write)
     }
 
-    /// An admin of the organization with an admin token: members and tokens.
+    /// An admin of the organization with an admin token: tokens, keys, what all have to do.
     pub const fn owner(organization: &'a OrganizationId) -> Self {
         Self::of(organization, ADMIN, Scope::Admin)
+    }
+
+    /// The same, to change who works there, as what, and how they get in.
+    pub const fn people(organization: &'a OrganizationId) -> Self {
+        Self::owner(organization).whole()
     }
 
     /// A developer or admin of the organization, to publish.
@@ -159,12 +176,20 @@ impl<'a> Need<'a> {
 
     /// Anyone of the platform, to read.
     pub const fn platform() -> Self {
-        Self { organization: None, platform: true, roles: ANYONE, scope: Some(Scope::Read) }
+        Self::of_platform(ANYONE, Scope::Read)
     }
 
     /// An admin of the platform, to approve, refuse and suspend.
     pub const fn platform_admin() -> Self {
-        Self { organization: None, platform: true, roles: ADMIN, scope: Some(Scope::Admin) }
+        Self::of_platform(ADMIN, Scope::Admin)
+    }
+
+    /// The same, with no token that is narrowed to some nouns: who makes or lets in a person
+    /// can be that person, in every call.
+    #[must_use]
+    pub const fn whole(mut self) -> Self {
+        self.whole = true;
+        self
     }
 
     /// The same, for members of the platform too.
@@ -195,6 +220,12 @@ pub enum AccessDenied {
         /// The scope that is missing.
         needed: Scope,
     },
+    /// Visible, but the token is for some nouns only.
+    #[error("this token is for calls of {own} only, and this one leads to all the others")]
+    Nouns {
+        /// What it is for.
+        own: String,
+    },
 }
 
 impl Principal {
@@ -206,6 +237,11 @@ impl Principal {
     /// Whether the token is for calls of this noun. Who one is can always be asked.
     pub fn is_for(&self, noun: &str) -> bool {
         noun == "me" || self.nouns.is_empty() || self.nouns.iter().any(|one| one == noun)
+    }
+
+    /// The nouns that the token is for, as they are told.
+    pub fn own_nouns(&self) -> String {
+        format!("`{}`", self.nouns.join("`, `"))
     }
 
     /// May this caller do that?
@@ -221,6 +257,9 @@ impl Principal {
         }
         match need.scope {
             Some(needed) if !self.has(needed) => Err(AccessDenied::Scope { needed }),
+            _ if need.whole && !self.nouns.is_empty() => {
+                Err(AccessDenied::Nouns { own: self.own_nouns() })
+            }
             _ => Ok(()),
         }
     }

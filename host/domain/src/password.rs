@@ -3,12 +3,10 @@
 //! Length is what guessing costs; rules about kinds of characters make people
 //! write `Password1!`. What anybody would try first is refused.
 
-/// The fewest characters.
-pub const CHARS_MIN: usize = 12;
-/// The most bytes: a sentence, and no work for the one who checks it.
-pub const BYTES_MAX: usize = 256;
-/// The fewest characters that differ: fewer are a key held down.
-const DISTINCT_MIN: usize = 5;
+use crate::limits::{
+    PASSWORD_BYTES as BYTES_MAX, PASSWORD_CHARS_MIN as CHARS_MIN,
+    PASSWORD_DISTINCT_MIN as DISTINCT_MIN,
+};
 
 /// Why a password is refused. Never with the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +78,9 @@ pub fn check(password: &str, known: &[&str]) -> Result<(), Unfit> {
         rest.chars().filter(|c| c.is_alphabetic()).count()
     };
     let words = known.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    let mut own = words.filter(|word| word.chars().count() > 3).map(str::to_lowercase);
+    // Whole first: an address has parts that are too short to be words.
+    let own = known.iter().copied().chain(words).filter(|word| word.chars().count() > 3);
+    let mut own = own.map(str::to_lowercase);
     if lower.chars().any(char::is_alphabetic) && left(&mut own) == 0 {
         return Err(Unfit::OwnName);
     }
@@ -111,6 +111,8 @@ mod tests {
             ("1985-12-24-01", Err(Unfit::Common)),
             ("acme-miller-1985", Err(Unfit::OwnName)),
             ("Miller.2026.Acme", Err(Unfit::OwnName)),
+            ("ann.miller@acme.example", Err(Unfit::OwnName)),
+            ("Ann.Miller@Acme.Example2026", Err(Unfit::OwnName)),
             ("miller brews coffee", Ok(())),
         ];
         for (password, expected) in table {

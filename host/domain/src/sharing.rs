@@ -115,10 +115,6 @@ impl SharingRule {
     }
 }
 
-/// Counts below this are not told where a rule allows counts only, unless the host sets
-/// more; five is what statistical offices use for small cells.
-pub const COUNT_FLOOR: u64 = 5;
-
 /// One count as the partner sees it: the number, rounded down to a multiple of `floor`
 /// (at least 1) where a rule allows counts only, and whether it was suppressed.
 pub fn visible_count(count: u64, level: Level, floor: u64) -> (u64, bool) {

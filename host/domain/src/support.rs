@@ -7,9 +7,6 @@ use crate::{
     verdict::signal::http_host,
 };
 
-/// The most hours of one leave: two weeks, the longest that a case is worked on.
-pub const HOURS_MAX: u32 = 14 * 24;
-
 /// Who may be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

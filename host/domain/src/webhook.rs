@@ -21,7 +21,7 @@ pub use call::{Call, Place};
 pub use scheme::{Refusal, Scheme};
 pub use secret::{BadSecret, Secret};
 
-use crate::{egress::header, manifest::BadMember, verdict::names};
+use crate::{egress::header, event, manifest::BadMember, verdict::names};
 
 /// Names of headers and form fields, pointers, prefixes: each is read by an admin.
 const WORD_BYTES: usize = 100;
@@ -57,6 +57,11 @@ pub struct Webhook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = "/team_id")]
     pub routing: Option<String>,
+    /// A person waits for the answer, as with a slash command or a button: the plugin gets
+    /// a `request`, and what it answers in time is what the sender shows. Otherwise it gets
+    /// a `webhook`, and the sender an empty answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answers: bool,
 }
 
 /// How a sender shows that it is the one.
@@ -95,6 +100,11 @@ pub enum Encoding {
 }
 
 impl Webhook {
+    /// The kind of its events.
+    pub const fn event_kind(&self) -> &'static str {
+        if self.answers { event::REQUEST } else { event::WEBHOOK }
+    }
+
     /// How calls are checked, or what is wrong with the entry.
     pub fn scheme(&self) -> Result<Scheme, BadMember> {
         self.check_places()?;

@@ -9,8 +9,8 @@ use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, attempts::Attempts, call::Usage, checking::Checking, dependencies,
-    hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
+    accesses::Accesses, answers::Answers, attempts::Attempts, call::Usage, checking::Checking,
+    dependencies, hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
     telemetry::metrics::Metrics, turns::Turns,
 };
 
@@ -43,6 +43,8 @@ pub struct App {
     pub rate: Arc<Rate>,
     /// What is heard at webhooks.
     pub heard: Arc<Heard>,
+    /// Who waits for what a run answers.
+    pub answers: Arc<Answers>,
     /// Where passwords are hashed.
     pub hashing: Arc<Hashing>,
     /// Where schemas are compiled and configurations checked against them.

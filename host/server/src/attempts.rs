@@ -3,7 +3,9 @@
 //! Failures are counted per account and source, a source being an address, or a
 //! browser in which that person has logged in before. So nobody's failures make
 //! somebody else wait, who comes from elsewhere. One address may fail only so often,
-//! whoever it tries; who has logged in from there before is not held to that.
+//! whoever it tries; who has logged in from there before is not held to that. All the
+//! browsers of one account together may fail no more often than that: many of them give
+//! no more guesses than a few.
 //!
 //! Kept in memory: after a start nobody waits and everybody is a stranger.
 use std::{
@@ -21,7 +23,7 @@ use venn_domain::{
 
 use crate::password::Lane;
 
-/// How fast one address may fail.
+/// How fast one address may fail, and all the browsers of one account.
 const FAILURES: Pace = Pace { times: limits::LOGIN_FAILURES, period_ms: limits::LOGIN_FAILURES_MS };
 /// What is remembered at most; a few dozen bytes each.
 const REMEMBERED: usize = 100_000;
@@ -50,6 +52,15 @@ enum Place {
 
 type Key = (Account, Place);
 
+/// Sources that may fail only so often together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Together {
+    /// Strangers from one address, whatever they try.
+    Address(IpAddr),
+    /// The devices of one account.
+    Devices(Account),
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     failures: Failures,
@@ -70,7 +81,7 @@ impl Entry {
 #[derive(Debug, Default)]
 struct Remembered {
     entries: HashMap<Key, Entry>,
-    addresses: HashMap<IpAddr, Spent>,
+    together: HashMap<Together, Spent>,
 }
 
 /// What is remembered of attempts.
@@ -84,6 +95,7 @@ pub struct Attempt {
     key: Key,
     address: IpAddr,
     known: bool,
+    together: Option<Together>,
     before: Failures,
     after: Failures,
 }
@@ -115,15 +127,20 @@ impl Attempts {
         if wait_ms > 0 {
             return Err(wait_ms);
         }
-        if !known {
-            all.addresses.entry(address).or_default().spend(FAILURES, now)?;
+        let together = match key.1 {
+            Place::Device(_) => Some(Together::Devices(account)),
+            Place::Address(_) if known => None,
+            Place::Address(_) => Some(Together::Address(address)),
+        };
+        if let Some(together) = together {
+            all.together.entry(together).or_default().spend(FAILURES, now)?;
         }
         let failed = all.entries.entry(key.clone()).or_default();
         let before = failed.failures;
         failed.failures.add(now);
         failed.touched = now;
         let after = failed.failures;
-        Ok(Attempt { key, address, known, before, after })
+        Ok(Attempt { key, address, known, together, before, after })
     }
 
     /// The password was right: nothing of it counts, and the source is known.
@@ -155,7 +172,9 @@ impl Attempts {
 
 impl Remembered {
     fn give_back(&mut self, attempt: &Attempt) {
-        if let (false, Some(spent)) = (attempt.known, self.addresses.get_mut(&attempt.address)) {
+        if let Some(together) = attempt.together
+            && let Some(spent) = self.together.get_mut(&together)
+        {
             spent.give_back(FAILURES);
         }
     }
@@ -163,12 +182,12 @@ impl Remembered {
     /// Keeps what is remembered bounded. What goes first is what is over; then what
     /// was not touched for longest, and those who are known last.
     fn make_room(&mut self, now: Timestamp) {
-        if self.addresses.len() >= REMEMBERED {
-            self.addresses.retain(|_, spent| !spent.is_forgotten(now));
+        if self.together.len() >= REMEMBERED {
+            self.together.retain(|_, spent| !spent.is_forgotten(now));
         }
-        if self.addresses.len() >= REMEMBERED {
+        if self.together.len() >= REMEMBERED {
             // A hundred thousand addresses at once: each is slowed down per account.
-            self.addresses.clear();
+            self.together.clear();
         }
         if self.entries.len() < REMEMBERED {
             return;

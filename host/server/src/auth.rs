@@ -19,6 +19,7 @@ use venn_domain::{
 };
 use venn_store::{
     Store,
+    by::By,
     organization::{NewOrganization, NewPerson},
     token::{Kind, NewToken},
 };
@@ -47,6 +48,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// As whom this caller's changes are told.
+    pub fn by(&self) -> By {
+        let organization = self.principal.organization.clone();
+        By { token: self.token.clone(), organization }
+    }
+
     /// The caller may do this, or the error that says why not.
     pub fn need(&self, need: Need<'_>) -> Result<(), ApiError> {
         Ok(self.principal.may(need)?)

@@ -51,7 +51,7 @@ fn need_json(headers: &HeaderMap) -> Result<(), ApiError> {
 fn bad_json(error: &serde_json::Error) -> ApiError {
     let place = format!("line {}, column {}", error.line(), error.column());
     let reason = error.to_string();
-    let reason = reason.split(" at line ").next().unwrap_or(&reason).to_owned();
+    let reason = without_value(reason.rsplit_once(" at line ").map_or(&*reason, |(why, _)| why));
     ApiError::new(
         Code::BadBody,
         format!("The body cannot be read at {place}: {reason}."),
@@ -62,6 +62,32 @@ fn bad_json(error: &serde_json::Error) -> ApiError {
         reason,
         next_step: "Correct it and send the request again".to_owned(),
     }])
+}
+
+/// A reader's words without what was sent: it may be a secret that went to the wrong
+/// place, or a megabyte. Names of members stay, cut.
+fn without_value(reason: &str) -> String {
+    const MOST: usize = 400;
+    for kind in ["invalid type: ", "invalid value: "] {
+        if let Some((found, expected)) =
+            reason.strip_prefix(kind).and_then(|rest| rest.rsplit_once(", expected "))
+        {
+            let found = found.split(['`', '"', '\'']).next().unwrap_or_default().trim_end();
+            return format!("{kind}{found}, expected {expected}");
+        }
+    }
+    if let Some(rest) = reason.strip_prefix("unknown variant `")
+        && let Some((_, expected)) = rest.rsplit_once("`, expected ")
+    {
+        return format!("unknown variant, expected {expected}");
+    }
+    if let Some(rest) = reason.strip_prefix("unknown field `")
+        && let Some((name, tail)) = rest.rsplit_once("`, ")
+        && tail.starts_with("expected ")
+    {
+        return format!("unknown field `{}`, {tail}", cut(name));
+    }
+    reason.chars().take(MOST).collect()
 }
 
 /// A body that is larger than allowed, or that broke off.
@@ -117,5 +143,43 @@ pub fn one_of(name: &str, value: Option<&str>, names: &[&str]) -> Result<(), Api
             "Take one of them, or leave the filter out.",
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_value;
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let long = "x".repeat(100);
+        let table = [
+            (
+                "invalid type: integer `777123`, expected a string",
+                "invalid type: integer, expected a string",
+            ),
+            (
+                "invalid type: string \"s3cret, expected x\", expected u64",
+                "invalid type: string, expected u64",
+            ),
+            ("invalid type: null, expected a string", "invalid type: null, expected a string"),
+            (
+                "invalid value: character `s`, expected a digit",
+                "invalid value: character, expected a digit",
+            ),
+            (
+                "unknown variant `s3cret`, expected `a` or `b`",
+                "unknown variant, expected `a` or `b`",
+            ),
+            ("missing field `title`", "missing field `title`"),
+        ];
+        for (told, expected) in table {
+            assert_eq!(without_value(told), expected);
+        }
+        assert_eq!(
+            without_value(&format!("unknown field `{long}`, expected `key`")),
+            format!("unknown field `{}`, expected `key`", &long[..40])
+        );
+        assert_eq!(without_value(&long.repeat(10)).len(), 400);
     }
 }

@@ -268,6 +268,11 @@ impl From<AccessDenied> for ApiError {
                 detail,
                 format!("Make a token with the scope `{needed}` and use that."),
             ),
+            AccessDenied::Nouns { .. } => Self::new(
+                Code::ScopeTooSmall,
+                detail,
+                "Use a token for all calls, or log in: who adds people or lets them in could be any of them.",
+            ),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /hooks/…`: what third parties call. Whose a call is decides the domain
 //! ([`venn_domain::webhook`]), over the bytes as they came; until then nothing of it is kept.
-//! An answer of success means that the event is durable.
+//! An answer of success means that the event is durable; where a person waits at the other
+//! end, it waits for the plugin's own answer a moment.
 //!
 //! - `/hooks/WEBHOOK`: of one install; the path is made from the webhook's id and a code of
 //!   this host's, so that nobody guesses it and nothing of it is stored.
@@ -11,24 +12,28 @@
 use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest as _, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, request::Parts},
+    http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use data_encoding::{BASE32_NOPAD, BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use venn_domain::{
-    event::{WebhookCalled, WebhookHeader},
+    event::{Requested, WebhookCalled, WebhookHeader},
     id::WebhookId,
     limits,
     webhook::{Call, Refusal, Scheme, Secret},
 };
-use venn_store::webhook::{
-    OpenWebhook,
-    intake::{Called, NewCall, Receipt},
+use venn_store::{
+    run::Answered,
+    webhook::{
+        OpenWebhook,
+        intake::{Called, NewCall, Receipt, Taken},
+    },
 };
 
 use crate::{
+    answers,
     app::App,
     error::{ApiError, Code},
     keys::Keys,
@@ -45,6 +50,9 @@ pub const RECEIPT: HeaderName = HeaderName::from_static("venn-receipt");
 
 /// Bytes of the code in a URL: guessing one takes 2^128 tries with this server.
 const CODE_BYTES: usize = 16;
+
+/// When a sender may try again where too much waits: an install is slow or paused.
+const FULL_MS: u64 = 60_000;
 
 /// The path of an install's own URL.
 pub fn path(keys: &Keys, id: &WebhookId) -> String {
@@ -129,23 +137,39 @@ pub async fn called(State(app): State<App>, request: Request) -> Result<Response
             None => return Ok(taken(None)),
         },
     };
-    app.heard.spend(&open, app.store.now()).map_err(|wait_ms| {
-        ApiError::wait("This webhook is called more often than it may be.", wait_ms)
-    })?;
-    let new = NewCall {
-        event: called.webhook.event(&scheme, &call),
-        payload: payload(&called, &scheme, &call, &parts, found.1),
-    };
-    match app.store.take_call(&open, new).await? {
-        Some(receipt) => {
-            if receipt.is_new {
-                app.wake.deliveries.notify_one();
-            }
-            Ok(taken(Some(&receipt)))
+    let event = called.webhook.event(&scheme, &call);
+    // What comes again costs nobody's room.
+    let known = app.store.known_call(&open.id, &event).await?;
+    let receipt = if let Some(receipt) = known {
+        receipt
+    } else {
+        app.heard.spend(&open, app.store.now()).map_err(|wait_ms| {
+            ApiError::wait("This webhook is called more often than it may be.", wait_ms)
+        })?;
+        let payload = payload(&called, &scheme, &call, &parts, found.1)?;
+        let new = NewCall { event, kind: called.webhook.event_kind(), payload };
+        match app.store.take_call(&open, new).await? {
+            Taken::Call(receipt) => receipt,
+            Taken::Full(limit) => return Err(full(limit)),
+            Taken::Closed if open.routing_key.is_empty() => return Err(ApiError::not_found()),
+            Taken::Closed => return Ok(taken(None)),
         }
-        None if open.routing_key.is_empty() => Err(ApiError::not_found()),
-        None => Ok(taken(None)),
+    };
+    if receipt.is_new {
+        app.wake.deliveries.notify_one();
     }
+    if called.webhook.answers
+        && let Some(answer) = answers::wait(&app, &receipt.delivery).await?
+    {
+        return Ok(answered(&receipt, answer));
+    }
+    Ok(taken(Some(&receipt)))
+}
+
+/// The sender keeps the call until there is room.
+fn full(limit: &str) -> ApiError {
+    let detail = format!("As many calls wait for this install as may (limit `{limit}`).");
+    ApiError::wait(&detail, FULL_MS)
 }
 
 async fn whole(mut request: Request) -> Result<Bytes, ApiError> {
@@ -218,7 +242,19 @@ async fn by_key(
     Ok(found)
 }
 
-fn payload(called: &Called, scheme: &Scheme, call: &Call<'_>, parts: &Parts, rest: &str) -> String {
+fn payload(
+    called: &Called,
+    scheme: &Scheme,
+    call: &Call<'_>,
+    parts: &Parts,
+    rest: &str,
+) -> Result<String, ApiError> {
+    if called.webhook.answers {
+        let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let asked = Requested::from_call(&called.webhook.name, kind.unwrap_or_default(), call.body);
+        let asked = asked.ok_or_else(|| refuse(called, &Refusal::NoForm))?;
+        return serde_json::to_string(&asked).map_err(ApiError::internal);
+    }
     let headers = call.shown_headers(scheme).into_iter();
     let payload = WebhookCalled {
         webhook: called.webhook.name.clone(),
@@ -228,8 +264,22 @@ fn payload(called: &Called, scheme: &Scheme, call: &Call<'_>, parts: &Parts, res
         headers: headers.map(|(name, value)| WebhookHeader { name, value }).collect(),
         body_base64: BASE64.encode(call.body),
     };
-    serde_json::to_string(&payload).unwrap_or_default()
+    serde_json::to_string(&payload).map_err(ApiError::internal)
 }
+
+/// The plugin's answer, as JSON or as text: nothing of a plugin's is a page of this server.
+fn answered(receipt: &Receipt, answer: Answered) -> Response {
+    let mut response = taken(Some(receipt));
+    if let Some((kind, body)) = answer.answer {
+        let is_json = kind.split(';').next().is_some_and(|kind| kind.trim() == JSON);
+        let kind = if is_json { JSON } else { "text/plain; charset=utf-8" };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        *response.body_mut() = body.into();
+    }
+    response
+}
+
+const JSON: &str = "application/json";
 
 /// Senders show the body of an answer to people, or keep it: it is empty.
 fn taken(receipt: Option<&Receipt>) -> Response {

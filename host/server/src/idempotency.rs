@@ -4,10 +4,11 @@
 //! The key belongs to the token; another request under the same key is refused.
 //! The key is reserved before the request is worked on, so that of two equal
 //! requests at the same time one is; the work goes on when the caller hangs up,
-//! because that is when it comes back with the key. Answers with a status of
-//! 429, or of 500 or more, are not kept. A secret is never kept: [`crate::answer::CreatedOnce`].
-use std::sync::LazyLock;
-
+//! because that is when it comes back with the key. Only success is kept: what was
+//! refused took no effect, and is decided anew. A secret is never kept:
+//! [`crate::answer::CreatedOnce`].
+//!
+//! It lies within [`crate::call`]: who may not call, or calls too fast, reserves nothing.
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequestParts as _, Request, State},
@@ -19,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 use venn_domain::id::TokenId;
 use venn_store::{
-    Store,
+    Store, by,
     idempotency::{KeptAnswer, Reservation},
 };
 
@@ -27,9 +28,7 @@ use crate::{
     app::App,
     auth::Caller,
     body::body_bytes_max,
-    call::Access,
     error::{ApiError, Code, Unconfirmed},
-    routes,
 };
 
 /// Longest key taken; a UUID has 36 characters.
@@ -39,7 +38,7 @@ const KEY_BYTES_MAX: usize = 128;
 #[derive(Clone)]
 pub struct KeepInstead(pub String);
 
-/// The layer around every route.
+/// The layer around every call that takes a token.
 pub async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     match handle(app, request, next).await {
         Ok(response) => response,
@@ -53,9 +52,7 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
         .headers()
         .get(header::CONTENT_TYPE)
         .is_none_or(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"application/json"));
-    let (Some(key), &Method::POST, true, false) =
-        (key, request.method(), is_json, is_public(&request))
-    else {
+    let (Some(key), &Method::POST, true) = (key, request.method(), is_json) else {
         return Ok(next.run(request).await);
     };
     let key = read_key(&key)?;
@@ -69,18 +66,9 @@ async fn handle(app: App, request: Request, next: Next) -> Result<Response, ApiE
         return Ok(answer);
     }
     let request = Request::from_parts(parts, Body::from(bytes));
-    let work = async move { keep(&app.store, &caller.token, &key, next.run(request)).await };
+    let work = by::with_token(caller.by(), next.run(request));
+    let work = async move { keep(&app.store, &caller.token, &key, work).await };
     tokio::spawn(work.in_current_span()).await.map_err(ApiError::internal)?
-}
-
-/// Whether the call takes no token: nobody's key is nobody's own.
-fn is_public(request: &Request) -> bool {
-    static PUBLIC: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let calls = routes::v1();
-        let public = calls.all().filter(|call| call.access == Access::Public);
-        public.map(|call| format!("/v1{}", call.path)).collect()
-    });
-    PUBLIC.iter().any(|path| path == request.uri().path())
 }
 
 /// Reserves the key; or the answer that was given before.
@@ -110,8 +98,7 @@ async fn keep(
         Ok(response) => response,
         Err(panicked) => ApiError::internal(panicked).into_response(),
     };
-    let status = response.status();
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if !response.status().is_success() {
         // What may have taken effect must not run again: its key stays taken.
         if response.extensions().get::<Unconfirmed>().is_none() {
             store.release_answer(token, key).await?;
@@ -167,10 +154,9 @@ fn in_progress() -> ApiError {
 
 fn repeat(kept: &KeptAnswer) -> Response {
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
-    let kind =
-        if status.is_client_error() { "application/problem+json" } else { "application/json" };
     let mut response = (status, kept.body.clone()).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     response
 }

@@ -12,6 +12,7 @@
 //! - [`installation`]: data folder, database and keys that belong together; [`refused`]
 //!   says what an operator has to do otherwise.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
+//! - [`answers`]: who waits for what a run answers.
 //! - [`checking`]: publishers' schemas, off the threads that answer.
 //! - [`dependencies`], [`advisories`]: what a component was built from, and what is
 //!   known against that.
@@ -25,6 +26,7 @@ pub mod accesses;
 pub mod account_row;
 pub mod advisories;
 pub mod answer;
+pub mod answers;
 pub mod api;
 pub mod app;
 pub mod attempts;

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use totp_rs::{Builder, Totp};
 use venn_domain::{
     id::{OrganizationId, UserId},
+    limits,
     time::Timestamp,
 };
 use venn_store::second_factor::{SecondFactor, Shown, place};
@@ -21,7 +22,6 @@ use crate::{
 /// As many as HMAC-SHA-1 takes whole: what RFC 4226 recommends.
 const SECRET_BYTES: usize = 20;
 /// How many recovery codes there are, and their bytes: 80 bits are not guessed.
-const RECOVERY_CODES: usize = 10;
 const RECOVERY_BYTES: usize = 10;
 
 /// What a device and we share. No `Debug`; wiped when dropped.
@@ -77,7 +77,9 @@ fn seconds(at: Timestamp) -> u64 {
 
 /// Fresh recovery codes.
 pub fn recovery_codes() -> std::io::Result<Vec<String>> {
-    (0..RECOVERY_CODES).map(|_| random::<RECOVERY_BYTES>().map(|b| HEXLOWER.encode(&b))).collect()
+    (0..limits::RECOVERY_CODES)
+        .map(|_| random::<RECOVERY_BYTES>().map(|b| HEXLOWER.encode(&b)))
+        .collect()
 }
 
 /// What is kept of one. They are drawn at random, so a plain hash does.

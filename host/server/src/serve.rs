@@ -36,7 +36,7 @@ use crate::{
     auth::source::Peer,
     dependencies,
     error::{ApiError, Code, RETRY_AFTER_S},
-    folder, headers, hooks, idempotency, installation, oauth, openapi,
+    folder, headers, hooks, installation, oauth, openapi,
     rate::Rate,
     refused_upload,
     releases::Loaded,
@@ -141,6 +141,7 @@ impl Server {
             attempts: Arc::default(),
             rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
             heard: Arc::default(),
+            answers: Arc::default(),
             hashing: Arc::default(),
             checking: Arc::default(),
             proxies: settings.proxies.into(),
@@ -193,7 +194,6 @@ impl Server {
 pub fn router(app: App) -> Router {
     Router::new()
         .nest("/v1", routes::v1().router(&app))
-        .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
         .merge(openapi::routes())
         .route(oauth::connect::ROUTE, get(oauth::connect::callback))
         .route(hooks::ROUTE, post(hooks::called))

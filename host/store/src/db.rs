@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyPoolOptions, pool::PoolConnection};
 use venn_domain::{
     id::IdSource,
-    sharing::COUNT_FLOOR,
+    limits,
     time::{Clock, Timestamp},
 };
 
@@ -95,7 +95,7 @@ impl Store {
             observer: settings.observer,
             authority,
             together: Together::default(),
-            count_floor: AtomicU64::new(COUNT_FLOOR),
+            count_floor: AtomicU64::new(limits::COUNT_FLOOR),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// Counts below this are not told where only counts are shared; others are rounded
-    /// down to its multiples. [`COUNT_FLOOR`] if nobody sets it.
+    /// down to its multiples. [`limits::COUNT_FLOOR`] if nobody sets it.
     pub fn set_count_floor(&self, floor: u64) {
         self.inner.count_floor.store(floor.max(1), Ordering::Relaxed);
     }

@@ -11,6 +11,7 @@ use venn_domain::{
     time::Timestamp,
 };
 
+use self::queue::Of;
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
@@ -19,6 +20,7 @@ use crate::{
 
 pub(crate) mod lane;
 mod lease;
+pub(crate) mod queue;
 
 /// A delivery that this process may run now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Store {
         let now = self.now();
         self.write_data(move |connection| {
             Box::pin(async move {
-                give_back(connection, now.0).await?;
+                give_back(connection, now, now).await?;
                 lease::lease(connection, now, most, until).await
             })
         })
@@ -98,20 +100,18 @@ impl Store {
         lease::due_since(&mut connection, now).await
     }
 
-    /// Gives back every lease: for a start of the only process on this database.
+    /// Gives back every lease, and puts every install where it belongs: for a start of
+    /// the only process on this database.
     pub async fn release_leases(&self) -> Result<u64, StoreError> {
-        self.write_data(|connection| Box::pin(give_back(connection, i64::MAX))).await
-    }
-
-    /// When the next delivery is due, if any waits.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let mut connection = self.read().await?;
-        let due: Option<i64> = sqlx::query_scalar(
-            "SELECT MIN(not_before) FROM delivery WHERE state = 'ready' AND is_next = 1",
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        Ok(due.map(Timestamp))
+        let now = self.now();
+        self.write_data(move |connection| {
+            Box::pin(async move {
+                let given_back = give_back(connection, now, Timestamp(i64::MAX)).await?;
+                queue::changed(connection, now, Of::Everyone).await?;
+                Ok(given_back)
+            })
+        })
+        .await
     }
 
     /// An organization's deliveries, newest first.
@@ -200,6 +200,7 @@ impl Store {
                 let row = Row::new("delivery", row);
                 let (install, subject) = (row.text("install_id")?, row.text("subject")?);
                 lane::began_anew(connection, &install, &subject).await?;
+                queue::changed(connection, Timestamp(now), Of::Installs(vec![install])).await?;
                 audit::append(&store, connection, &entry).await?;
                 Ok(true)
             })
@@ -223,6 +224,19 @@ pub(crate) enum Waiting<'a> {
     Everyone,
     /// Those that are about one partnership, whoever reads it now: it ended.
     Subject(&'a PartnershipId),
+}
+
+impl Waiting<'_> {
+    fn installs(self) -> Of {
+        match self {
+            Self::Install(id) => Of::Installs(vec![id.to_string()]),
+            Self::Organization(id) => Of::Organization(id.clone()),
+            Self::Plugin(id) => Of::Plugin(id.clone()),
+            Self::Partnership(id) => Of::Partnership(id.clone()),
+            Self::Subject(id) => Of::Subject(id.clone()),
+            Self::Everyone => Of::Everyone,
+        }
+    }
 }
 
 /// The reason of a leased one whose circumstances changed.
@@ -254,8 +268,8 @@ pub(crate) async fn unpark(
              state_reason = CASE state WHEN 'leased' THEN '{CHANGED}' ELSE '' END, not_before = $2
          WHERE (state IN ('parked', 'leased') OR (state = 'ready' AND not_before > $2)) AND {which}"
     );
-    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(now.0).execute(connection).await?;
-    Ok(())
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(now.0).execute(&mut *connection).await?;
+    queue::changed(connection, now, waiting.installs()).await
 }
 
 /// A delivery of this kind and subject whose work has not begun, or that waits for
@@ -282,15 +296,22 @@ pub(crate) async fn not_begun(
 }
 
 /// Gives back the leases that end before; returns how many.
-async fn give_back(connection: &mut AnyConnection, before: i64) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+async fn give_back(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    let rows = sqlx::query(
         "UPDATE delivery SET state = 'ready', lease_until = NULL
-         WHERE state = 'leased' AND lease_until < $1",
+         WHERE state = 'leased' AND lease_until < $1 RETURNING install_id",
     )
-    .bind(before)
-    .execute(connection)
+    .bind(before.0)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(done.rows_affected())
+    let installs = rows.iter().map(|row| Row::new("delivery", row).text("install_id"));
+    let installs = installs.collect::<Result<_, _>>()?;
+    queue::changed(connection, now, Of::Installs(installs)).await?;
+    Ok(rows.len() as u64)
 }
 
 fn small(number: u64) -> u32 {

@@ -6,7 +6,13 @@
 use sqlx::AnyConnection;
 use venn_domain::id::{DeliveryId, EventId, InstallId, OrganizationId};
 
-use crate::{Store, StoreError, delivery::lane};
+use crate::{
+    Store, StoreError,
+    delivery::{
+        lane,
+        queue::{self, Of},
+    },
+};
 
 /// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub(crate) async fn append(
     connection: &mut AnyConnection,
     new: &NewEvent,
 ) -> Result<DeliveryId, StoreError> {
-    let now = store.now().0;
+    let now = store.now();
     let event = EventId::make(store.ids()).to_string();
     sqlx::query(
         "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at, trace)
@@ -42,7 +48,7 @@ pub(crate) async fn append(
     .bind(new.kind)
     .bind(new.subject.clone())
     .bind(new.payload.clone())
-    .bind(now)
+    .bind(now.0)
     .bind(store.trace())
     .execute(&mut *connection)
     .await?;
@@ -61,8 +67,9 @@ pub(crate) async fn append(
         .bind(new.install.to_string())
         .bind(new.organization.to_string())
         .bind(new.subject.clone())
-        .bind(now)
-        .execute(connection)
+        .bind(now.0)
+        .execute(&mut *connection)
         .await?;
+    queue::changed(connection, now, Of::Installs(vec![new.install.to_string()])).await?;
     Ok(delivery)
 }

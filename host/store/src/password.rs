@@ -27,6 +27,8 @@ pub struct PasswordLogin {
     pub user: Person,
     /// The hash of their password; none if they have none.
     pub hash: Option<String>,
+    /// Since when it takes a second factor beside it; none if it takes none.
+    pub second_factor_since: Option<Timestamp>,
 }
 
 /// An invitation that waits for its person.
@@ -85,11 +87,12 @@ impl Store {
         let row = sqlx::query(
             "SELECT person.id AS id, person.email AS email, person.name AS name, person.is_service AS is_service,
                     organization.id AS organization_id, organization.slug AS slug,
-                    password.hash AS hash
+                    password.hash AS hash, second_factor.confirmed_at AS second_factor_since
              FROM organization
              JOIN member ON member.organization_id = organization.id
              JOIN person ON person.id = member.user_id
              LEFT JOIN password ON password.user_id = person.id
+             LEFT JOIN second_factor ON second_factor.user_id = person.id
              WHERE organization.slug = $1 AND person.email = $2",
         )
         .bind(organization.to_owned())
@@ -103,6 +106,7 @@ impl Store {
             slug: row.text("slug")?,
             user: person(&row)?,
             hash: row.text_or_none("hash")?,
+            second_factor_since: row.time_or_none("second_factor_since")?,
         }))
     }
 

@@ -7,6 +7,6 @@
 mod read;
 mod record;
 
-pub use read::{Run, RunFilter};
+pub use read::{Answered, Run, RunFilter};
 pub(crate) use record::Together;
 pub use record::{NewRoute, Next, Recorded, RunRecord};

@@ -14,6 +14,7 @@ use crate::{
     audit::{self, NewAudit},
     row::Row,
     secret::{self, Keys, SecretPlace},
+    session,
 };
 
 /// A person's second factor.
@@ -135,7 +136,8 @@ impl Store {
     }
 
     /// Takes a person's second factor away: by themselves, who have shown it once more,
-    /// or by an admin. False if there is none, or what was shown was used before.
+    /// or by an admin, which ends their sessions: a lost device may have one. False if there
+    /// is none, or what was shown was used before.
     pub async fn remove_second_factor(
         &self,
         organization: &OrganizationId,
@@ -157,6 +159,7 @@ impl Store {
                 if member == 0 {
                     return Ok(false);
                 }
+                let by_admin = shown.is_none();
                 if let Some(shown) = shown
                     && !use_up(connection, &user, &shown, store.now()).await?
                 {
@@ -165,12 +168,17 @@ impl Store {
                 if !forget(connection, &user).await? {
                     return Ok(false);
                 }
+                let ended = if by_admin {
+                    session::end_all(connection, &user, store.now()).await?
+                } else {
+                    0
+                };
                 let entry = NewAudit {
                     organization,
                     actor,
                     action: "second-factor.removed",
                     subject: user.to_string(),
-                    detail: serde_json::json!({}),
+                    detail: serde_json::json!({ "sessions_ended": ended }),
                 };
                 audit::append(&store, connection, &entry).await?;
                 Ok(true)

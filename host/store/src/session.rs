@@ -1,5 +1,6 @@
 //! Sessions: tokens that a login made. They end by themselves, at a logout, and with
-//! whatever they were made on: the password, the role, the membership.
+//! whatever they were made on: the password, the role, the membership, a second factor that
+//! an admin takes away.
 use sqlx::AnyConnection;
 use venn_domain::{
     id::{OrganizationId, TokenId, UserId},

@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     id::{InstallId, OrganizationId, PluginId, UserId, WebhookId},
     time::Timestamp,
+    webhook::Webhook,
 };
 use zeroize::Zeroizing;
 
@@ -62,6 +63,15 @@ impl OpenWebhook {
             version,
         }
     }
+}
+
+/// A webhook that was to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// As it is now.
+    pub webhook: OpenWebhook,
+    /// False: it was open already, and nothing changed.
+    pub is_new: bool,
 }
 
 /// By what calls are known to be for an install.
@@ -119,8 +129,9 @@ impl Store {
         of_install(&mut *self.read().await?, install).await
     }
 
-    /// Opens a webhook for an install; in place of what it was open by, at once. Taken: the
-    /// routing key is another install's.
+    /// Opens a webhook for an install; another routing key takes the place of the one before, at
+    /// once. What is open by a secret, or by this key, stays as it is. Taken: the routing key is
+    /// another install's.
     pub async fn open_webhook(
         &self,
         keys: Arc<Keys>,
@@ -128,7 +139,7 @@ impl Store {
         name: &str,
         by: By,
         actor: &UserId,
-    ) -> Result<Change<OpenWebhook>, StoreError> {
+    ) -> Result<Change<Opened>, StoreError> {
         let store = self.clone();
         let (install, name, actor) = (install.clone(), name.to_owned(), actor.clone());
         self.write(move |db| {
@@ -228,7 +239,7 @@ async fn open(
     name: &str,
     by: &By,
     actor: &UserId,
-) -> Result<Change<OpenWebhook>, StoreError> {
+) -> Result<Change<Opened>, StoreError> {
     // As it is now: it may have been removed meanwhile.
     let Some(install) = crate::install::find(db, &install.organization, &install.id).await? else {
         return Ok(Change::NotFound);
@@ -239,6 +250,9 @@ async fn open(
         _ => return Ok(Change::WrongState("uninstalled")),
     }
     let (now, before) = (store.now(), named(db, &install.id, name).await?);
+    if let Some(webhook) = before.as_ref().filter(|before| is_open_by(before, by)).cloned() {
+        return Ok(Change::Done(Opened { webhook, is_new: false }));
+    }
     let version = before.as_ref().map_or(0, |before| before.secret_version);
     let opened = OpenWebhook {
         id: before.as_ref().map_or_else(|| WebhookId::make(store.ids()), |one| one.id.clone()),
@@ -260,8 +274,18 @@ async fn open(
         }
         By::Key(_) => secret::forget(db, opened.id.as_str()).await?,
     }
-    note(store, db, &opened, actor.as_str(), "webhook.opened").await?;
-    Ok(Change::Done(opened))
+    let detail = json!({ "name": opened.name, "webhook": opened.id,
+        "routing_key": opened.routing_key,
+        "previous_routing_key": before.map_or_else(String::new, |before| before.routing_key) });
+    audit::append(store, db, &entry(&opened, actor.as_str(), "webhook.opened", detail)).await?;
+    Ok(Change::Done(Opened { webhook: opened, is_new: true }))
+}
+
+fn is_open_by(before: &OpenWebhook, by: &By) -> bool {
+    match by {
+        By::Secret(_) => before.secret_version > 0,
+        By::Key(key) => before.routing_key == *key,
+    }
 }
 
 async fn put(
@@ -305,10 +329,22 @@ async fn remove(db: &mut AnyConnection, webhook: &OpenWebhook) -> Result<(), Sto
     Ok(())
 }
 
-/// An install listens to nobody any more.
-pub(crate) async fn forget(db: &mut AnyConnection, install: &InstallId) -> Result<(), StoreError> {
-    for one in of_install(db, install).await? {
-        remove(db, &one).await?;
+/// Closes what an install's release does not have, or has otherwise: all of them, if it has none.
+pub(crate) async fn close_others(
+    store: &Store,
+    db: &mut AnyConnection,
+    install: &InstallId,
+    declared: &[Webhook],
+    actor: &UserId,
+) -> Result<(), StoreError> {
+    for open in of_install(db, install).await? {
+        let stays = declared.iter().any(|entry| {
+            entry.name == open.name && entry.routing.is_none() == open.routing_key.is_empty()
+        });
+        if !stays {
+            remove(db, &open).await?;
+            note(store, db, &open, actor.as_str(), "webhook.closed").await?;
+        }
     }
     Ok(())
 }

@@ -445,6 +445,38 @@ async fn a_token_for_some_nouns_is_for_no_other_call_and_tells_who_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_some_nouns_changes_no_people_and_lets_nobody_in() {
+    let town = Town::start().await;
+    let nouns = ["members", "services", "recovery-token"];
+    let body = json!({ "name": "x", "scopes": ["admin"], "nouns": nouns });
+    let (ours, _) = token(&town.world.acme, body.clone()).await;
+    let (platforms, _) = token(&town.world.host.platform, body).await;
+    let before = town.audits().await;
+    let mut refused = 0;
+    for row in ROWS.iter().filter(|row| row.method != "GET") {
+        let path = row.path.trim_start_matches("/organizations/{org}/");
+        if !nouns.contains(&path.split('/').next().unwrap()) {
+            continue;
+        }
+        let caller = if row.needs.is_of_platform() { &platforms } else { &ours };
+        let answer = town.call(caller, row, &town.fill(row.path, "acme")).await;
+        let expected = problem(
+            403,
+            "scope-too-small",
+            "The token's scopes do not allow this.",
+            "this token is for calls of `members`, `services`, `recovery-token` only, and this one leads to all the others",
+            "caller",
+            "Use a token for all calls, or log in: who adds people or lets them in could be any of them.",
+        );
+        assert_same(&answer, &expected, &format!("{} {}", row.method, row.path));
+        refused += 1;
+    }
+    assert_eq!(refused, 7);
+    assert_eq!(town.audits().await, before);
+    ours.get(&ours.own("members")).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_stays_when_people_go_and_never_logs_in() {
     let world = World::start().await;
     let acme = &world.acme;

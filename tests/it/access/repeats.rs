@@ -53,11 +53,12 @@ async fn the_same_request_again_has_one_effect_and_the_same_answer() {
     );
     assert_eq!(first.status, 201);
     assert_eq!(acme.all("imports").await.len(), 1);
-    // A refusal is repeated too, as what it is.
+    // A refusal is no answer to repeat: it is decided anew.
     let taken = json!({ "key": "customers", "title": "Again" });
     for _ in 0..2 {
         send(&acme, "key-2", "populations", &taken).await.refused(409, "taken");
     }
+    send(&acme, "key-2", "populations", &json!({ "key": "new", "title": "New" })).await.good();
     // The key is the token's own, and ends after a day.
     let token = json!({ "name": "b", "scopes": ["read", "write"] });
     let made = acme.post(&acme.own("tokens"), &token).await.good();
@@ -121,4 +122,33 @@ async fn a_secret_is_told_once_even_with_a_key() {
     let data = host.stop().await;
     let leaks = data.places_with(secret.as_bytes());
     assert!(leaks.is_empty(), "the token's secret is in {leaks:?}");
+}
+
+/// What may not be done, or is done too fast, is not kept: keys fill no disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_call_keeps_nothing_and_is_not_faster_with_keys() {
+    let (host, acme) = acme().await;
+    let body = json!({ "name": "narrow", "scopes": ["read"], "nouns": ["audit"] });
+    let made = acme.post(&acme.own("tokens"), &body).await.good();
+    let narrow = Actor::new(&acme.url, "acme", made["token"].as_str().unwrap());
+    let token = made["id"].as_str().unwrap().parse().unwrap();
+    send(&narrow, "key-1", "imports", &import("a.csv")).await.refused(403, "scope-too-small");
+    let long = send(&acme, "key-1", "tokens", &json!({ "x".repeat(900_000): 1 })).await;
+    assert!(long.text.len() < 2_000, "{}", long.text.len());
+    long.refused(400, "bad-body");
+    while host.app.rate.spend(&token, host.app.clock.now()).is_ok() {}
+    for key in ["key-2", "key-3"] {
+        send(&narrow, key, "imports", &import("a.csv")).await.refused(429, "too-many");
+    }
+    // An answer that is repeated counts like any other call.
+    send(&acme, "key-4", "imports", &import("a.csv")).await.good();
+    let me = acme.get("/v1/me").await.good();
+    let token = me["token_id"].as_str().unwrap().parse().unwrap();
+    while host.app.rate.spend(&token, host.app.clock.now()).is_ok() {}
+    send(&acme, "key-4", "imports", &import("a.csv")).await.refused(429, "too-many");
+    let data = host.stop().await;
+    for text in ["urn:venn:error", "xxxxxxxxxxxxxxxx"] {
+        let kept = data.places_with(text.as_bytes());
+        assert!(kept.is_empty(), "{text} is in {kept:?}");
+    }
 }

@@ -181,6 +181,29 @@ async fn codes_are_not_guessed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn browsers_of_before_guess_codes_as_one_stranger() {
+    let (host, _, _) = acme().await;
+    let mut old = Vec::new();
+    for _ in 0..4 {
+        let mut thief = Browser::at(&host, ELSEWHERE);
+        thief.log_in("bob@acme.example", PASSWORD).await.good();
+        old.push(thief);
+    }
+    let mut browser = Browser::at(&host, HOME);
+    browser.log_in("bob@acme.example", PASSWORD).await.good();
+    let device = device(&host, &browser).await;
+    host.advance_ms(10 * STEP_MS);
+    let mut guesses = 0;
+    for thief in &mut old {
+        while log_in(thief, "000000").await.status == 401 {
+            guesses += 1;
+        }
+    }
+    assert_eq!(guesses, 5);
+    log_in(&mut browser, &device.code(&host, 0)).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_it_is_demanded_a_password_alone_lets_one_do_nothing_but_set_it_up() {
     let (host, acme, bob) = acme().await;
     let mut browser = Browser::at(&host, HOME);
@@ -222,6 +245,8 @@ async fn where_it_is_demanded_a_password_alone_lets_one_do_nothing_but_set_it_up
         .await
         .refused(404, "not-found");
     assert_eq!(acme.delete(&path).await.status, 204);
+    // Whoever has the lost device may have a session on it.
+    browser.get("/v1/me").await.refused(401, "unauthenticated");
     acme.delete(&path).await.refused(404, "not-found");
     assert_eq!(demand(&acme, false).await.status, 204);
     let mut again = Browser::at(&host, ELSEWHERE);

@@ -463,6 +463,35 @@ async fn who_guesses_waits_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_browsers_guess_no_more_than_a_few_and_old_ones_as_one_stranger() {
+    let (host, acme, bob) = acme().await;
+    let guesses = async |browser: &mut Browser| {
+        let mut made = 0_u64;
+        while browser.log_in("bob@acme.example", "wrong horse battery").await.status == 401 {
+            made += 1;
+        }
+        made
+    };
+    let (mut all, mut made) = (Vec::new(), 0_u64);
+    for _ in 0..8 {
+        let mut browser = logged_in(&host, ELSEWHERE).await;
+        made += guesses(&mut browser).await;
+        all.push(browser);
+    }
+    assert_eq!(made, limits::LOGIN_FAILURES);
+    // They were let in with a password that is over, be the next one the same.
+    set_password(&acme, &bob, PASSWORD).await;
+    host.advance_ms(24 * 60 * 60 * 1_000);
+    let mut made = 0_u64;
+    for browser in &mut all {
+        made += guesses(browser).await;
+    }
+    assert_eq!(made, 5);
+    let mut owner = logged_in(&host, HOME).await;
+    owner.log_in("bob@acme.example", PASSWORD).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stolen_session_guesses_the_password_no_faster() {
     let (host, _, _) = acme().await;
     let thief = logged_in(&host, ELSEWHERE).await;
@@ -482,7 +511,9 @@ async fn no_answer_is_framed_guessed_at_or_kept() {
     let answers = [
         acme.get("/v1/me").await,
         acme.get("/healthz").await,
+        acme.get("/docs").await,
         acme.get("/docs/").await,
+        Browser::at(&host, HOME).get("/oauth/callback/con_none").await,
         acme.get("/openapi.json").await,
         acme.get("/v1/nowhere").await,
         acme.post(&acme.own("tokens"), &json!({ "name": "x", "scopes": ["read"] })).await,

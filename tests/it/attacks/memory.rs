@@ -5,7 +5,7 @@ use super::{
     hostile::{hostile, with_instances},
     process,
     scene::{Scene, once},
-    time::asleep,
+    time::{SHARE, asleep},
 };
 use crate::{publish::components::with_entry, support::guest};
 
@@ -78,6 +78,7 @@ pub async fn runs_that_hold_what_they_have(scene: &Scene) -> String {
     let before = process::Use::now().memory_bytes;
     let most = asleep(&scene.world).await;
     let held = process::memory_peak_bytes().saturating_sub(before) >> 20;
-    assert!(held < 16 * 64 + 256, "{held} MiB for 16 runs of at most 64");
+    let bound = SHARE as u64 * 64 + 256;
+    assert!(held < bound, "{held} MiB for {SHARE} runs of at most 64");
     format!("{most} runs at once held 56 MiB each; the others waited")
 }

@@ -329,6 +329,8 @@ fn in_order() -> Vec<&'static Row> {
         _ if row.path.ends_with("/done") => 0,
         // What an install uses is not deleted before it.
         "DELETE" if row.path.ends_with("{connection}") => 3,
+        // What is open is not opened: it is closed before.
+        "DELETE" if row.path.ends_with("{webhook}") => 1,
         "DELETE" => 2,
         _ if ["/end", "/revoke", "/withdraw"].iter().any(|end| row.path.ends_with(end)) => 2,
         _ => 1,

@@ -66,6 +66,51 @@ async fn a_newer_release_is_seen_and_chosen_by_its_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_asks_for_more_is_upgraded_to_with_what_it_asks_for() {
+    let desk = Desk::new().await;
+    desk.with_overlaps().await;
+    desk.with_an_install().await;
+    let Desk { acme, publisher, platform, .. } = &desk;
+    let mut manifest = CrmTasks::Rust.manifest();
+    manifest["version"] = json!("0.2.0");
+    let channel = json!({ "type": "string", "title": "Channel" });
+    manifest["config_schema"]["properties"]["channel"] = channel;
+    manifest["config_schema"]["required"] = json!(["channel"]);
+    let second = json!({ "name": "second", "title": "Another", "kind": "api-key",
+        "host": manifest["egress"][0]["host"] });
+    manifest["connections"].as_array_mut().unwrap().push(second);
+    publisher.file("manifest.json", manifest.to_string());
+    publisher.venn(PUBLISH).await.good();
+    platform.venn("approve crm-tasks@0.2.0 --reason fine --yes").await.good();
+
+    let lacks = acme.venn("installs upgrade eu").await.failed(6);
+    assert!(lacks.contains("config.channel") && lacks.contains("connections.second"), "{lacks}");
+    let install = acme.venn("installs show eu --json").await.json();
+    let crm = install["connections"]["crm"].as_str().unwrap();
+    let mut config = install["config"].clone();
+    config["channel"] = json!("sales");
+    acme.file("config.json", config.to_string());
+    acme.venn(&format!("installs upgrade eu --config @config.json --connection second={crm}"))
+        .await
+        .good();
+    let upgraded = acme.venn("installs show eu --json").await.json();
+    assert_eq!(upgraded["version"], "0.2.0");
+    assert_eq!(upgraded["config"], config);
+    assert_eq!(upgraded["connections"], json!({ "crm": crm, "second": crm }));
+    // And back, where neither is known.
+    let old = acme.venn("installs upgrade eu --to 0.1.0").await.failed(6);
+    assert!(old.contains("connections.second: the plugin asks for no such connection"), "{old}");
+    acme.file("config.json", install["config"].to_string());
+    let back = "installs upgrade eu --to 0.1.0 --config @config.json --without second";
+    acme.venn(back).await.good();
+    let back = acme.venn("installs show eu --json").await.json();
+    assert_eq!(
+        (&back["config"], &back["connections"]),
+        (&install["config"], &install["connections"])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_release_was_built_from_is_seen_and_looked_through() {
     let desk = Desk::new().await;
     let Desk { publisher, platform, .. } = &desk;

@@ -125,6 +125,13 @@ pub struct Token {
     pub revoked: bool,
 }
 
+impl Token {
+    /// Whether it may make a token for these nouns: for none that it is not for itself.
+    pub fn may_make(&self, nouns: &Names) -> bool {
+        self.nouns.is_empty() || !nouns.is_empty() && nouns.is_subset(&self.nouns)
+    }
+}
+
 /// Leave to look at an install that a customer gave.
 #[derive(Debug, Clone)]
 pub struct Leave {
@@ -191,6 +198,8 @@ pub enum Answer {
 pub struct Need {
     pub roles: &'static [&'static str],
     pub scope: &'static str,
+    /// With a token for all nouns only.
+    pub whole: bool,
 }
 
 impl Matrix {
@@ -213,7 +222,7 @@ impl Matrix {
             Answer::NotThere
         } else if !need.roles.contains(&person.role) {
             Answer::RoleTooSmall
-        } else if !includes(&token.scopes, need.scope) {
+        } else if !includes(&token.scopes, need.scope) || need.whole && !token.nouns.is_empty() {
             Answer::TokenTooSmall
         } else {
             Answer::Yes

@@ -34,10 +34,13 @@ pub const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Something that was not as the model has it, in words.
 pub type Checked = Result<(), String>;
 
-pub const MEMBER: Need = Need { roles: &["admin", "developer", "user", "support"], scope: "read" };
-pub const WORKER: Need = Need { roles: &["admin", "user"], scope: "write" };
-pub const ADMIN: Need = Need { roles: &["admin"], scope: "write" };
-pub const OWNER: Need = Need { roles: &["admin"], scope: "admin" };
+pub const MEMBER: Need =
+    Need { roles: &["admin", "developer", "user", "support"], scope: "read", whole: false };
+pub const WORKER: Need = Need { roles: &["admin", "user"], scope: "write", whole: false };
+pub const ADMIN: Need = Need { roles: &["admin"], scope: "write", whole: false };
+pub const OWNER: Need = Need { roles: &["admin"], scope: "admin", whole: false };
+/// Whoever changes people.
+pub const MANAGER: Need = Need { whole: true, ..OWNER };
 
 /// What a value of an account is, wherever its text turns up.
 #[derive(Debug, Clone)]

@@ -64,6 +64,7 @@ fn every_need_against_every_caller() {
         (Need::user(&ours), true, false, &[Role::Admin, Role::User], Scope::Write),
         (Need::admin(&ours), true, false, &[Role::Admin], Scope::Write),
         (Need::owner(&ours), true, false, &[Role::Admin], Scope::Admin),
+        (Need::people(&ours), true, false, &[Role::Admin], Scope::Admin),
         (Need::developer(&ours), true, false, &[Role::Admin, Role::Developer], Scope::Publish),
         (Need::platform(), false, true, any, Scope::Read),
         (Need::platform_admin(), false, true, &[Role::Admin], Scope::Admin),
@@ -85,6 +86,25 @@ fn every_need_against_every_caller() {
                 (true, true, true) => Ok(()),
             };
             assert_eq!(answer, expected, "{need:?} {who:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_for_some_nouns_changes_no_people() {
+    let ours = organization(1);
+    let (people, recovery) = (Need::people(&ours), Need::platform_admin().whole());
+    for who in principals() {
+        let narrow = Principal { nouns: vec!["members".into(), "runs".into()], ..who.clone() };
+        for need in [Need::owner(&ours), Need::platform_admin()] {
+            assert_eq!(narrow.may(need), who.may(need));
+        }
+        for need in [people, recovery] {
+            let Err(denied) = narrow.may(need) else { panic!("{need:?} {narrow:?}") };
+            let text = "this token is for calls of `members`, `runs` only, and this one leads to all the others";
+            // What else is missing is told first.
+            let expected = who.may(need).map_or_else(|first| first.to_string(), |()| text.into());
+            assert_eq!(denied.to_string(), expected);
         }
     }
 }

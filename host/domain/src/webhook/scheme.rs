@@ -3,11 +3,7 @@
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 
 use super::{Call, Encoding, Secret};
-use crate::time::Timestamp;
-
-/// How far the moment of a signature may be from now, before and after: the window of
-/// Standard Webhooks, Slack and HubSpot.
-pub const WINDOW_MS: i64 = 5 * 60 * 1_000;
+use crate::{limits::WEBHOOK_WINDOW_MS, time::Timestamp};
 
 /// The sender's id of an event, in Standard Webhooks.
 pub(super) const STANDARD_ID: &str = "webhook-id";
@@ -83,11 +79,14 @@ pub enum Refusal {
     #[error("the header `{0}` is not a time")]
     NoTime(String),
     /// Signed, and repeated by somebody later; or a clock is wrong.
-    #[error("it was signed more than {} minutes from now", WINDOW_MS / 60_000)]
+    #[error("it was signed more than {} minutes from now", WEBHOOK_WINDOW_MS / 60_000)]
     Stale,
     /// Signed, and about nobody.
     #[error("there is no one routing key at `{0}`")]
     NoRoutingKey(String),
+    /// Signed, and nothing that a person could have asked.
+    #[error("the body is neither a form nor a JSON object")]
+    NoForm,
 }
 
 impl Refusal {
@@ -101,12 +100,13 @@ impl Refusal {
             Self::NoTime(_) => "no-time",
             Self::Stale => "stale",
             Self::NoRoutingKey(_) => "no-routing-key",
+            Self::NoForm => "no-form",
         }
     }
 
     /// Whether the sender signed it: it may be told more than a stranger.
     pub const fn is_senders(&self) -> bool {
-        matches!(self, Self::NoTime(_) | Self::Stale | Self::NoRoutingKey(_))
+        matches!(self, Self::NoTime(_) | Self::Stale | Self::NoRoutingKey(_) | Self::NoForm)
     }
 }
 
@@ -163,7 +163,11 @@ impl Scheme {
         let Some((header, text, unit_ms)) = shown.time else { return Ok(()) };
         let signed_at = moment(text, unit_ms).ok_or_else(|| Refusal::NoTime(header.to_owned()))?;
         let apart_us = signed_at.0.abs_diff(now.0);
-        if apart_us > WINDOW_MS.unsigned_abs() * 1_000 { Err(Refusal::Stale) } else { Ok(()) }
+        if apart_us > WEBHOOK_WINDOW_MS.unsigned_abs() * 1_000 {
+            Err(Refusal::Stale)
+        } else {
+            Ok(())
+        }
     }
 
     fn shown<'a>(&self, call: &Call<'a>, url: &'a str) -> Result<Shown<'a>, Refusal> {

@@ -5,11 +5,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::Signature;
+use crate::limits::{WEBHOOK_SECRET_BYTES as BYTES_MAX, WEBHOOK_SECRET_MIN as BYTES_MIN};
 
-/// The fewest bytes: 128 bits, where each is drawn at random.
-pub const BYTES_MIN: usize = 16;
-/// More are a file that was taken for a secret.
-pub const BYTES_MAX: usize = 512;
 /// Before the base64 of a Standard Webhooks secret.
 pub const PREFIX: &str = "whsec_";
 

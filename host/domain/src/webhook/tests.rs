@@ -33,6 +33,7 @@ fn webhook(signature: Signature) -> Webhook {
         prefix: with_header.then(|| "sha256=".to_owned()),
         id: None,
         routing: None,
+        answers: false,
     }
 }
 

@@ -16,7 +16,10 @@ use venn_domain::{
     sharing::Purpose,
 };
 use venn_store::{
-    install::{ConnectionMap, Install, InstallState, change::InstallChange},
+    install::{
+        ConnectionMap, Install, InstallState,
+        change::{InstallChange, Upgrade},
+    },
     organization::Organization,
     partnership::PartnershipState,
     release::approved::ApprovedRelease,
@@ -47,6 +50,12 @@ pub struct UpgradeBody {
     /// An approved release of the same plugin, by version. The newest, if
     /// neither is there.
     version: Option<String>,
+    /// The configuration from then on, where the release asks for another one.
+    #[serde(default)]
+    config: Option<Value>,
+    /// All connections from then on, where it asks for others.
+    #[serde(default)]
+    connections: Option<ConnectionMap>,
 }
 
 /// `GET …/backfill?partnership=` and the body of its POST.
@@ -150,7 +159,8 @@ pub async fn upgrade(
     JsonBody(body): JsonBody<UpgradeBody>,
 ) -> Answer {
     let target = Target::find(&app, &caller, &address).await?;
-    let release = target.choose(&app, body).await?;
+    let UpgradeBody { release, version, config, connections } = body;
+    let release = target.choose(&app, release, version).await?;
     if release == target.install.release {
         return Err(ApiError::new(
             Code::WrongState,
@@ -158,10 +168,15 @@ pub async fn upgrade(
             "There is nothing to do; the plugin's page in the marketplace names its newest release.",
         ));
     }
-    let (config, connections) = (target.install.config.clone(), target.install.connections.clone());
-    let draft = Draft { config: Some(config), connections: Some(connections), ..Draft::default() };
+    let install = &target.install;
+    let draft = Draft {
+        config: Some(config.clone().unwrap_or_else(|| install.config.clone())),
+        connections: Some(connections.clone().unwrap_or_else(|| install.connections.clone())),
+        ..Draft::default()
+    };
     target.validate(&app, Some(&release), draft).await?;
-    target.apply(&app, &caller, InstallChange::Upgrade(release)).await
+    let upgrade = Upgrade { to: release, config, connections };
+    target.apply(&app, &caller, InstallChange::Upgrade(upgrade)).await
 }
 
 /// `DELETE …/installs/{install}`.
@@ -260,16 +275,21 @@ impl Target {
     }
 
     /// The release that an upgrade names: by id, by version, or the newest.
-    async fn choose(&self, app: &App, body: UpgradeBody) -> Result<ReleaseId, ApiError> {
-        if let (Some(_), Some(_)) = (&body.release, &body.version) {
+    async fn choose(
+        &self,
+        app: &App,
+        release: Option<ReleaseId>,
+        version: Option<String>,
+    ) -> Result<ReleaseId, ApiError> {
+        if let (Some(_), Some(_)) = (&release, &version) {
             let next = "Give one of them; with neither it is the newest approved release.";
             return Err(ApiError::new(Code::Invalid, "version: `release` is there too.", next));
         }
-        if let Some(release) = body.release {
+        if let Some(release) = release {
             return Ok(release);
         }
         let approved = app.store.approved_releases(&self.install.plugin).await?;
-        let wanted = body.version.as_deref();
+        let wanted = version.as_deref();
         let found = approved
             .iter()
             .find(|one| wanted.is_none_or(|wanted| one.version.to_string() == wanted));

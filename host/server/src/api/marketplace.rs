@@ -186,6 +186,8 @@ struct WebhookView {
     /// where you say which of the sender's customers you are.
     #[schemars(extend("enum" = ["install", "plugin"]))]
     url: &'static str,
+    /// Its calls are answered with what the plugin answers; people see it.
+    answers: bool,
 }
 
 /// When a plugin asks to run by itself.
@@ -327,6 +329,7 @@ fn webhook(webhook: Webhook) -> WebhookView {
     WebhookView {
         url: if webhook.routing.is_some() { "plugin" } else { "install" },
         signature: webhook.signature.name(),
+        answers: webhook.answers,
         name: webhook.name,
         title: webhook.title,
     }

@@ -91,7 +91,7 @@ pub async fn add(
     Path(org): Path<String>,
     JsonBody(body): JsonBody<MemberBody>,
 ) -> Result<Created<MemberView>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let org = resolve(&app, &caller, &org, Need::people).await?;
     let mut problems = check::Problems::default();
     problems.note("email", check::email(&body.email));
     problems.note("name", check::title(&body.name));
@@ -108,7 +108,7 @@ pub async fn add_service(
     Path(org): Path<String>,
     JsonBody(body): JsonBody<ServiceBody>,
 ) -> Result<Created<MemberView>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let org = resolve(&app, &caller, &org, Need::people).await?;
     let mut problems = check::Problems::default();
     problems.note("name", check::title(&body.name));
     problems.into_result()?;
@@ -123,7 +123,7 @@ pub async fn set_role(
     Path((org, user)): Path<(String, String)>,
     JsonBody(body): JsonBody<RoleBody>,
 ) -> Result<Json<MemberView>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let org = resolve(&app, &caller, &org, Need::people).await?;
     let user: UserId = user.parse()?;
     match app.store.set_role(&org.id, &user, body.role, caller.user()).await? {
         RoleSet::Done(member) => Ok(Json(view(member))),
@@ -139,7 +139,7 @@ pub async fn remove(
     caller: Caller,
     Path((org, user)): Path<(String, String)>,
 ) -> Result<NoContent, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let org = resolve(&app, &caller, &org, Need::people).await?;
     let user: UserId = user.parse()?;
     match app.store.remove_member(&org.id, &user, caller.user()).await? {
         Removal::Removed => Ok(NoContent),

@@ -72,7 +72,7 @@ pub async fn invite(
     caller: Caller,
     Path((org, user)): Path<(String, String)>,
 ) -> Result<CreatedOnce<InvitationView>, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let org = resolve(&app, &caller, &org, Need::people).await?;
     let user: UserId = user.parse()?;
     let (text, hash) = secret::make(PREFIX, user.as_str()).map_err(ApiError::internal)?;
     let expires_at = app.clock.now().plus_ms(limits::INVITATION_MS.cast_signed());

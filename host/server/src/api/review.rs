@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use venn_domain::{
     grant::{Approval, Excess, Grant},
     id::{OrganizationId, ReleaseId},
+    limits,
     manifest::Problem,
     organization::Need,
 };
@@ -33,9 +34,6 @@ use crate::{
     error::{ApiError, Code},
     page::{PageOf, PageView},
 };
-
-/// Longest reason: a few sentences.
-const REASON_CHARS_MAX: usize = 2_000;
 
 /// What the listing is narrowed to.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -334,12 +332,12 @@ fn reviewer(caller: &Caller) -> Reviewer {
 
 /// A reason that others read.
 pub fn checked_reason(reason: String) -> Result<String, ApiError> {
-    if !reason.trim().is_empty() && reason.chars().count() <= REASON_CHARS_MAX {
+    if !reason.trim().is_empty() && reason.chars().count() <= limits::REASON_CHARS {
         return Ok(reason);
     }
     let problem = Problem {
         place: "reason".to_owned(),
-        reason: format!("it is empty or longer than {REASON_CHARS_MAX} characters"),
+        reason: format!("it is empty or longer than {} characters", limits::REASON_CHARS),
         next_step: "Say why, in a sentence or two; others read it".to_owned(),
     };
     Err(ApiError::new(Code::Invalid, "The reason is missing or too long.", "Correct it.")

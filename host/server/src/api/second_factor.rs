@@ -187,7 +187,7 @@ pub async fn reset(
     caller: Caller,
     Path((org, user)): Path<(String, String)>,
 ) -> Result<NoContent, ApiError> {
-    let org = resolve(&app, &caller, &org, Need::owner).await?;
+    let org = resolve(&app, &caller, &org, Need::people).await?;
     let user: UserId = user.parse()?;
     let removed = app.store.remove_second_factor(&org.id, &user, None, caller.user()).await?;
     if removed { Ok(NoContent) } else { Err(ApiError::not_found()) }

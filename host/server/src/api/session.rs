@@ -89,7 +89,7 @@ pub async fn create(
 ) -> Result<WithCookies<Created<NewSessionView>>, ApiError> {
     let found = app.store.password_login(&body.organization, &body.email).await?;
     let known = found.as_ref();
-    let browser = known.and_then(|login| device::of(&headers, &app.keys.device, &login.user.id));
+    let browser = known.and_then(|login| device::of(&headers, &app.keys.device, login));
     let account = Account::new(&body.organization, &body.email);
     let attempt = app
         .attempts
@@ -137,13 +137,15 @@ pub async fn create(
     let replaced = presented(&app, &headers).await?;
     let (user, organization_id) = (login.user.clone(), login.organization.clone());
     let had_to_show = shown.is_some();
+    let remembered = match browser {
+        Some(_) => None,
+        None => Some(device::given(&app.keys.device, &login).map_err(ApiError::internal)?),
+    };
     if !app.store.create_session(login, shown, new, replaced).await? {
         return Err(if had_to_show { code_needed(CODE_WRONG) } else { refused() });
     }
     let mut cookies = vec![session::given(&text)];
-    if browser.is_none() {
-        cookies.push(device::given(&app.keys.device, &user.id).map_err(ApiError::internal)?);
-    }
+    cookies.extend(remembered);
     app.attempts.succeeded(attempt, app.clock.now());
     let view = NewSessionView {
         id,

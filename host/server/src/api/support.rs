@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{InstallId, OrganizationId, SupportGrantId, UserId},
+    limits,
     organization::Need,
-    support::{HOURS_MAX, Supporter, Thing},
+    support::{Supporter, Thing},
     time::Timestamp,
 };
 use venn_store::{
@@ -70,7 +71,7 @@ pub struct SupportGrantBody {
     /// What they may look at.
     things: Vec<Thing>,
     /// How long, in hours: 1 to 336.
-    #[schemars(range(min = 1, max = HOURS_MAX))]
+    #[schemars(range(min = 1, max = limits::SUPPORT_HOURS))]
     hours: u32,
     /// Why, in a sentence or two; the supporter sees it. At most 2000 characters.
     reason: String,
@@ -92,8 +93,8 @@ pub async fn give(
             "Name what they may look at: runs, deliveries, logs",
         );
     }
-    if !(1..=HOURS_MAX).contains(&body.hours) {
-        let reason = format!("{} is not between 1 and {HOURS_MAX}", body.hours);
+    if !(1..=limits::SUPPORT_HOURS).contains(&body.hours) {
+        let reason = format!("{} is not between 1 and {}", body.hours, limits::SUPPORT_HOURS);
         problems.add("hours", reason, "Give leave again when it has ended");
     }
     problems.into_result()?;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     id::{TokenId, UserId},
+    limits,
     organization::{Need, Scope},
     time::Timestamp,
 };
@@ -27,11 +28,6 @@ use crate::{
     page::{PageOf, PageView},
     routes,
 };
-
-/// How long a token lasts if the caller does not say: a quarter of a year.
-const EXPIRES_IN_DAYS: u32 = 90;
-/// How long it may last: whoever needs one longer looks at it once a year.
-const EXPIRES_IN_DAYS_MAX: u32 = 365;
 
 /// What calls are about.
 static NOUNS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
@@ -83,7 +79,7 @@ pub struct TokenBody {
     #[serde(default)]
     nouns: Vec<String>,
     /// How long it lasts, in days: 1 to 365; 90 if left out.
-    #[schemars(range(min = 1, max = EXPIRES_IN_DAYS_MAX))]
+    #[schemars(range(min = 1, max = limits::TOKEN_DAYS_MAX))]
     expires_in_days: Option<u32>,
     /// The member that it stands for; yourself if left out.
     user: Option<UserId>,
@@ -109,7 +105,7 @@ pub async fn create(
     JsonBody(body): JsonBody<TokenBody>,
 ) -> Result<CreatedOnce<TokenView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::owner).await?;
-    let days = body.expires_in_days.unwrap_or(EXPIRES_IN_DAYS);
+    let days = body.expires_in_days.unwrap_or(limits::TOKEN_DAYS);
     check_body(&body, days)?;
     check_nouns(&caller, &body.nouns)?;
     let user = body.user.unwrap_or_else(|| caller.user().clone());
@@ -170,11 +166,11 @@ pub async fn recover(
     Path(org): Path<String>,
     JsonBody(body): JsonBody<RecoveryBody>,
 ) -> Result<CreatedOnce<TokenView>, ApiError> {
-    caller.need(Need::platform_admin())?;
+    caller.need(Need::platform_admin().whole())?;
     let org = app.store.organization(&org).await?.ok_or_else(ApiError::not_found)?;
     let reason = checked_reason(body.reason)?;
     let name = "recovered".to_owned();
-    let (text, token) = new_token(&app.store, name, Scope::ALL.to_vec(), EXPIRES_IN_DAYS)?;
+    let (text, token) = new_token(&app.store, name, Scope::ALL.to_vec(), limits::TOKEN_DAYS)?;
     let actor = caller.user().clone();
     let recovery = Recovery { email: body.email, token, reason, actor };
     let made = app.store.recover_token(&org.id, recovery).await?.ok_or_else(|| {
@@ -188,7 +184,7 @@ pub async fn recover(
 
 /// The token that a new organization's admin starts with: all scopes.
 pub fn admin_token(store: &Store) -> Result<(String, NewToken), ApiError> {
-    new_token(store, "first token".to_owned(), Scope::ALL.to_vec(), EXPIRES_IN_DAYS)
+    new_token(store, "first token".to_owned(), Scope::ALL.to_vec(), limits::TOKEN_DAYS)
 }
 
 fn new_token(
@@ -232,8 +228,8 @@ fn check_body(body: &TokenBody, days: u32) -> Result<(), ApiError> {
             problems.add("nouns", reason, next);
         }
     }
-    if !(1..=EXPIRES_IN_DAYS_MAX).contains(&days) {
-        let reason = format!("{days} is not between 1 and {EXPIRES_IN_DAYS_MAX}");
+    if !(1..=limits::TOKEN_DAYS_MAX).contains(&days) {
+        let reason = format!("{days} is not between 1 and {}", limits::TOKEN_DAYS_MAX);
         problems.add("expires_in_days", reason, "Make a new token when this one ends");
     }
     problems.into_result()
@@ -247,7 +243,10 @@ fn check_nouns(caller: &Caller, nouns: &[String]) -> Result<(), ApiError> {
     }
     Err(ApiError::new(
         Code::ScopeTooSmall,
-        format!("this token is for calls of `{}` only, and so is what it makes", own.join("`, `")),
+        format!(
+            "this token is for calls of {} only, and so is what it makes",
+            caller.principal.own_nouns()
+        ),
         "Name some of these as `nouns`, or use a token for all calls.",
     ))
 }

@@ -109,8 +109,8 @@ pub struct OpenedView {
     name: String,
     /// What the sender calls.
     url: String,
-    /// The secret that was made, for the sender: told this once. Null if you gave it, or it is
-    /// the publisher's.
+    /// The secret that was made, for the sender: told this once. Null if you gave it, it is the
+    /// publisher's, or the webhook was open already.
     secret: Option<String>,
     /// What the sender calls you, where one URL serves all installs; else null.
     routing_key: Option<String>,
@@ -157,8 +157,15 @@ pub async fn open(
         (By::Secret(secret), made)
     };
     let keys = app.keys.encryption.clone();
+    let is_given = matches!(by, By::Secret(_)) && made.is_none();
     let opened = app.store.open_webhook(keys, &install, &name, by, caller.user()).await?;
-    told(&app, &install, opened, made)
+    let opened = done(opened)?;
+    if is_given && !opened.is_new {
+        let detail = "The webhook is open already, with another secret or this one.";
+        let next = "Rotate it to put this secret; the present one is good for a while, too.";
+        return Err(ApiError::new(Code::WrongState, detail, next));
+    }
+    told(&app, &install, &opened.webhook, made.filter(|_| opened.is_new))
 }
 
 /// `POST …/webhooks/{webhook}/rotate`: an admin of the customer.
@@ -176,13 +183,13 @@ pub async fn rotate(
     let overlap_s = body.overlap_s.unwrap_or(limits::CREDENTIAL_OVERLAP_MS / 1_000);
     if !(1..=most_s).contains(&overlap_s) {
         let reason = format!("it is not 1 to {most_s} seconds");
-        return Err(invalid("overlap_s", reason, "Choose fewer; `open` ends the present one"));
+        return Err(invalid("overlap_s", reason, "Choose fewer; 1 ends the present one at once"));
     }
     let (secret, made) = secret(&entry, body.secret)?;
     let until = app.store.now().plus_ms(overlap_s.cast_signed() * 1_000);
     let (keys, actor) = (app.keys.encryption.clone(), caller.user());
-    let done = app.store.rotate_webhook(keys, &install.id, &name, secret, until, actor).await?;
-    told(&app, &install, done, made)
+    let rotated = app.store.rotate_webhook(keys, &install.id, &name, secret, until, actor).await?;
+    told(&app, &install, &done(rotated)?, made)
 }
 
 /// `DELETE …/webhooks/{webhook}`: an admin of the customer.
@@ -253,22 +260,25 @@ fn secret(
     Ok((bytes(&given), None))
 }
 
+fn done<T>(change: Change<T>) -> Result<T, ApiError> {
+    match change {
+        Change::Done(done) => Ok(done),
+        Change::NotFound => Err(ApiError::not_found()),
+        Change::WrongState(state) => Err(wrong_state(state)),
+    }
+}
+
 fn told(
     app: &App,
     install: &Install,
-    done: Change<OpenWebhook>,
+    open: &OpenWebhook,
     made: Made,
 ) -> Result<CreatedOnce<OpenedView>, ApiError> {
-    let open = match done {
-        Change::Done(open) => open,
-        Change::NotFound => return Err(ApiError::not_found()),
-        Change::WrongState(state) => return Err(wrong_state(state)),
-    };
     let view = |secret: Option<String>| OpenedView {
         name: open.name.clone(),
-        url: url(app, install, &open.name, Some(&open)).unwrap_or_default(),
+        url: url(app, install, &open.name, Some(open)).unwrap_or_default(),
         secret,
-        routing_key: key(&open),
+        routing_key: key(open),
         previous_until: open.previous_until,
     };
     CreatedOnce::new(&view(made.map(|made| made.to_string())), &view(None))

@@ -96,6 +96,34 @@ fn one_address_fails_only_so_often_whoever_it_tries() {
 }
 
 #[test]
+fn many_browsers_of_one_account_give_no_more_guesses_than_a_few() {
+    let attempts = Attempts::default();
+    let names: Vec<String> = (0..40).map(|number: u32| number.to_string()).collect();
+    let guesses: usize =
+        names.iter().map(|name| fail(&attempts, ann(), EVIL, Some(name.as_str()))).sum();
+    assert_eq!(guesses as u64, limits::LOGIN_FAILURES);
+    let wait = attempts.begin(ann(), HOME, Some("41"), NOW).unwrap_err();
+    assert_eq!(wait, limits::LOGIN_FAILURES_MS / limits::LOGIN_FAILURES);
+    // Whoever is a stranger, or another account's, is counted elsewhere.
+    let stranger = attempts.begin(ann(), HOME, None, NOW).unwrap();
+    attempts.take_back(&stranger);
+    assert_eq!(fail(&attempts, Account::new("acme", "bob"), HOME, Some("laptop")), 5);
+    // What was none is given back: one goes on at once, as often as it is right.
+    let later = NOW.plus_ms(wait.cast_signed());
+    for _ in 0..10 {
+        let right = attempts.begin(ann(), HOME, Some("41"), later).unwrap();
+        attempts.succeeded(right, later);
+    }
+    // Strangers never make a browser wait.
+    let attempts = Attempts::default();
+    for last in 0..=255 {
+        fail(&attempts, ann(), IpAddr::from([203, 0, 113, last]), None);
+    }
+    fail(&attempts, ann(), HOME, None);
+    assert!(attempts.begin(ann(), HOME, Some("laptop"), NOW).is_ok());
+}
+
+#[test]
 fn taking_one_back_takes_no_other_back() {
     let attempts = Attempts::default();
     // A known source: only its failures at this account slow it down.
@@ -130,6 +158,6 @@ fn what_is_remembered_is_bounded_and_who_is_known_stays_longest() {
         let _ = attempts.begin(Account::new("acme", "x"), from, None, later);
     }
     let all = attempts.lock();
-    assert!(all.entries.len() <= REMEMBERED && all.addresses.len() <= REMEMBERED);
+    assert!(all.entries.len() <= REMEMBERED && all.together.len() <= REMEMBERED);
     assert!(all.entries.contains_key(&(ann(), Place::Address(HOME))));
 }

@@ -12,7 +12,7 @@ use axum::{
     routing::MethodRouter,
 };
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
-use venn_store::by::{self, By};
+use venn_store::by;
 
 use super::{
     Access, Body, Call, Deprecated, Pairs, Reply, Schemas, etag, query::is_sound_path,
@@ -23,6 +23,7 @@ use crate::{
     auth::{Caller, session},
     body::cut,
     error::{ApiError, Code},
+    idempotency,
 };
 
 /// A call with what is worked out once.
@@ -45,6 +46,11 @@ pub(super) fn around(
 ) -> MethodRouter<App> {
     let parameters = call.parameters().into();
     let members = call.members(schemas).into();
+    let handler = match call.access {
+        // Nobody's key is nobody's own.
+        Access::Public => handler,
+        _ => handler.layer(from_fn_with_state(app.clone(), idempotency::layer)),
+    };
     let around = Around { app: app.clone(), call, parameters, members };
     handler.layer(from_fn_with_state(around, layer))
 }
@@ -59,11 +65,10 @@ async fn layer(State(around): State<Around>, request: Request, next: Next) -> Re
     let now = around.app.clock.now();
     let paced = caller.as_ref().map_or(Ok(()), |caller| around.app.rate.spend(&caller.token, now));
     let answer = match (paced, &caller) {
-        (Ok(()), Some(caller)) => {
-            let organization = caller.principal.organization.clone();
-            let by = By { token: caller.token.clone(), organization };
-            by::with_token(by, around.answer(parts, body, next)).await
-        }
+        (Ok(()), Some(caller)) => match around.check_noun(caller) {
+            Ok(()) => by::with_token(caller.by(), around.answer(parts, body, next)).await,
+            Err(error) => Err(error),
+        },
         (Ok(()), None) => around.answer(parts, body, next).await,
         (Err(wait_ms), _) => Err(ApiError::wait("This token makes too many calls.", wait_ms)),
     };
@@ -90,18 +95,18 @@ impl Around {
         if self.call.access == Access::Public {
             return session::check_origin(&parts.headers).map(|()| None);
         }
-        let caller = Caller::from_request_parts(parts, &self.app).await?;
-        if !caller.principal.is_for(self.call.noun()) {
-            return Err(ApiError::new(
-                Code::ScopeTooSmall,
-                format!("this token is not for calls of `{}`", self.call.noun()),
-                format!(
-                    "Make a token with the noun `{}`, or for all, and use that.",
-                    self.call.noun()
-                ),
-            ));
+        Caller::from_request_parts(parts, &self.app).await.map(Some)
+    }
+
+    /// Whether this caller's token is for such calls.
+    fn check_noun(&self, caller: &Caller) -> Result<(), ApiError> {
+        let noun = self.call.noun();
+        if caller.principal.is_for(noun) {
+            return Ok(());
         }
-        Ok(Some(caller))
+        let next = format!("Make a token with the noun `{noun}`, or for all, and use that.");
+        let detail = format!("this token is not for calls of `{noun}`");
+        Err(ApiError::new(Code::ScopeTooSmall, detail, next))
     }
 
     async fn answer(

@@ -74,6 +74,15 @@ pub(crate) enum InstallsCommand {
         /// To the release of this id
         #[arg(long, value_name = "RELEASE")]
         release: Option<String>,
+        /// The configuration from then on, where it asks for another one
+        #[arg(long, value_name = "JSON|@FILE")]
+        config: Option<String>,
+        /// A connection that it asks for, as NAME=CONNECTION; the others stay
+        #[arg(long = "connection", value_name = "NAME=CONNECTION", value_parser = input::pair)]
+        connections: Vec<(String, String)>,
+        /// A connection that it asks for no more, or that is made anew afterwards
+        #[arg(long, value_name = "NAME")]
+        without: Vec<String>,
     },
     /// Removes it, with what it kept
     Uninstall(Which),
@@ -178,16 +187,28 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
             replace(session, org, &id(which)?, "config", &input::json(set, "--set")?)
         }
         InstallsCommand::Connections { which, set } => {
-            let mut connections = Map::new();
-            for (name, connection) in set {
-                connections.insert(name.clone(), input::connection(session, connection)?.into());
-            }
-            replace(session, org, &id(which)?, "connections", &Value::Object(connections))
+            let connections = connected(session, Map::new(), set)?;
+            replace(session, org, &id(which)?, "connections", &connections)
         }
         InstallsCommand::Connect(args) => connect::run(session, org, args),
-        InstallsCommand::Upgrade { which, to, release } => {
-            let body = json!({ "release": release, "version": to });
-            show(session, &act(session, org, &id(which)?, "upgrade", &body)?)
+        InstallsCommand::Upgrade { which, to, release, config, connections, without } => {
+            let id = id(which)?;
+            let mut body = Map::from_iter([
+                ("release".to_owned(), json!(release)),
+                ("version".to_owned(), json!(to)),
+            ]);
+            if let Some(config) = config {
+                body.insert("config".to_owned(), input::json(config, "--config")?);
+            }
+            if !connections.is_empty() || !without.is_empty() {
+                let install = session.get(&["organizations", org, "installs", &id])?;
+                let kept = at(&install.value, "connections").as_object().cloned();
+                let mut kept = kept.unwrap_or_default();
+                kept.retain(|name, _| !without.contains(name));
+                let connections = connected(session, kept, connections)?;
+                body.insert("connections".to_owned(), connections);
+            }
+            show(session, &act(session, org, &id, "upgrade", &Value::Object(body))?)
         }
         InstallsCommand::Uninstall(which) => uninstall(session, org, &id(which)?, &which.install),
         InstallsCommand::Schedules(which) => schedules(session, org, &id(which)?),
@@ -308,6 +329,18 @@ fn schedules(session: &Session, org: &str, id: &str) -> Result<(), Failure> {
         [] => "It runs when something happens, and never by itself.".to_owned(),
         schedules => session.out.table(schedules, SCHEDULES),
     })
+}
+
+/// These connections, and those that the customer named.
+fn connected(
+    session: &Session,
+    mut connections: Map<String, Value>,
+    named: &[(String, String)],
+) -> Result<Value, Failure> {
+    for (name, connection) in named {
+        connections.insert(name.clone(), input::connection(session, connection)?.into());
+    }
+    Ok(Value::Object(connections))
 }
 
 fn run_now(session: &Session, org: &str, id: &str) -> Result<(), Failure> {

@@ -430,11 +430,14 @@ fn members(session: &Session, args: &MembersArgs) -> Result<(), Failure> {
     }
     if let Some(who) = &args.reset_two_factor {
         let user = &input::member(session, who)?;
-        let question =
-            format!("Let {who} log in with a password alone, until they set it up again?");
+        let question = format!(
+            "Let {who} log in with a password alone, until they set it up again? Their sessions end."
+        );
         ask::confirm(session, &question, "Nothing was changed.")?;
         let reply = session.delete(&["organizations", org, "members", user, "second-factor"])?;
-        return session.show(&reply, |_| format!("{who} has no second factor any more."));
+        return session.show(&reply, |_| {
+            format!("{who} has no second factor any more, and their sessions have ended.")
+        });
     }
     if let Some(who) = &args.remove {
         let user = &input::member(session, who)?;

@@ -20,7 +20,6 @@ use venn_domain::{
     egress::Target,
     id::IdSource,
     limits,
-    sharing::COUNT_FLOOR,
     time::{Clock, Timestamp},
 };
 use venn_sandbox::{EgressSettings, NameOverride, PoolSettings};
@@ -68,8 +67,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT", env = "VENN_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
     /// Where only counts are shared, tell none below this, and others rounded down to its multiples
-    #[arg(long, value_name = "N", env = "VENN_COUNT_FLOOR", default_value_t = COUNT_FLOOR,
-          value_parser = clap::value_parser!(u64).range(COUNT_FLOOR..))]
+    #[arg(long, value_name = "N", env = "VENN_COUNT_FLOOR", default_value_t = limits::COUNT_FLOOR,
+          value_parser = clap::value_parser!(u64).range(limits::COUNT_FLOOR..))]
     count_floor: u64,
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use venn_domain::{
-    id::{InstallId, PluginId, WebhookId},
+    id::{InstallId, OrganizationId, PluginId, WebhookId},
     limits,
     time::Timestamp,
     webhook::Refusal,
@@ -26,6 +26,7 @@ type Refusals = HashMap<(WebhookId, &'static str), Vec<(i64, u64)>>;
 #[derive(Debug)]
 pub struct Heard {
     installs: Rate<InstallId>,
+    organizations: Rate<OrganizationId>,
     plugins: Rate<PluginId>,
     refused: Mutex<Refusals>,
 }
@@ -34,6 +35,7 @@ impl Default for Heard {
     fn default() -> Self {
         Self {
             installs: Rate::a_minute(limits::WEBHOOK_CALLS_INSTALL),
+            organizations: Rate::a_minute(limits::WEBHOOK_CALLS_ORGANIZATION),
             plugins: Rate::a_minute(limits::WEBHOOK_CALLS_PLUGIN),
             refused: Mutex::default(),
         }
@@ -41,9 +43,11 @@ impl Default for Heard {
 }
 
 impl Heard {
-    /// Counts a call that is the sender's, or says how many milliseconds to wait.
+    /// Counts a new call that is the sender's, or says how many milliseconds to wait. What an
+    /// organization may not spend costs the plugin's other customers nothing.
     pub fn spend(&self, to: &OpenWebhook, now: Timestamp) -> Result<(), u64> {
         self.installs.spend(&to.install, now)?;
+        self.organizations.spend(&to.organization, now)?;
         self.plugins.spend(&to.plugin, now)
     }
 
@@ -78,6 +82,33 @@ impl Heard {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_organization_takes_a_fifth_of_a_plugins_room_however_many_installs_it_has() {
+        let (heard, now) = (Heard::default(), Timestamp(1_764_000_000_000_000));
+        let open = |organization: u32, install: u32| OpenWebhook {
+            id: format!("whk_{install:026}").parse().unwrap(),
+            organization: format!("org_{organization:026}").parse().unwrap(),
+            install: format!("ins_{install:026}").parse().unwrap(),
+            plugin: format!("plg_{:026}", 1).parse().unwrap(),
+            name: "shop".to_owned(),
+            routing_key: String::new(),
+            secret_version: 1,
+            previous_until: None,
+            received_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let calls = (0..40 * 600).map(|n| heard.spend(&open(1, n % 40), now));
+        assert_eq!(calls.flatten().count(), 1_200);
+        for other in 2..6 {
+            for n in 0..1_200 {
+                let install = 100 * other + n % 2;
+                assert_eq!(heard.spend(&open(other, install), now), Ok(()), "{other} {n}");
+            }
+        }
+        assert!(heard.spend(&open(6, 600), now).is_err(), "the plugin's limit stays");
+    }
 
     #[test]
     fn refusals_are_counted_by_reason_for_a_day() {

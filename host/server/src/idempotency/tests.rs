@@ -73,7 +73,7 @@ async fn while_a_request_is_worked_on_its_repeat_waits_and_another_one_is_refuse
 }
 
 #[tokio::test]
-async fn a_failure_of_ours_and_a_panic_leave_the_key_free_and_a_refusal_is_kept() {
+async fn a_failure_of_ours_a_panic_and_a_refusal_leave_the_key_free() {
     let folder = tempfile::tempdir().unwrap();
     let (store, token) = (store(&folder).await, TokenId::make(&Still));
     reserve(&store, &token, "k", vec![1]).await.unwrap();
@@ -86,7 +86,5 @@ async fn a_failure_of_ours_and_a_panic_leave_the_key_free_and_a_refusal_is_kept(
     assert!(reserve(&store, &token, "k", vec![1]).await.unwrap().is_none());
     let refused = async { ApiError::not_found().into_response() };
     keep(&store, &token, "k", refused).await.unwrap();
-    let again = reserve(&store, &token, "k", vec![1]).await.unwrap().unwrap();
-    assert_eq!(again.status(), StatusCode::NOT_FOUND);
-    assert_eq!(again.headers()[header::CONTENT_TYPE], "application/problem+json");
+    assert!(reserve(&store, &token, "k", vec![1]).await.unwrap().is_none());
 }

@@ -84,7 +84,8 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/members/{user}/second-factor",
             Owner,
             second_factor::reset,
-            about("Removes a member's second factor, where they have lost it."),
+            about("Removes a member's second factor, where they have lost it.")
+                .details("Their sessions end."),
         )
         .post(
             "/passwords",

@@ -23,7 +23,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             Admin,
             webhook::open,
             about("Opens a webhook: tells its URL, and this once its secret.")
-                .details("What it was open by before ends at once. Calls are checked before anything of them is kept; an answer 200 means that the event is durable, and has its delivery in `venn-receipt`. A routing key is one install's.")
+                .details("One that is open keeps its secret; another routing key takes the place of the one before. Calls are checked before anything of them is kept; an answer 200 means that the event is durable, and has its delivery in `venn-receipt`. A routing key is one install's.")
                 .example(json!({ "secret": "8f742231b10e8888abcd99yyyzzz85a5" }))
                 .fails([Invalid, Taken, WrongState]),
         )

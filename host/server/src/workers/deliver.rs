@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// Runs at once in this process: well under the sandbox's pool, so that a
-/// check or a replay always finds room.
+/// check or a replay always finds room. Who has how much of it: [`venn_domain::room`].
 const RUNS_AT_ONCE: usize = 64;
 
 /// Loading beyond this leaves too little of the lease for the longest run.
@@ -97,6 +97,7 @@ async fn deliver_and_ring(
         step = leased.step, attempt = leased.attempt, otel.kind = "consumer", trace_id = Empty, run = Empty,
     );
     let trace_id = join_trace(&span, &leased);
+    let delivery = leased.id.clone();
     if leased.step == 0 && leased.attempt == 1 {
         app.metrics.waited(app.store.now().0 - leased.created_at.0);
     }
@@ -109,6 +110,7 @@ async fn deliver_and_ring(
     .instrument(span)
     .await;
     drop(slot);
+    app.answers.recorded(&delivery);
     app.wake.deliveries.notify_one();
 }
 

@@ -1,30 +1,22 @@
-//! Which deliveries are taken: the next one of each (install, subject), if it is due,
-//! and one per install; of an organization and of a plugin no more than their share.
-//!
-//! Only what could be taken is looked at, by indexes of nothing else: what an install
-//! has behind it, or before it, costs nothing.
-use std::collections::{HashMap, HashSet};
-
+//! Which deliveries are taken: of installs that wait for their turn, the first one that
+//! is due of each. Whose turn it is the domain decides ([`Room`]); an install runs one
+//! delivery at a time.
 use sqlx::AnyConnection;
-use venn_domain::{limits, time::Timestamp};
+use venn_domain::{
+    room::{Room, Waiting},
+    time::Timestamp,
+};
 
-use super::{COLUMNS, Leased, event, small};
+use super::{
+    COLUMNS, Leased, event,
+    queue::{self, Of, first},
+    small,
+};
 use crate::{
     StoreError,
     many::{padded, places},
     row::Row,
 };
-
-/// Deliveries `d` that could be leased at the moment `$1`: one that is leased blocks
-/// its whole install.
-const LEASABLE: &str = "
-    FROM delivery d JOIN event e ON e.id = d.event_id JOIN install i ON i.id = d.install_id
-    WHERE d.state = 'ready' AND d.is_next = 1 AND d.not_before <= $1
-      AND NOT EXISTS (SELECT 1 FROM delivery o
-                      WHERE o.install_id = d.install_id AND o.state = 'leased')";
-
-/// Candidates looked at per delivery wanted: several of one install may be ready.
-const CANDIDATES_PER_LEASE: u32 = 4;
 
 pub(super) async fn lease(
     connection: &mut AnyConnection,
@@ -32,87 +24,58 @@ pub(super) async fn lease(
     most: u32,
     until: Timestamp,
 ) -> Result<Vec<Leased>, StoreError> {
-    let mut shares = Shares::read(connection).await?;
-    let (sql, full) = shares.candidates();
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(now.0)
-        .bind(i64::from(most.saturating_mul(CANDIDATES_PER_LEASE)));
-    for id in full {
-        query = query.bind(id);
+    let mut room = room(connection, most).await?;
+    let waiting = queue::waiting(connection, now, &room, most).await?;
+    let given = room.give(waiting);
+    if given.is_empty() {
+        return Ok(Vec::new());
     }
-    let rows = query.fetch_all(&mut *connection).await?;
-    let mut installs = HashSet::new();
-    let mut leased = Vec::new();
-    for row in &rows {
-        let row = Row::new("delivery", row);
-        let (organization, plugin) = (row.text("organization_id")?, row.text("plugin_id")?);
-        if leased.len() < most as usize
-            && !installs.contains(&row.text("install_id")?)
-            && shares.has_room(&organization, &plugin)
-        {
-            installs.insert(row.text("install_id")?);
-            shares.add(organization, plugin, 1);
-            leased.push(taken(&row)?);
-        }
-    }
+    let leased = first_of(connection, now, &given).await?;
     take(connection, &leased, until).await?;
+    let installs = given.into_iter().map(|one| one.install.into()).collect();
+    queue::changed(connection, now, Of::Installs(installs)).await?;
     Ok(leased)
 }
 
-/// How many are leased, by organization and by plugin: neither keeps all the room to
-/// itself with runs that sleep.
-#[derive(Default)]
-struct Shares {
-    organizations: HashMap<String, u64>,
-    plugins: HashMap<String, u64>,
+/// What is free, and who holds the rest.
+async fn room(connection: &mut AnyConnection, free: u32) -> Result<Room, StoreError> {
+    let sql = "SELECT d.organization_id, i.plugin_id, COUNT(*) AS held
+               FROM delivery d JOIN install i ON i.id = d.install_id
+               WHERE d.state = 'leased' GROUP BY d.organization_id, i.plugin_id";
+    let mut room = Room::new(free.into());
+    for row in &sqlx::query(sql).fetch_all(connection).await? {
+        let row = Row::new("delivery", row);
+        room.hold(row.parsed("organization_id")?, row.parsed("plugin_id")?, row.count("held")?);
+    }
+    Ok(room)
 }
 
-impl Shares {
-    async fn read(connection: &mut AnyConnection) -> Result<Self, StoreError> {
-        let sql = "SELECT d.organization_id, i.plugin_id, COUNT(*) AS held
-                   FROM delivery d JOIN install i ON i.id = d.install_id
-                   WHERE d.state = 'leased' GROUP BY d.organization_id, i.plugin_id";
-        let mut shares = Self::default();
-        for row in &sqlx::query(sql).fetch_all(connection).await? {
-            let row = Row::new("delivery", row);
-            shares.add(row.text("organization_id")?, row.text("plugin_id")?, row.count("held")?);
-        }
-        Ok(shares)
+/// The first delivery of each install, in their order.
+async fn first_of(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    installs: &[Waiting],
+) -> Result<Vec<Leased>, StoreError> {
+    let ids = padded(installs.iter().map(|one| one.install.to_string()));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(firsts(ids.len()))).bind(now.0);
+    for id in ids {
+        query = query.bind(id);
     }
+    let rows = query.fetch_all(connection).await?;
+    let mut leased: Vec<_> =
+        rows.iter().map(|row| taken(&Row::new("delivery", row))).collect::<Result<_, _>>()?;
+    leased.sort_by_key(|leased| installs.iter().position(|one| one.install == leased.install));
+    Ok(leased)
+}
 
-    fn add(&mut self, organization: String, plugin: String, count: u64) {
-        *self.organizations.entry(organization).or_default() += count;
-        *self.plugins.entry(plugin).or_default() += count;
-    }
-
-    fn has_room(&self, organization: &str, plugin: &str) -> bool {
-        let held = |counts: &HashMap<String, u64>, id: &str| counts.get(id).copied().unwrap_or(0);
-        held(&self.organizations, organization) < limits::RUNS_AT_ONCE_ORGANIZATION
-            && held(&self.plugins, plugin) < limits::RUNS_AT_ONCE_PLUGIN
-    }
-
-    /// The query for candidates, and what it binds from the third place on: those that
-    /// have no room are left out here, for there may be more of theirs than are looked at.
-    fn candidates(&self) -> (String, Vec<String>) {
-        let full = |counts: &HashMap<String, u64>, most: u64| -> Vec<String> {
-            counts.iter().filter(|(_, held)| **held >= most).map(|(id, _)| id.clone()).collect()
-        };
-        let mut sql = format!("SELECT {COLUMNS}, i.plugin_id {LEASABLE}");
-        let mut bound = Vec::new();
-        for (column, ids) in [
-            ("d.organization_id", full(&self.organizations, limits::RUNS_AT_ONCE_ORGANIZATION)),
-            ("i.plugin_id", full(&self.plugins, limits::RUNS_AT_ONCE_PLUGIN)),
-        ] {
-            if !ids.is_empty() {
-                let ids = padded(ids);
-                let places = places(bound.len() + 3, ids.len());
-                sql = format!("{sql} AND {column} NOT IN ({places})");
-                bound.extend(ids);
-            }
-        }
-        sql.push_str(" ORDER BY d.not_before, d.id LIMIT $2");
-        (sql, bound)
-    }
+/// The first deliveries of so many installs, bound from the second place on.
+pub(super) fn firsts(installs: usize) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM install i JOIN delivery d ON d.id = {} JOIN event e ON e.id = d.event_id
+         WHERE i.id IN ({}) AND d.not_before <= $1",
+        first!("d.id", "i.id"),
+        places(2, installs)
+    )
 }
 
 /// Since when the one that waits longest could be leased.
@@ -120,9 +83,12 @@ pub(super) async fn due_since(
     connection: &mut AnyConnection,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let sql = format!("SELECT MIN(d.not_before) {LEASABLE}");
-    let since: Option<i64> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(now.0).fetch_one(connection).await?;
+    let sql = concat!(
+        "SELECT MIN(",
+        first!("d.not_before", "q.install_id"),
+        ") FROM queue q WHERE q.due_at <= $1"
+    );
+    let since: Option<i64> = sqlx::query_scalar(sql).bind(now.0).fetch_one(connection).await?;
     Ok(since.map(Timestamp))
 }
 

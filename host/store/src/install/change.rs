@@ -19,7 +19,10 @@ use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
     authority,
-    delivery::{self, Waiting},
+    delivery::{
+        self, Waiting,
+        queue::{self, Of},
+    },
     event::{NewEvent, append},
     incident,
     plugin::Change,
@@ -45,9 +48,26 @@ pub enum InstallChange {
     /// Other connections.
     Connections(ConnectionMap),
     /// To another approved release of the plugin.
-    Upgrade(ReleaseId),
+    Upgrade(Upgrade),
     /// Away for good: its state is purged.
     Uninstall,
+}
+
+/// Another release, with what it asks for otherwise.
+#[derive(Debug, Clone)]
+pub struct Upgrade {
+    /// The release.
+    pub to: ReleaseId,
+    /// The configuration from now on, if it is another one.
+    pub config: Option<serde_json::Value>,
+    /// The connections from now on, if they are others.
+    pub connections: Option<ConnectionMap>,
+}
+
+impl From<ReleaseId> for Upgrade {
+    fn from(to: ReleaseId) -> Self {
+        Self { to, config: None, connections: None }
+    }
 }
 
 impl InstallChange {
@@ -84,7 +104,12 @@ impl InstallChange {
         match self {
             Self::Grant(grant) => json!({ "before": before.grant, "after": grant }),
             Self::Connections(to) => json!({ "before": before.connections, "after": to }),
-            Self::Upgrade(to) => json!({ "from": before.release, "to": to }),
+            Self::Upgrade(upgrade) => {
+                let connections = upgrade.connections.as_ref().unwrap_or(&before.connections);
+                json!({ "from": before.release, "to": upgrade.to,
+                    "configured": upgrade.config.is_some(),
+                    "connections": { "before": before.connections, "after": connections } })
+            }
             _ => json!({ "plugin": before.plugin, "release": before.release }),
         }
     }
@@ -164,7 +189,7 @@ pub(crate) async fn make(
     if let Some(why) = change.refused(before.state) {
         return Ok(Change::WrongState(why));
     }
-    if let Some(why) = apply(store, connection, before, change).await? {
+    if let Some(why) = apply(store, connection, before, change, actor).await? {
         return Ok(Change::WrongState(why));
     }
     finish(store, connection, before, change, actor).await?;
@@ -181,6 +206,7 @@ async fn apply(
     connection: &mut AnyConnection,
     before: &Install,
     change: &InstallChange,
+    actor: &UserId,
 ) -> Result<Option<&'static str>, StoreError> {
     match change {
         InstallChange::Enable => {
@@ -213,7 +239,7 @@ async fn apply(
             let text = row::json(connections);
             set(connection, before, "check_json = '', connections_json", text.into()).await?;
         }
-        InstallChange::Upgrade(release) => {
+        InstallChange::Upgrade(Upgrade { to: release, config, connections }) => {
             if *release == before.release {
                 return Ok(Some("at this release already"));
             }
@@ -222,12 +248,20 @@ async fn apply(
             }
             let text = release.to_string();
             set(connection, before, "check_json = '', release_id", text.into()).await?;
+            if let Some(config) = config {
+                set(connection, before, "config_json", row::json(config).into()).await?;
+            }
+            if let Some(connections) = connections {
+                set(connection, before, "connections_json", row::json(connections).into()).await?;
+            }
             if before.state != InstallState::Draft {
                 let manifest = manifest(connection, release).await?;
                 schedule::plan(store, connection, &before.id, &manifest).await?;
+                let webhooks = &manifest.webhooks;
+                webhook::close_others(store, connection, &before.id, webhooks, actor).await?;
             }
         }
-        InstallChange::Uninstall => uninstall(store, connection, before).await?,
+        InstallChange::Uninstall => uninstall(store, connection, before, actor).await?,
     }
     Ok(None)
 }
@@ -306,13 +340,14 @@ async fn uninstall(
     store: &Store,
     connection: &mut AnyConnection,
     install: &Install,
+    actor: &UserId,
 ) -> Result<(), StoreError> {
     let now = Value::Number(store.now().0);
     set(connection, install, "state = 'uninstalled', uninstalled_at", now).await?;
     source::forget(connection, &install.organization, &install.id).await?;
     incident::resolve_all(connection, &install.id, store.now()).await?;
     schedule::forget(connection, &install.id).await?;
-    webhook::forget(connection, &install.id).await?;
+    webhook::close_others(store, connection, &install.id, &[], actor).await?;
     for sql in [
         "DELETE FROM state WHERE install_id = $1",
         "DELETE FROM install_partnership WHERE install_id = $1",
@@ -327,9 +362,9 @@ async fn uninstall(
     )
     .bind(install.id.to_string())
     .bind(store.now().0)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    queue::changed(connection, store.now(), Of::Installs(vec![install.id.to_string()])).await
 }
 
 /// Raises authority, appends the audit entry, and tells the plugin.
@@ -384,7 +419,11 @@ async fn moved_hosts(
     before: &Install,
     change: &InstallChange,
 ) -> Result<Option<(Vec<String>, Vec<String>)>, StoreError> {
-    let InstallChange::Config(after) = change else { return Ok(None) };
+    let (InstallChange::Config(after)
+    | InstallChange::Upgrade(Upgrade { config: Some(after), .. })) = change
+    else {
+        return Ok(None);
+    };
     let manifest = manifest(connection, &before.release).await?;
     let hosts = (manifest.customer_hosts(&before.config), manifest.customer_hosts(after));
     Ok((hosts.0 != hosts.1).then_some(hosts))
@@ -412,10 +451,10 @@ async fn told<'a>(
         InstallChange::Connections(_) => {
             Some((event::CONFIGURED, &before.release, json!({ "changed": [] })))
         }
-        InstallChange::Upgrade(to) => {
-            let version = manifest(connection, to).await?.version.to_string();
+        InstallChange::Upgrade(upgrade) => {
+            let version = manifest(connection, &upgrade.to).await?.version.to_string();
             let payload = json!({ "old_version": before.version, "new_version": version });
-            Some((event::UPGRADED, to, payload))
+            Some((event::UPGRADED, &upgrade.to, payload))
         }
         InstallChange::Pause | InstallChange::Resume | InstallChange::Uninstall => None,
     })

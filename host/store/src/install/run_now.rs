@@ -10,7 +10,10 @@ use super::{Install, change::manifest};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
-    delivery,
+    delivery::{
+        self,
+        queue::{self, Of},
+    },
     event::{NewEvent, append},
     row::json,
 };
@@ -85,7 +88,8 @@ async fn waiting(
     )
     .bind(id.to_string())
     .bind(store.now().0)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    queue::changed(connection, store.now(), Of::Installs(vec![install.id.to_string()])).await?;
     Ok(Some(id))
 }

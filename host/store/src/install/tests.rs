@@ -311,12 +311,12 @@ async fn an_upgrade_moves_to_an_approved_release_of_the_same_plugin() {
         [(foreign.id, refused), (install.release.clone(), "at this release already")]
     {
         assert_eq!(
-            world.change(&install, InstallChange::Upgrade(release)).await,
+            world.change(&install, InstallChange::Upgrade(release.into())).await,
             Change::WrongState(why)
         );
     }
     let before = world.test.authority_no();
-    let upgraded = done(world.change(&install, InstallChange::Upgrade(newer.id)).await);
+    let upgraded = done(world.change(&install, InstallChange::Upgrade(newer.id.into())).await);
     assert_eq!(upgraded.version, "2.0.0");
     assert_eq!(world.test.authority_no(), before + 1);
     let expected =
@@ -332,7 +332,7 @@ async fn a_credential_never_follows_a_release_to_another_host() {
     moved.egress[0].rule.host = "collect.example.com".to_owned();
     moved.connections[0].host = "collect.example.com".to_owned();
     let moved = approved(&world.test, &world.owned, &world.reviewer, moved).await;
-    done(world.change(&install, InstallChange::Upgrade(moved.id)).await);
+    done(world.change(&install, InstallChange::Upgrade(moved.id.into())).await);
     let (control, facts) = world.control(&install).await;
     assert_eq!(control.connections, Vec::<String>::new());
     assert_eq!(facts.connections, ConnectionMap::new());

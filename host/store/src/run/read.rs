@@ -1,7 +1,7 @@
 //! What people see of runs.
 use venn_domain::{
     id::{DeliveryId, InstallId, OrganizationId, PluginId, ReleaseId, RunId},
-    run::{CallSummary, LogLine, Usage},
+    run::{CallSummary, Ending, LogLine, Usage},
     time::Timestamp,
     verdict::Verdict,
 };
@@ -57,6 +57,13 @@ pub struct Run {
     pub started_at: Timestamp,
     /// When its record was written.
     pub ended_at: Timestamp,
+}
+
+/// What became of a delivery that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Content type and body of the last run's answer, if it gave one.
+    pub answer: Option<(String, Vec<u8>)>,
 }
 
 /// Which runs to list.
@@ -116,6 +123,32 @@ impl Store {
             .fetch_optional(&mut *connection)
             .await?;
         row.map(|row| run(&Row::new("run", &row))).transpose()
+    }
+
+    /// What a delivery came to; none while it is under way or will be tried again.
+    pub async fn answered(&self, delivery: &DeliveryId) -> Result<Option<Answered>, StoreError> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT d.id, (SELECT r.ending_json FROM run r WHERE r.delivery_id = d.id
+                           ORDER BY r.id DESC LIMIT 1) AS ending_json
+             FROM delivery d WHERE d.id = $1
+               AND (d.finished_at IS NOT NULL OR d.state = 'parked')",
+        )
+        .bind(delivery.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let row = Row::new("run", &row);
+        let ending = row.text_or_none("ending_json")?.filter(|text| !text.is_empty());
+        let ending: Option<Ending> = match ending {
+            Some(_) => row.json_always("ending_json").map(Some)?,
+            None => None,
+        };
+        let answer = match ending {
+            Some(Ending::Ok(report)) => report.answer,
+            _ => None,
+        };
+        Ok(Some(Answered { answer }))
     }
 
     /// A run's log.

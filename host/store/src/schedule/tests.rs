@@ -123,17 +123,20 @@ async fn a_paused_install_is_left_alone_and_goes_on_when_it_is_resumed() {
 async fn another_release_keeps_the_times_of_what_it_says_alike() {
     let (world, install) = world(&[hourly("kept", "once"), hourly("gone", "once")]).await;
     let store = &world.test;
-    store.clock.advance_ms(HOUR_MS / 2);
+    // Both have come, and nobody has looked yet.
+    store.clock.advance_ms(HOUR_MS + HOUR_MS / 2);
     let other = Schedule { cron: "45 * * * *".to_owned(), ..hourly("new", "once") };
     let release: Release = world.another_release(vec![hourly("kept", "once"), other]).await;
-    world.changed(&install, InstallChange::Upgrade(release.id)).await;
+    world.changed(&install, InstallChange::Upgrade(release.id.into())).await;
     let planned = store.schedules(&install.id, release.manifest).await.unwrap();
     let told: Vec<_> = planned
         .iter()
         .map(|one| (one.schedule.name.as_str(), one.next_at.unwrap().ms_since(store.now())))
         .collect();
-    assert_eq!(told, [("kept", HOUR_MS / 2), ("new", HOUR_MS / 4)]);
+    assert_eq!(told, [("kept", -HOUR_MS / 2), ("new", HOUR_MS / 4)]);
     assert_eq!(store.number("SELECT COUNT(*) FROM schedule").await, 2);
+    assert_eq!(take(store).await, 1);
+    assert_eq!(made(store).await, [("kept".to_owned(), 1)]);
 }
 
 #[tokio::test]

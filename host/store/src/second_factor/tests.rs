@@ -80,8 +80,23 @@ async fn it_goes_with_a_code_or_by_an_admin_of_the_same_organization() {
     };
     assert!(!remove(&acme, Some(Shown::Step(7))).await);
     assert!(!remove(&other, None).await);
+    let session = format!(
+        "INSERT INTO token (id, organization_id, user_id, name, hash, scopes, expires_at,
+             created_at, kind)
+         VALUES ('a', '{acme}', '{ann}', '', X'01', '', {}, 0, 'session')",
+        i64::MAX
+    );
+    store.sql(&session).await;
+    let ended =
+        async || store.number("SELECT COUNT(*) FROM token WHERE revoked_at IS NOT NULL").await;
     assert!(remove(&acme, Some(Shown::Step(8))).await);
+    assert_eq!(ended().await, 0);
     assert!(!remove(&acme, None).await);
+    let secret = Zeroizing::new(SECRET.to_vec());
+    assert!(store.begin_second_factor(keys(), &acme, &ann, secret).await.unwrap());
+    assert!(store.confirm_second_factor(&acme, &ann, 1, 9, Vec::new()).await.unwrap());
+    assert!(remove(&acme, None).await);
+    assert_eq!(ended().await, 1);
     assert_eq!(store.number("SELECT COUNT(*) FROM secret").await, 0);
 }
 

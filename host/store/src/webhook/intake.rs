@@ -1,12 +1,12 @@
 //! A call of a webhook: what it is checked against, and taking it.
 //!
 //! Taking is one transaction: the event, its delivery and the receipt by which the same call
-//! is known when it comes again. Nothing is written of a call that was not taken.
+//! is known when it comes again. Nothing is written of a call that was not taken, and none is
+//! taken while too much waits for the install.
 use semver::Version;
 use sqlx::{AnyConnection, Connection as _};
 use venn_domain::{
-    event,
-    id::{DeliveryId, PluginId, ReleaseId, WebhookId},
+    id::{DeliveryId, InstallId, PluginId, ReleaseId, WebhookId},
     limits,
     manifest::Manifest,
     webhook::Webhook,
@@ -39,6 +39,8 @@ pub struct Called {
 pub struct NewCall {
     /// Which of the sender's events it is.
     pub event: String,
+    /// The kind of the plugin's event.
+    pub kind: &'static str,
     /// JSON text.
     pub payload: String,
 }
@@ -50,6 +52,17 @@ pub struct Receipt {
     pub delivery: DeliveryId,
     /// The event was not there before.
     pub is_new: bool,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It is durable, now or since it came before.
+    Call(Receipt),
+    /// As much waits for the install as this limit allows.
+    Full(&'static str),
+    /// The webhook was closed meanwhile, or the install's release has none of this name.
+    Closed,
 }
 
 impl Store {
@@ -137,13 +150,17 @@ impl Store {
         row.as_ref().map(webhook).transpose()
     }
 
-    /// Takes a call: the receipt, once it is durable; none if the webhook was closed meanwhile,
-    /// or the install's release has none of this name. Ring `wake.deliveries`.
-    pub async fn take_call(
+    /// The receipt of a call that came before; none if it is new.
+    pub async fn known_call(
         &self,
-        to: &OpenWebhook,
-        call: NewCall,
+        id: &WebhookId,
+        event: &str,
     ) -> Result<Option<Receipt>, StoreError> {
+        known(self, &mut *self.read().await?, id, event).await
+    }
+
+    /// Takes a call; once this returns its receipt, it is durable. Ring `wake.deliveries`.
+    pub async fn take_call(&self, to: &OpenWebhook, call: NewCall) -> Result<Taken, StoreError> {
         let (store, id) = (self.clone(), to.id.clone());
         let taken = self
             .write_data(move |db| {
@@ -184,38 +201,82 @@ async fn entry_of(
     Ok(manifest.webhook(&open.name).cloned())
 }
 
+async fn known(
+    store: &Store,
+    db: &mut AnyConnection,
+    id: &WebhookId,
+    event: &str,
+) -> Result<Option<Receipt>, StoreError> {
+    let row = sqlx::query(
+        "SELECT event, delivery_id FROM webhook_receipt
+         WHERE webhook_id = $1 AND event = $2 AND received_at > $3",
+    )
+    .bind(id.to_string())
+    .bind(event.to_owned())
+    .bind(store.now().plus_ms(-REMEMBERED_MS).0)
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = &row else { return Ok(None) };
+    let delivery = Row::new("webhook_receipt", row).parsed("delivery_id")?;
+    Ok(Some(Receipt { delivery, is_new: false }))
+}
+
+/// The limit that another call with so large a payload would break. What waits is read off an
+/// index.
+async fn full(
+    db: &mut AnyConnection,
+    install: &InstallId,
+    payload: usize,
+) -> Result<Option<&'static str>, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS calls, CAST(COALESCE(SUM(call_bytes), 0) AS bigint) AS bytes
+         FROM delivery
+         WHERE install_id = $1 AND call_bytes > 0 AND state IN ('ready', 'leased', 'parked')",
+    )
+    .bind(install.to_string())
+    .fetch_one(db)
+    .await?;
+    let row = Row::new("delivery", &row);
+    if row.count("calls")? >= limits::WEBHOOK_WAITING {
+        return Ok(Some("webhook.waiting"));
+    }
+    let bytes = row.count("bytes")?.saturating_add(payload as u64);
+    Ok((bytes > limits::WEBHOOK_WAITING_BYTES).then_some("webhook.waiting.bytes"))
+}
+
 async fn take(
     store: &Store,
     db: &mut AnyConnection,
     id: &WebhookId,
     call: NewCall,
-) -> Result<Option<Receipt>, StoreError> {
-    let Some(open) = by_id(db, id).await? else { return Ok(None) };
+) -> Result<Taken, StoreError> {
+    let Some(open) = by_id(db, id).await? else { return Ok(Taken::Closed) };
     if entry_of(db, &open).await?.is_none() {
-        return Ok(None);
+        return Ok(Taken::Closed);
     }
     // One writer: nobody takes the same in between.
-    let before = sqlx::query(
-        "SELECT event, delivery_id FROM webhook_receipt
-         WHERE webhook_id = $1 AND event = $2 AND received_at > $3",
-    )
-    .bind(id.to_string())
-    .bind(call.event.clone())
-    .bind(store.now().plus_ms(-REMEMBERED_MS).0)
-    .fetch_optional(&mut *db)
-    .await?;
-    if let Some(row) = &before {
-        let delivery = Row::new("webhook_receipt", row).parsed("delivery_id")?;
-        return Ok(Some(Receipt { delivery, is_new: false }));
+    if let Some(before) = known(store, db, id, &call.event).await? {
+        return Ok(Taken::Call(before));
     }
+    let bytes = call.payload.len();
+    if let Some(limit) = full(db, &open.install, bytes).await? {
+        return Ok(Taken::Full(limit));
+    }
+    // One that fails and is tried again holds up only what is like it.
+    let subject = if open.routing_key.is_empty() { open.name } else { open.routing_key };
     let new = NewEvent {
         organization: open.organization,
         install: open.install,
-        kind: event::WEBHOOK,
-        subject: open.routing_key,
+        kind: call.kind,
+        subject,
         payload: call.payload,
     };
     let delivery = append(store, db, &new).await?;
+    sqlx::query("UPDATE delivery SET call_bytes = $1 WHERE id = $2")
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(delivery.to_string())
+        .execute(&mut *db)
+        .await?;
     sqlx::query(
         "INSERT INTO webhook_receipt (webhook_id, event, delivery_id, received_at)
          VALUES ($1, $2, $3, $4)
@@ -233,5 +294,5 @@ async fn take(
         .bind(id.to_string())
         .execute(db)
         .await?;
-    Ok(Some(Receipt { delivery, is_new: true }))
+    Ok(Taken::Call(Receipt { delivery, is_new: true }))
 }

@@ -7,11 +7,12 @@
 )]
 use venn_domain::{
     id::WebhookId,
+    limits,
     webhook::{Signature, Webhook},
 };
 
 use super::{
-    intake::{NewCall, REMEMBERED_MS, Receipt},
+    intake::{NewCall, REMEMBERED_MS, Receipt, Taken},
     *,
 };
 use crate::{
@@ -45,6 +46,7 @@ fn entry(name: &str, routing: Option<&str>) -> Webhook {
         prefix: None,
         id: None,
         routing: routing.map(ToOwned::to_owned),
+        answers: false,
     }
 }
 
@@ -53,8 +55,17 @@ async fn world() -> World {
     World::with_webhooks(vec![entry("shop", None), entry("chat", Some("/team"))]).await
 }
 
+async fn try_open(
+    world: &World,
+    install: &Install,
+    name: &str,
+    by: By,
+) -> Result<Opened, StoreError> {
+    world.test.open_webhook(one_key(), install, name, by, &world.admin).await.map(done)
+}
+
 async fn open(world: &World, install: &Install, name: &str, by: By) -> OpenWebhook {
-    done(world.test.open_webhook(one_key(), install, name, by, &world.admin).await.unwrap())
+    try_open(world, install, name, by).await.unwrap().webhook
 }
 
 async fn shop(world: &World, install: &Install) -> OpenWebhook {
@@ -62,8 +73,8 @@ async fn shop(world: &World, install: &Install) -> OpenWebhook {
 }
 
 async fn chat(world: &World, install: &Install, key: &str) -> Result<OpenWebhook, StoreError> {
-    let by = By::Key(key.to_owned());
-    world.test.open_webhook(one_key(), install, "chat", by, &world.admin).await.map(done)
+    let opened = try_open(world, install, "chat", By::Key(key.to_owned())).await?;
+    Ok(opened.webhook)
 }
 
 /// The secrets that are good at an install's own URL; none if that is not one.
@@ -73,9 +84,25 @@ async fn good(world: &World, id: &WebhookId) -> Option<Vec<String>> {
     found.map(|(_, called)| called.secrets.iter().map(text).collect())
 }
 
-async fn take(world: &World, to: &OpenWebhook, event: &str) -> Option<Receipt> {
-    let call = NewCall { event: event.to_owned(), payload: "{}".to_owned() };
+async fn called(world: &World, to: &OpenWebhook, event: &str) -> Taken {
+    let call = NewCall { event: event.to_owned(), kind: "webhook", payload: "{}".to_owned() };
     world.test.take_call(to, call).await.unwrap()
+}
+
+/// The receipt; none if it is closed.
+async fn take(world: &World, to: &OpenWebhook, event: &str) -> Option<Receipt> {
+    match called(world, to, event).await {
+        Taken::Call(receipt) => Some(receipt),
+        Taken::Closed => None,
+        Taken::Full(limit) => panic!("{limit}"),
+    }
+}
+
+/// Actions on webhooks in the customer's audit, newest first.
+async fn told(world: &World) -> Vec<String> {
+    let filter = AuditFilter { action: Some("webhook.".to_owned()), ..AuditFilter::default() };
+    let told = world.test.audit_page(&world.customer, &filter, None, 10).await.unwrap();
+    told.items.iter().map(|entry| entry.action.clone()).collect()
 }
 
 async fn events(world: &World) -> i64 {
@@ -105,19 +132,17 @@ async fn a_secret_is_sealed_rotated_without_a_gap_and_forgotten() {
     assert_eq!(good(&world, &opened.id).await.unwrap(), ["third"]);
     world.test.sweep_webhooks().await.unwrap();
     assert_eq!(world.test.number("SELECT COUNT(*) FROM secret WHERE version < 3").await, 1);
-    // Opened again it is the same URL, and what was good ends at once.
-    let again = open(&world, &install, "shop", By::Secret(value("fourth"))).await;
-    assert_eq!((&again.id, again.previous_until), (&opened.id, None));
-    assert_eq!(good(&world, &opened.id).await.unwrap(), ["fourth"]);
+    // Opened again it stays as it is.
+    let again = try_open(&world, &install, "shop", By::Secret(value("fourth"))).await;
+    let again = again.unwrap();
+    assert_eq!((&again.webhook.id, again.is_new), (&opened.id, false));
+    assert_eq!(good(&world, &opened.id).await.unwrap(), ["third"]);
     let closed = world.test.close_webhook(&install.id, "shop", &world.admin).await;
     assert!(closed.unwrap());
     assert_eq!(good(&world, &opened.id).await, None);
     assert_eq!(take(&world, &opened, "one").await, None, "it was on its way");
-    let filter = AuditFilter { action: Some("webhook.".to_owned()), ..AuditFilter::default() };
-    let told = world.test.audit_page(&world.customer, &filter, None, 10).await.unwrap();
-    let told: Vec<_> = told.items.iter().map(|entry| entry.action.as_str()).collect();
     let rotated = "webhook.rotated";
-    assert_eq!(told, ["webhook.closed", "webhook.opened", rotated, rotated, "webhook.opened"]);
+    assert_eq!(told(&world).await, ["webhook.closed", rotated, rotated, "webhook.opened"]);
 }
 
 #[tokio::test]
@@ -139,6 +164,66 @@ async fn the_same_event_is_taken_once_however_often_and_at_once_it_comes() {
     world.test.clock.advance_ms(REMEMBERED_MS);
     world.test.sweep_webhooks().await.unwrap();
     assert_eq!(world.test.number("SELECT COUNT(*) FROM webhook_receipt").await, 0);
+}
+
+#[tokio::test]
+async fn what_came_before_is_known_before_anything_is_spent_for_it() {
+    let world = world().await;
+    let opened = shop(&world, &world.active().await).await;
+    let known = async |event: &str| world.test.known_call(&opened.id, event).await.unwrap();
+    assert_eq!(known("one").await, None);
+    let first = take(&world, &opened, "one").await.unwrap();
+    assert_eq!(known("one").await, Some(Receipt { is_new: false, ..first }));
+    assert_eq!(known("two").await, None);
+    world.test.clock.advance_ms(REMEMBERED_MS);
+    assert_eq!(known("one").await, None);
+}
+
+#[tokio::test]
+async fn no_more_waits_for_an_install_than_may() {
+    let world = world().await;
+    let install = world.active().await;
+    let opened = shop(&world, &install).await;
+    let other = shop(&world, &world.active_as("other").await).await;
+    take(&world, &opened, "one").await.unwrap();
+    // The payload has two bytes, and so the next one just fits.
+    let bytes = limits::WEBHOOK_WAITING_BYTES - 2;
+    world.test.sql(&format!("UPDATE delivery SET call_bytes = {bytes} WHERE call_bytes > 0")).await;
+    take(&world, &opened, "two").await.unwrap();
+    let full = |limit| Taken::Full(limit);
+    assert_eq!(called(&world, &opened, "three").await, full("webhook.waiting.bytes"));
+    assert!(!take(&world, &opened, "two").await.unwrap().is_new, "it is there already");
+    assert!(take(&world, &other, "one").await.is_some(), "another install's room");
+    world.test.sql("UPDATE delivery SET call_bytes = 1 WHERE call_bytes > 0").await;
+    let more = limits::WEBHOOK_WAITING - 3;
+    world
+        .test
+        .sql(&format!(
+            "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
+                 state_reason, attempt, step, not_before, fence, progress_done, progress_total,
+                 created_at, is_next, call_bytes)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {more})
+             SELECT d.id || CAST(n.i AS text), d.event_id, d.install_id, d.organization_id,
+                 d.subject, 'parked', '', 0, 0, 0, 0, 0, 0, 0, 0, 1
+             FROM n, (SELECT * FROM delivery WHERE install_id = '{}' AND call_bytes > 0
+                      ORDER BY id LIMIT 1) d",
+            install.id
+        ))
+        .await;
+    assert!(take(&world, &opened, "three").await.unwrap().is_new, "the last that may");
+    assert_eq!(called(&world, &opened, "four").await, full("webhook.waiting"));
+    world.test.sql("UPDATE delivery SET state = 'done' WHERE state = 'ready'").await;
+    assert!(take(&world, &opened, "four").await.unwrap().is_new, "there is room again");
+    assert_eq!(events(&world).await, 5, "what was not taken is not there");
+}
+
+#[tokio::test]
+async fn calls_of_an_installs_webhook_wait_for_each_other_and_for_nothing_else() {
+    let world = world().await;
+    let opened = shop(&world, &world.active().await).await;
+    take(&world, &opened, "one").await.unwrap();
+    let subject = world.test.text("SELECT subject FROM event WHERE kind = 'webhook'").await;
+    assert_eq!(subject, "shop");
 }
 
 #[tokio::test]
@@ -164,7 +249,14 @@ async fn one_customer_of_the_sender_is_one_install() {
     assert_eq!(subject, "T1");
     chat(&world, &first, "T4").await.unwrap();
     assert_eq!((of("T1").await, of("T4").await), (None, Some(first.id.clone())));
+    let before = "SELECT detail_json FROM audit WHERE action = 'webhook.opened'
+        ORDER BY seq DESC LIMIT 1";
+    let before = world.test.text(before).await;
+    assert!(before.contains(r#""previous_routing_key":"T1""#), "{before}");
+    let again = try_open(&world, &first, "chat", By::Key("T4".to_owned())).await;
+    assert!(!again.unwrap().is_new);
     world.changed(&first, InstallChange::Uninstall).await;
+    assert_eq!(told(&world).await[0], "webhook.closed");
     assert_eq!(of("T4").await, None, "it is free again");
     chat(&world, &second, "T4").await.unwrap();
 }
@@ -203,9 +295,10 @@ async fn what_is_not_enabled_any_more_or_declares_it_no_more_is_not_called() {
     assert!(good(&world, &opened.id).await.is_some(), "its events wait");
     assert!(take(&world, &opened, "one").await.unwrap().is_new);
     let newer = world.another_release(Vec::new()).await;
-    world.changed(&paused, InstallChange::Upgrade(newer.id)).await;
+    world.changed(&paused, InstallChange::Upgrade(newer.id.into())).await;
     assert_eq!(good(&world, &opened.id).await, None);
     assert_eq!(take(&world, &opened, "two").await, None);
+    assert_eq!(told(&world).await, ["webhook.closed", "webhook.opened"]);
     world.changed(&paused, InstallChange::Uninstall).await;
     for table in ["webhook", "webhook_receipt"] {
         let left = world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await;
@@ -213,8 +306,8 @@ async fn what_is_not_enabled_any_more_or_declares_it_no_more_is_not_called() {
     }
     let draft = done(world.test.create_install(world.new_install("draft")).await.unwrap());
     let by = By::Secret(value(SHOP));
-    let told = world.test.open_webhook(one_key(), &draft, "shop", by, &world.admin).await;
-    assert!(matches!(told.unwrap(), Change::WrongState("not enabled yet")));
+    let refused = world.test.open_webhook(one_key(), &draft, "shop", by, &world.admin).await;
+    assert!(matches!(refused.unwrap(), Change::WrongState("not enabled yet")));
 }
 
 #[tokio::test]

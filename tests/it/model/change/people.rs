@@ -37,7 +37,7 @@ impl Town {
             let email = format!("p{number}@{}.example", self.orgs[org][0]);
             ("members", json!({ "email": email, "name": format!("person {number}"), "role": role }))
         };
-        let wanted = self.matrix.may(&self.matrix.tokens[token], noun, OWNER, org);
+        let wanted = self.matrix.may(&self.matrix.tokens[token], noun, MANAGER, org);
         let path = self.at(org, noun);
         let reply = self.call(token, "POST", &path, Some(&body)).await;
         self.expect("a new member", wanted, &reply)?;
@@ -65,7 +65,7 @@ impl Town {
     /// How a change of a member is answered.
     fn may_manage(&self, token: usize, org: usize, person: usize) -> Answer {
         let Person { org: own, gone, .. } = self.matrix.people[person];
-        match self.matrix.may(&self.matrix.tokens[token], "members", OWNER, org) {
+        match self.matrix.may(&self.matrix.tokens[token], "members", MANAGER, org) {
             Answer::Yes if own != org || gone => Answer::NotThere,
             other => other,
         }
@@ -116,7 +116,11 @@ impl Town {
         let token = self.caller(chance, org);
         let body = json!({ "name": "a token", "scopes": scopes, "nouns": nouns,
             "expires_in_days": days, "user": people[person].id });
-        let wanted = self.matrix.may(&self.matrix.tokens[token], "tokens", OWNER, org);
+        let maker = &self.matrix.tokens[token];
+        let wanted = match self.matrix.may(maker, "tokens", OWNER, org) {
+            Answer::Yes if !maker.may_make(&nouns) => Answer::TokenTooSmall,
+            wanted => wanted,
+        };
         let path = self.at(org, "tokens");
         let reply = self.call(token, "POST", &path, Some(&body)).await;
         self.expect("a new token", wanted, &reply)?;

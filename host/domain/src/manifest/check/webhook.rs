@@ -11,9 +11,13 @@ impl Manifest {
             let reason = format!("it has {count} entries, at most {most} are allowed");
             list.add("webhooks", reason, "Leave some out; one can carry several kinds of calls");
         }
-        if !self.webhooks.is_empty() && !self.wants(event::WEBHOOK) {
-            let reason = "`webhook` is not one of them, and there are webhooks";
-            list.add("events", reason, "Add it, or leave the webhooks out");
+        for kind in [event::WEBHOOK, event::REQUEST] {
+            let mut of_kind = self.webhooks.iter().filter(|webhook| webhook.event_kind() == kind);
+            if of_kind.next().is_some() && !self.wants(kind) {
+                let whose = if kind == event::WEBHOOK { "webhooks" } else { "ones that answer" };
+                let reason = format!("`{kind}` is not one of them, and there are {whose}");
+                list.add("events", reason, "Add it, or leave the webhooks out");
+            }
         }
         let mut seen = HashSet::new();
         for (index, webhook) in self.webhooks.iter().enumerate() {
@@ -64,6 +68,11 @@ mod tests {
                 "\"webhook\"]",
                 "\"installed\"]",
                 "events: `webhook` is not one of them, and there are webhooks. Add it, or leave the webhooks out",
+            ),
+            (
+                "signature = \"slack\"",
+                "signature = \"slack\", answers = true",
+                "events: `request` is not one of them, and there are ones that answer. Add it, or leave the webhooks out",
             ),
             (
                 "name = \"shop\"",

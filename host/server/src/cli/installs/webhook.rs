@@ -19,7 +19,8 @@ use super::super::{
 ///
 /// Opened, it has a URL of its own and a secret, which is made and shown this once, or comes
 /// from a file where the sender makes it. Where one URL serves all customers of the plugin,
-/// it is opened by what the sender calls you.
+/// it is opened by what the sender calls you. One that is open keeps its secret until it is
+/// rotated.
 #[derive(Debug, Args)]
 pub(crate) struct WebhookArgs {
     /// The install's id or name
@@ -81,6 +82,7 @@ fn more(out: &mut String, webhook: &Value) {
 pub(super) fn run(session: &Session, org: &str, args: &WebhookArgs) -> Result<(), Failure> {
     let WebhookArgs { install, webhook, .. } = args;
     let id = input::install(session, install)?;
+    let all = ["organizations", org, "installs", &id, "webhooks"];
     let one = ["organizations", org, "installs", &id, "webhooks", webhook];
     if args.close {
         let question =
@@ -88,6 +90,18 @@ pub(super) fn run(session: &Session, org: &str, args: &WebhookArgs) -> Result<()
         ask::confirm(session, &question, "It was not closed.")?;
         let reply = session.delete(&one)?;
         return session.show(&reply, |_| format!("{webhook} of {install} is closed."));
+    }
+    if let Some(key) = &args.routing_key {
+        let listed = session.get(&all)?;
+        let open =
+            list(&listed.value, "webhooks").iter().find(|open| raw(open, "name") == *webhook);
+        let before = open.map(|open| raw(open, "routing_key")).unwrap_or_default();
+        if !before.is_empty() && before != *key {
+            let question = format!(
+                "Calls of {webhook} that are about {before} come to {install}. Give them up for {key}?"
+            );
+            ask::confirm(session, &question, "It was not changed.")?;
+        }
     }
     let secret = match &args.secret_file {
         Some(file) => {
@@ -104,7 +118,15 @@ pub(super) fn run(session: &Session, org: &str, args: &WebhookArgs) -> Result<()
     };
     let segments: Vec<&str> = one.into_iter().chain([act]).collect();
     let reply = session.post(&segments, &body)?;
-    session.show(&reply, |opened| told(opened, webhook, install))
+    // Without one of its own it has the publisher's, or the one that it had before.
+    let keeps = !args.rotate && secret.is_none() && args.routing_key.is_none();
+    session.show(&reply, |opened| {
+        let mut out = told(opened, webhook, install);
+        if keeps && raw(opened, "secret").is_empty() {
+            put!(out, "  it was open before, and keeps its secret: --rotate puts another\n");
+        }
+        out
+    })
 }
 
 fn told(opened: &Value, webhook: &str, install: &str) -> String {

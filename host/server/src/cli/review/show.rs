@@ -62,8 +62,9 @@ pub(super) fn render(release: &Value, built_from: &Value, paint: Paint) -> Strin
     section(&mut out, paint, "Limits of its own", &raised, |item| text(item, ""));
     section(&mut out, paint, "Others tell it", list(release, "manifest.webhooks"), |item| {
         let one = if raw(item, "routing").is_empty() { "a URL an install" } else { "one URL" };
+        let answers = if is_true(item, "answers") { ", told what it answers" } else { "" };
         let (title, signature) = (text(item, "title"), text(item, "signature"));
-        format!("{} [{signature}, {one}]: {title}", text(item, "name"))
+        format!("{} [{signature}, {one}{answers}]: {title}", text(item, "name"))
     });
     section(&mut out, paint, "It imports", list(release, "gate.imports"), |item| {
         format!("{} ({})", text(item, "name"), text(item, "class"))

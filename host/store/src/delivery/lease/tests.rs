@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use venn_domain::{id::DeliveryId, limits};
 
-use super::Shares;
 use crate::{
-    delivery::lane,
+    delivery::{
+        lane,
+        queue::{self, Of},
+    },
     install::{Install, tests::World},
 };
 
@@ -29,7 +31,20 @@ async fn backfill(world: &World, install: &Install) -> DeliveryId {
 }
 
 async fn set(world: &World, delivery: &DeliveryId, columns: &str) {
-    world.test.sql(&format!("UPDATE delivery SET {columns} WHERE id = '{delivery}'")).await;
+    written(world, &format!("UPDATE delivery SET {columns} WHERE id = '{delivery}'")).await;
+}
+
+/// Past every rule, and the queue told.
+async fn written(world: &World, sql: &str) {
+    world.test.sql(sql).await;
+    told(world).await;
+}
+
+async fn told(world: &World) {
+    let now = world.test.now();
+    let told =
+        world.test.write(move |connection| Box::pin(queue::changed(connection, now, Of::Everyone)));
+    told.await.unwrap();
 }
 
 #[tokio::test]
@@ -37,7 +52,7 @@ async fn one_of_each_install_at_a_time_and_the_oldest_of_its_subject() {
     let world = World::new().await;
     let (first, second) = (world.active_as("first").await, world.active_as("second").await);
     let installs = [&first, &second];
-    world.test.sql("UPDATE delivery SET state = 'done'").await;
+    written(&world, "UPDATE delivery SET state = 'done'").await;
     let (older, newer) = (backfill(&world, &first).await, backfill(&world, &first).await);
     backfill(&world, &second).await;
     let both = ["0 P fence 1 attempt 1", "1 P fence 1 attempt 1"];
@@ -52,6 +67,7 @@ async fn one_of_each_install_at_a_time_and_the_oldest_of_its_subject() {
     let ended = older.to_string();
     let over = world.test.write(|connection| Box::pin(lane::ended(connection, [ended])));
     over.await.unwrap();
+    told(&world).await;
     assert_eq!(leased(&world, &installs).await, ["0 P fence 1 attempt 1"]);
     let state = format!("SELECT state FROM delivery WHERE id = '{newer}'");
     assert_eq!(world.test.text(&state).await, "leased");
@@ -72,7 +88,7 @@ async fn another_subject_waits_only_while_its_install_runs() {
     backfill(&world, &install).await;
     assert_eq!(leased(&world, &[&install]).await, ["0 - fence 1 attempt 1"]);
     assert!(leased(&world, &[&install]).await.is_empty());
-    world.test.sql("UPDATE delivery SET state = 'parked' WHERE state = 'leased'").await;
+    written(&world, "UPDATE delivery SET state = 'parked' WHERE state = 'leased'").await;
     assert_eq!(leased(&world, &[&install]).await, ["0 P fence 1 attempt 1"]);
 }
 
@@ -94,40 +110,22 @@ async fn no_more_are_leased_than_there_is_room_for() {
         world.active_as(name).await;
     }
     let until = world.test.now().plus_ms(1);
-    assert_eq!(world.test.lease(2, until).await.unwrap().len(), 2);
-    assert_eq!(world.test.lease(2, until).await.unwrap().len(), 1);
+    assert_eq!(world.test.lease(1, until).await.unwrap().len(), 1);
+    assert_eq!(world.test.lease(10, until).await.unwrap().len(), 2);
     assert_eq!(world.test.release_leases().await.unwrap(), 3);
 }
 
 #[tokio::test]
-async fn an_organization_has_its_share_of_the_room_and_no_more() {
+async fn who_is_alone_leaves_as_much_room_as_it_takes() {
     let world = World::new().await;
-    let mut installs = Vec::new();
-    for number in 0..18 {
-        installs.push(world.active_as(&format!("number-{number}")).await);
-    }
-    world.test.sql("UPDATE delivery SET state = 'done'").await;
-    for install in &installs {
-        backfill(&world, install).await;
+    for number in 0..8 {
+        world.active_as(&format!("number-{number}")).await;
     }
     let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
-    let first = world.test.lease(64, until).await.unwrap();
-    assert_eq!(first.len() as u64, limits::RUNS_AT_ONCE_ORGANIZATION);
-    assert!(world.test.lease(64, until).await.unwrap().is_empty());
+    let first = world.test.lease(10, until).await.unwrap();
+    assert_eq!(first.len(), 5);
+    assert!(world.test.lease(5, until).await.unwrap().is_empty());
+    // One of its runs ends, and there is room for another one.
     set(&world, &first[0].id, "state = 'done'").await;
-    assert_eq!(world.test.lease(64, until).await.unwrap().len(), 1);
-}
-
-#[test]
-fn a_plugin_has_its_share_whoever_installed_it() {
-    let mut shares = Shares::default();
-    for organization in 0..limits::RUNS_AT_ONCE_PLUGIN {
-        assert!(shares.has_room("another", "hostile"));
-        shares.add(organization.to_string(), "hostile".to_owned(), 1);
-    }
-    assert!(!shares.has_room("another", "hostile"));
-    assert!(shares.has_room("another", "honest"));
-    let (sql, bound) = shares.candidates();
-    assert!(sql.contains("i.plugin_id NOT IN ($3)"), "{sql}");
-    assert_eq!(bound, ["hostile"]);
+    assert_eq!(world.test.lease(6, until).await.unwrap().len(), 1);
 }

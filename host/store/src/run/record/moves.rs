@@ -5,7 +5,10 @@ use venn_domain::time::Timestamp;
 use super::{Next, RunRecord};
 use crate::{
     StoreError,
-    delivery::lane,
+    delivery::{
+        lane,
+        queue::{self, Of},
+    },
     many::{padded, places},
     row::without_nul,
 };
@@ -36,7 +39,9 @@ pub(super) async fn move_deliveries(
     }
     let over = |record: &&&RunRecord| matches!(record.next, Next::Done | Next::Dead { .. });
     let over = records.iter().filter(over).map(|record| record.leased.id.to_string());
-    lane::ended(connection, over).await
+    lane::ended(connection, over).await?;
+    let installs = records.iter().map(|record| record.leased.install.to_string()).collect();
+    queue::changed(connection, now, Of::Installs(installs)).await
 }
 
 /// A leased one has a reason only if what it may come to wait for has changed since

@@ -1,0 +1,335 @@
+//! The queue is always what the deliveries say, and a look at it costs who waits, not
+//! how much.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking; what chance gives is small"
+)]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use venn_domain::{
+    id::{InstallId, OrganizationId, RunId},
+    limits,
+    run::PartnerReads,
+    sharing::Purpose,
+};
+
+use super::*;
+use crate::{
+    delivery::{self, Leased, lease},
+    event::{NewEvent, append},
+    install::{Install, change::InstallChange, tests::World},
+    run::{Next, RunRecord},
+    testing::TestStore,
+};
+
+/// Installs whose place is not what their deliveries say.
+async fn misplaced(store: &TestStore) -> i64 {
+    let now = store.now().0;
+    let truth = first!("d.not_before", "i.id");
+    store
+        .number(&format!(
+            "SELECT COUNT(*) FROM (
+                 SELECT q.due_at AS due,
+                     CASE WHEN EXISTS (SELECT 1 FROM delivery o WHERE o.install_id = i.id
+                                           AND o.state = 'leased') THEN NULL ELSE {truth} END AS truth
+                 FROM install i LEFT JOIN queue q ON q.install_id = i.id) w
+             WHERE (truth IS NULL AND due IS NOT NULL) OR (truth IS NOT NULL AND due IS NULL)
+                OR (truth > {now} AND due <> truth) OR (truth <= {now} AND due > {now})"
+        ))
+        .await
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+async fn happens(world: &World, install: &Install, subject: u64) {
+    let new = NewEvent {
+        organization: install.organization.clone(),
+        install: install.id.clone(),
+        kind: "configured",
+        subject: format!("subject-{subject}"),
+        payload: "{}".to_owned(),
+    };
+    let store = (*world.test).clone();
+    let done = world
+        .test
+        .write(move |connection| Box::pin(async move { append(&store, connection, &new).await }));
+    done.await.unwrap();
+}
+
+/// A run that was refused, with what becomes of the delivery.
+async fn ends(world: &World, leased: Leased, next: Next) {
+    let record = RunRecord {
+        id: RunId::make(world.test.ids()),
+        plugin: world.release.plugin.clone(),
+        release: world.release.id.clone(),
+        authority_no: world.test.authority_no(),
+        purpose: Purpose::View,
+        outcome: None,
+        leased,
+        refused: Some("by chance".to_owned()),
+        verdict: None,
+        routes: Vec::new(),
+        reads: PartnerReads::new(),
+        tape: Vec::new(),
+        trace_id: String::new(),
+        account_rows: Vec::new(),
+        started_at: world.test.now(),
+        next,
+    };
+    world.test.record_run(record).await.unwrap();
+}
+
+async fn unpark(world: &World, chance: &mut Chance, install: &Install) {
+    let waiting = chance.below(6);
+    let (install, organization) = (install.id.clone(), world.customer.clone());
+    let (plugin, partnership) = (world.release.plugin.clone(), world.partnership.clone());
+    let now = world.test.now();
+    let done = world.test.write(move |connection| {
+        Box::pin(async move {
+            let waiting = match waiting {
+                0 => delivery::Waiting::Install(&install),
+                1 => delivery::Waiting::Organization(&organization),
+                2 => delivery::Waiting::Plugin(&plugin),
+                3 => delivery::Waiting::Partnership(&partnership),
+                4 => delivery::Waiting::Subject(&partnership),
+                _ => delivery::Waiting::Everyone,
+            };
+            delivery::unpark(connection, now, waiting).await
+        })
+    });
+    done.await.unwrap();
+}
+
+async fn asked_for_again(world: &World, chance: &mut Chance) {
+    let deliveries = world.test.deliveries(&world.customer, None, None, None, 100).await.unwrap();
+    let one = &deliveries.items[chance.below(deliveries.items.len() as u64) as usize];
+    world.test.redeliver(&world.customer, &one.id, &world.admin).await.unwrap();
+}
+
+#[tokio::test]
+async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
+    let world = World::new().await;
+    let mut installs = Vec::new();
+    for name in ["a", "b", "c"] {
+        installs.push(world.active_as(name).await);
+    }
+    let mut chance = Chance(7);
+    let mut running: Vec<Leased> = Vec::new();
+    for step in 0..400 {
+        let install = installs[chance.below(3) as usize].clone();
+        let what = chance.below(12);
+        match what {
+            0 | 1 => happens(&world, &install, chance.below(3)).await,
+            2..=4 => {
+                let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+                running.extend(world.test.lease(1 + chance.below(3) as u32, until).await.unwrap());
+            }
+            5..=7 if !running.is_empty() => {
+                let leased = running.swap_remove(chance.below(running.len() as u64) as usize);
+                let later = world.test.now().plus_ms(60_000);
+                let next = match chance.below(5) {
+                    0 => Next::Done,
+                    1 => Next::Again { continuation: String::new(), done: 1, total: 2 },
+                    2 => Next::Retry { at: later },
+                    3 => Next::Parked { reason: "by chance".to_owned() },
+                    _ => Next::Dead { reason: "by chance".to_owned() },
+                };
+                ends(&world, leased, next).await;
+            }
+            8 => world.test.clock.advance_ms(1 + chance.below(50_000).cast_signed()),
+            9 => unpark(&world, &mut chance, &install).await,
+            10 => asked_for_again(&world, &mut chance).await,
+            11 if step == 399 => {
+                world.changed(&install, InstallChange::Uninstall).await;
+            }
+            11 if chance.below(5) == 0 => {
+                world.test.release_leases().await.unwrap();
+            }
+            _ => {}
+        }
+        assert_eq!(misplaced(&world.test).await, 0, "after {what} in step {step}");
+    }
+    world.changed(&installs[0], InstallChange::Uninstall).await;
+    assert_eq!(misplaced(&world.test).await, 0, "an install was removed");
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_is_put_right_at_the_next_start() {
+    let world = World::new().await;
+    world.active().await;
+    world.test.sql("DELETE FROM queue").await;
+    assert_eq!(misplaced(&world.test).await, 1);
+    world.test.release_leases().await.unwrap();
+    assert_eq!(misplaced(&world.test).await, 0);
+}
+
+/// Organizations `0` to `9` with an install each of one plugin.
+struct Town {
+    store: TestStore,
+    installs: Vec<InstallId>,
+    organizations: Vec<OrganizationId>,
+}
+
+impl Town {
+    async fn of(store: TestStore) -> Self {
+        let publisher = store.organization("publisher", "publisher").await;
+        let plugin = PluginId::make(store.ids());
+        let release = "rel_1";
+        store
+            .sql(&format!(
+                "INSERT INTO plugin (id, organization_id, name, owner_kind, state, suspended_reason,
+                     approval_json, created_at)
+                 VALUES ('{plugin}', '{publisher}', 'storm', 'first-party', 'listed', '', '', 0)"
+            ))
+            .await;
+        store
+            .sql(&format!(
+                "INSERT INTO release (id, plugin_id, version, digest, manifest_json, component_bytes,
+                     state, gate_json, uploaded_by, decision_reason, created_at)
+                 VALUES ('{release}', '{plugin}', '1.0.0', '', '{{}}', 0, 'approved', '', '', '', 0)"
+            ))
+            .await;
+        let mut town = Self { store, installs: Vec::new(), organizations: Vec::new() };
+        for number in 0..10 {
+            let organization = town.store.organization(&format!("o-{number}"), "customer").await;
+            let install = InstallId::make(town.store.ids());
+            town.store
+                .sql(&format!(
+                    "INSERT INTO install (id, organization_id, plugin_id, release_id, name, state,
+                         grant_json, config_json, connections_json, check_json, created_by, created_at)
+                     VALUES ('{install}', '{organization}', '{plugin}', '{release}', 'main', 'active',
+                         '{{}}', '', '', '', '', 0)"
+                ))
+                .await;
+            town.installs.push(install);
+            town.organizations.push(organization);
+        }
+        town
+    }
+
+    /// So many events of an install, each about something else; all wait since 1970.
+    async fn storm(&self, of: usize, events: u32) {
+        let (install, organization) = (&self.installs[of], &self.organizations[of]);
+        let numbers = format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {events}),
+                 m (tail) AS (SELECT '0000000000000{of:05}' || CAST(10000000 + i AS text) FROM n)"
+        );
+        for sql in [
+            format!(
+                "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at)
+                 {numbers} SELECT 'evt_' || tail, '{organization}', 'webhook', tail, '{{}}', 0 FROM m"
+            ),
+            format!(
+                "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
+                     state_reason, attempt, step, not_before, fence, progress_done, progress_total,
+                     created_at, is_next)
+                 {numbers} SELECT 'dlv_' || tail, 'evt_' || tail, '{install}', '{organization}', tail,
+                     'ready', '', 0, 0, 0, 0, 0, 0, 0, 1 FROM m"
+            ),
+        ] {
+            self.store.sql(&sql).await;
+        }
+        let now = self.store.now();
+        let renewed =
+            self.store.write(move |connection| Box::pin(changed(connection, now, Of::Everyone)));
+        renewed.await.unwrap();
+    }
+
+    /// Whose deliveries are taken now, by number.
+    async fn take(&self, most: u32) -> Vec<usize> {
+        let until = self.store.now().plus_ms(1_000);
+        let leased = self.store.lease(most, until).await.unwrap();
+        let number = |leased: &Leased| self.installs.iter().position(|id| *id == leased.install);
+        leased.iter().map(|leased| number(leased).unwrap()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_storm_of_one_is_one_that_waits_among_others() {
+    let town = Town::of(TestStore::open().await).await;
+    town.storm(0, 2_000).await;
+    for other in [3, 1, 2] {
+        town.store.clock.advance_ms(1);
+        town.storm(other, 2).await;
+    }
+    assert_eq!(town.take(8).await, [0, 3, 1, 2], "in the order in which they came");
+    assert_eq!(misplaced(&town.store).await, 0);
+    assert!(town.take(8).await.is_empty());
+    // Each has had its turn and comes back in that order, whenever its events happened.
+    for again in [2, 0, 1] {
+        town.store.clock.advance_ms(1);
+        let install = &town.installs[again];
+        let sql = format!(
+            "UPDATE delivery SET state = 'done' WHERE state = 'leased' AND install_id = '{install}'"
+        );
+        town.store.sql(&sql).await;
+        let (now, of) = (town.store.now(), Of::Installs(vec![install.to_string()]));
+        let renewed = town.store.write(move |connection| Box::pin(changed(connection, now, of)));
+        renewed.await.unwrap();
+    }
+    assert_eq!(town.take(4).await, [2, 0]);
+    assert_eq!(town.take(8).await, [1]);
+}
+
+/// Steps of SQLite's virtual machine that each statement of a look takes.
+async fn steps(town: &Town) -> Vec<u64> {
+    let file = town.store.folder().join("venn.db");
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    // Reading the schema is no part of it.
+    sqlx::query("SELECT 1 FROM queue").fetch_all(&mut connection).await.unwrap();
+    let count = Arc::new(AtomicU64::new(0));
+    let counting = count.clone();
+    connection.lock_handle().await.unwrap().set_progress_handler(1, move || {
+        counting.fetch_add(1, Ordering::Relaxed);
+        true
+    });
+    let (install, organization) = (town.installs[0].to_string(), town.organizations[0].to_string());
+    let (writes, ids) = changing(Of::Installs(vec![install.clone()]));
+    let now = town.store.now().0;
+    let mut steps = Vec::new();
+    for (sql, rows, texts) in [
+        (organizations(0), 1, vec![]),
+        (installs(0, 1), 1, vec![organization]),
+        (lease::firsts(1), 1, vec![install]),
+        (writes, 0, ids),
+    ] {
+        let mut query = sqlx::query(AssertSqlSafe(sql.clone())).bind(now);
+        if sql.contains("LIMIT $2") {
+            query = query.bind(64_i64);
+        }
+        for text in texts {
+            query = query.bind(text);
+        }
+        let before = count.load(Ordering::Relaxed);
+        assert_eq!(query.fetch_all(&mut connection).await.unwrap().len(), rows, "{sql}");
+        steps.push(count.load(Ordering::Relaxed) - before);
+    }
+    steps
+}
+
+#[tokio::test]
+async fn a_look_costs_the_same_however_much_waits() {
+    let embedded = || async { TestStore::open_in(tempfile::tempdir().unwrap(), None).await };
+    let (few, many) = (Town::of(embedded().await).await, Town::of(embedded().await).await);
+    few.storm(0, 100).await;
+    many.storm(0, 100_000).await;
+    let (few, many) = (steps(&few).await, steps(&many).await);
+    assert_eq!(few, many);
+    assert!(few.iter().all(|steps| (10..1_000).contains(steps)), "{few:?}");
+}
