@@ -228,6 +228,9 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert!(acme.venn("marketplace").await.good().contains("crm-tasks"));
     let listing = acme.venn("marketplace show crm-tasks").await.good();
     assert!(listing.contains("; the signature is sound\n  key sgk_"), "{listing}");
+    let manifest = crate::support::CrmTasks::Rust.manifest();
+    let contact = manifest["support"]["contact"].as_str().unwrap();
+    assert!(listing.contains(&format!("\nHelp: {contact}")), "{listing}");
     assert!(listing.contains("Data goes to:") && listing.contains("api.hubapi.com"), "{listing}");
 
     let install = acme.venn("installs show eu --json").await.json();
@@ -433,6 +436,9 @@ async fn a_person_is_invited_logs_in_and_out() {
     assert!(shown.starts_with("Every login needs a second factor."), "{shown}");
     acme.venn("orgs members --reset-two-factor b@acme.example --yes").await.good();
     acme.venn("orgs two-factor --optional").await.good();
+    // With the lost device its sessions went.
+    bob.venn("two-factor show").await.failed(3);
+    bob.venn_with(login, "another horse, no staple\n").await.good();
     let told = bob.venn_with("two-factor set-up --json", "another horse, no staple\n").await.json();
     let secret = Secret::from_base32(told["secret"].as_str().unwrap()).unwrap();
     let code = |steps: i64| secret.code(now().plus_ms(steps * 30_000)).unwrap() + "\n";

@@ -87,6 +87,9 @@ fn render(listing: &Value, paint: Paint) -> String {
         text(listing, "summary")
     );
     put!(out, "{}\n", publisher(listing));
+    let page = Some(raw(listing, "support_url")).filter(|url| !url.is_empty());
+    let page = page.map_or_else(String::new, |url| format!(", {url}"));
+    put!(out, "Help: {}{page}\n", raw(listing, "support_contact"));
     signer(&mut out, listing);
     let denied = |item: &Value| if is_true(item, "approved") { "" } else { " (denied)" };
     put!(out, "\n{}\n", paint.bold("It may:"));
