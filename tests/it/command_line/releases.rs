@@ -84,7 +84,7 @@ async fn a_release_that_asks_for_more_is_upgraded_to_with_what_it_asks_for() {
     platform.venn("approve crm-tasks@0.2.0 --reason fine --yes").await.good();
 
     let lacks = acme.venn("installs upgrade eu").await.failed(6);
-    assert!(lacks.contains("config.channel") && lacks.contains("connections.second"), "{lacks}");
+    assert!(lacks.contains("config/channel") && lacks.contains("connections.second"), "{lacks}");
     let install = acme.venn("installs show eu --json").await.json();
     let crm = install["connections"]["crm"].as_str().unwrap();
     let mut config = install["config"].clone();

@@ -20,6 +20,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("second-factor-remove", "wrong-state", "nobody in the town has one"),
     ("password-set", "invalid", "nobody has the text of a published invitation"),
     ("member-set-role", "wrong-state", "the town's member is its last admin"),
+    ("webhook-open", "wrong-state", "the town's webhook is open, with a secret of its own"),
     ("install-change-upgrade", "wrong-state", "the town has one release, and it is installed"),
     ("verification-prove", "not-proved", "nobody has that domain"),
     ("review-withdraw", "wrong-state", "its publisher has withdrawn it"),
