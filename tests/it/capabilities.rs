@@ -8,4 +8,5 @@
 mod effects;
 mod egress;
 mod overlaps;
+mod farewell;
 mod revoked;

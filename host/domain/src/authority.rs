@@ -62,6 +62,17 @@ pub struct Control {
     pub connections: Vec<String>,
     /// Hosts that came of the customer's configuration.
     pub customer_hosts: Vec<CompletedHost>,
+    /// What is about to go.
+    pub farewell: Farewell,
+}
+
+/// What is about to go, and may be looked at once more so that it goes elsewhere too.
+#[derive(Debug, Clone, Default)]
+pub struct Farewell {
+    /// The install itself: what is left to it is its state, and calls to clean up with.
+    pub leaving: bool,
+    /// Partnerships of which everything derived is being erased.
+    pub erasing: Vec<PartnershipId>,
 }
 
 impl Control {

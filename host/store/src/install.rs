@@ -8,7 +8,7 @@
 //!
 //! It does not decide whether a grant or a configuration is acceptable: the
 //! API does that with the domain's rules, from what is read here. What it does
-//! hold is the state machine: draft → active ⇄ paused → uninstalled.
+//! hold is the state machine: draft → active ⇄ paused → uninstalling → uninstalled.
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -32,6 +32,7 @@ use crate::{
 pub mod change;
 pub mod control;
 pub mod facts;
+pub(crate) mod farewell;
 pub mod run_now;
 mod stopped;
 pub(crate) use control::control_on;

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 use venn_domain::{
-    authority::{Authority, Control, PartnershipControl},
+    authority::{Authority, Control, Farewell, PartnershipControl},
     capability::{FieldSet, OverlapFields},
     event::Event,
     grant::{Approval, Grant},
@@ -211,6 +211,7 @@ pub fn control() -> Control {
         }],
         connections: vec!["echo".to_owned()],
         customer_hosts: Vec::new(),
+        farewell: Farewell::default(),
     }
 }
 

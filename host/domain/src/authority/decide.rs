@@ -17,11 +17,18 @@ const PLATFORM_ADMIN: &str = "platform-admin";
 const CUSTOMER_ADMIN: &str = "customer-admin";
 const DATA_OWNER: &str = "data-owner";
 
+/// What an install that is being removed may still use.
+const TO_CLEAN_UP: [Capability; 2] = [Capability::State, Capability::HttpEgress];
+
 impl Authority {
     /// Intersects the layers.
     pub fn new(control: Control) -> Self {
         let asked = control.manifest.capability_set();
-        let capabilities = asked.and(control.approval.capabilities).and(control.grant.capabilities);
+        let mut capabilities =
+            asked.and(control.approval.capabilities).and(control.grant.capabilities);
+        if control.farewell.leaving {
+            capabilities = capabilities.and(TO_CLEAN_UP.into_iter().collect());
+        }
         let fields =
             control.manifest.fields.and(&control.approval.fields).and(&control.grant.fields);
         let egress = effective_egress(&control);
@@ -108,6 +115,18 @@ impl Authority {
         (readable, withheld)
     }
 
+    /// May the install look at its state of this partition? Also of what is being
+    /// erased: it says what has to go elsewhere.
+    pub fn allows_state_of(&self, partition: Option<&PartnershipId>) -> Result<(), Denial> {
+        if partition.is_some_and(|id| self.control.farewell.erasing.contains(id)) {
+            return self.allows(Capability::State);
+        }
+        self.allows_write_to(Capability::State, partition, &[]).map_err(|mut denial| {
+            denial.what = denial.what.replacen("write for", "state of", 1);
+            denial
+        })
+    }
+
     /// May a run that has read these partnerships' rows write there?
     pub fn allows_write_to(
         &self,
@@ -164,6 +183,10 @@ impl Authority {
         if let Some(why) = &self.control.stopped {
             let what = "anything".to_owned();
             return denial(capability, what, why, CUSTOMER_ADMIN);
+        }
+        if self.control.farewell.leaving && !TO_CLEAN_UP.contains(&capability) {
+            let what = format!("capability {}", capability.name());
+            return denial(capability, what, "the install is being removed", CUSTOMER_ADMIN);
         }
         let (why, who) = Self::layer(
             self.control.manifest.capability_set().has(capability),

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod farewell;
 mod narrowing;
 
 use proptest::prelude::*;
@@ -70,6 +71,7 @@ fn control() -> Control {
         ],
         connections: vec!["crm".into()],
         customer_hosts: Vec::new(),
+        farewell: Farewell::default(),
     }
 }
 

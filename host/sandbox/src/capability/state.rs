@@ -68,10 +68,7 @@ fn partition(live: &Live, partition: Option<&str>) -> Result<Option<PartnershipI
         Some(text) => Some(partnership_id(text)?),
         None => None,
     };
-    live.authority.allows_write_to(Capability::State, id.as_ref(), &[]).map_err(|mut denial| {
-        denial.what = denial.what.replacen("write for", "state of", 1);
-        denial
-    })?;
+    live.authority.allows_state_of(id.as_ref())?;
     Ok(id)
 }
 

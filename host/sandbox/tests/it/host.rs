@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use venn_domain::{
     account::{AccountChange, SourceRow},
-    authority::{Authority, Control, PartnershipControl},
+    authority::{Authority, Control, Farewell, PartnershipControl},
     capability::OverlapFields,
     egress::EgressRule,
     event::Event,
@@ -117,6 +117,7 @@ pub(crate) fn control() -> Control {
         }],
         connections: vec!["crm".into()],
         customer_hosts: Vec::new(),
+        farewell: Farewell::default(),
     }
 }
 

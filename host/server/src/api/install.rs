@@ -80,8 +80,8 @@ pub struct InstallView {
     version: String,
     /// Your name for it.
     name: String,
-    /// `draft`, `active`, `paused` or `uninstalled`.
-    #[schemars(extend("enum" = ["draft", "active", "paused", "uninstalled"]))]
+    /// `draft`, `active`, `paused`, `uninstalling` or `uninstalled`.
+    #[schemars(extend("enum" = ["draft", "active", "paused", "uninstalling", "uninstalled"]))]
     state: &'static str,
     /// Why nothing of it runs although you want it: its plugin is suspended, or its
     /// release was withdrawn or is not trusted any more. Null if nothing is in its way.
@@ -223,8 +223,10 @@ pub async fn check(
 ) -> Result<Json<InstallView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let found = find(&app, &org, &install).await?;
-    if found.state == InstallState::Uninstalled {
-        return Err(wrong_state("uninstalled"));
+    match found.state {
+        InstallState::Uninstalled => return Err(wrong_state("uninstalled")),
+        InstallState::Uninstalling => return Err(wrong_state("being removed")),
+        InstallState::Draft | InstallState::Active | InstallState::Paused => {}
     }
     let checked = run_check(&app, &found).await?;
     Ok(Json(view(&app, checked).await?))

@@ -319,8 +319,15 @@ fn check(session: &Session, reply: &Reply) -> Result<(), Failure> {
 fn uninstall(session: &Session, org: &str, id: &str, name: &str) -> Result<(), Failure> {
     let question = format!("Remove {name} ({id}) with everything it kept? This cannot be undone.");
     ask::confirm(session, &question, "It was not removed.")?;
-    let reply = session.delete(&["organizations", org, "installs", id])?;
-    session.show(&reply, |_| format!("{name} is removed."))
+    let path = ["organizations", org, "installs", id];
+    let reply = session.delete(&path)?;
+    let seen = session.get(&path)?.value;
+    session.show(&reply, |_| match raw(&seen, "state") {
+        "uninstalling" => format!(
+            "{name} is being removed: its plugin cleans up first, for some hours at most. Nothing else of it runs any more. `venn installs uninstall {id}` again removes it at once."
+        ),
+        _ => format!("{name} is removed."),
+    })
 }
 
 fn schedules(session: &Session, org: &str, id: &str) -> Result<(), Failure> {

@@ -47,7 +47,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/installs/{install}",
             Admin,
             install_change::uninstall,
-            about("Uninstalls; what the plugin kept is gone.").fails([WrongState]),
+            about("Uninstalls: the plugin cleans up if it asks for that, then what it kept is gone. At once if it is being removed already.").fails([WrongState]),
         )
         .get(
             "/organizations/{org}/installs/{install}/schedules",

@@ -14,15 +14,16 @@ use venn_domain::{
     manifest::Manifest,
 };
 
-use super::{ConnectionMap, Install, InstallState, can_run, find};
+use super::{
+    ConnectionMap, Install, InstallState, can_run,
+    farewell::{self, Holder, Reason},
+    find,
+};
 use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
     authority,
-    delivery::{
-        self, Waiting,
-        queue::{self, Of},
-    },
+    delivery::{self, Waiting},
     event::{NewEvent, append},
     incident,
     plugin::Change,
@@ -49,7 +50,8 @@ pub enum InstallChange {
     Connections(ConnectionMap),
     /// To another approved release of the plugin.
     Upgrade(Upgrade),
-    /// Away for good: its state is purged.
+    /// Away for good, once the plugin has cleaned up if it asks for that: what it
+    /// keeps is purged. At once if it is being removed already.
     Uninstall,
 }
 
@@ -90,6 +92,7 @@ impl InstallChange {
         use InstallState::{Active, Draft, Paused, Uninstalled, Uninstalling};
         match (self, state) {
             (_, Uninstalled) => Some("uninstalled"),
+            (Self::Uninstall, Uninstalling) => None,
             (_, Uninstalling) => Some("being removed"),
             (Self::Enable, Active | Paused) => Some("enabled already"),
             (Self::Pause | Self::Resume, Draft) => Some("not enabled yet"),
@@ -229,6 +232,13 @@ async fn apply(
             set(connection, before, "check_json = '', grant_json", text.into()).await?;
             if before.state != InstallState::Draft {
                 start_partnerships(connection, before, grant).await?;
+                for gone in &before.grant.partnerships {
+                    if !grant.partnerships.contains(gone) {
+                        let holders = [holder(before)];
+                        let reason = Reason::GrantWithdrawn;
+                        farewell::erase(store, connection, &holders, gone, reason).await?;
+                    }
+                }
             }
         }
         InstallChange::Config(config) => {
@@ -342,29 +352,21 @@ async fn uninstall(
     install: &Install,
     actor: &UserId,
 ) -> Result<(), StoreError> {
-    let now = Value::Number(store.now().0);
-    set(connection, install, "state = 'uninstalled', uninstalled_at", now).await?;
     source::forget(connection, &install.organization, &install.id).await?;
     incident::resolve_all(connection, &install.id, store.now()).await?;
     schedule::forget(connection, &install.id).await?;
     webhook::close_others(store, connection, &install.id, &[], actor).await?;
-    for sql in [
-        "DELETE FROM state WHERE install_id = $1",
-        "DELETE FROM install_partnership WHERE install_id = $1",
-    ] {
-        sqlx::query(sql).bind(install.id.to_string()).execute(&mut *connection).await?;
+    let may_run = can_run(connection, &install.plugin, &install.release).await?;
+    farewell::leave(store, connection, &holder(install), may_run).await
+}
+
+fn holder(install: &Install) -> Holder {
+    Holder {
+        id: install.id.clone(),
+        organization: install.organization.clone(),
+        release: install.release.clone(),
+        state: install.state,
     }
-    // A run that is under way is discarded by the authority number.
-    sqlx::query(
-        "UPDATE delivery SET state = 'dead', state_reason = 'the install was removed',
-             finished_at = $2
-         WHERE install_id = $1 AND state IN ('ready', 'parked')",
-    )
-    .bind(install.id.to_string())
-    .bind(store.now().0)
-    .execute(&mut *connection)
-    .await?;
-    queue::changed(connection, store.now(), Of::Installs(vec![install.id.to_string()])).await
 }
 
 /// Raises authority, appends the audit entry, and tells the plugin.

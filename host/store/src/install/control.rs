@@ -9,7 +9,9 @@
 use std::collections::HashMap;
 
 use sqlx::{AnyConnection, Connection as _};
-use venn_domain::{authority::Control, id::InstallId, manifest::Manifest, time::Timestamp};
+use venn_domain::{
+    authority::{Control, Farewell},
+    id::InstallId, manifest::Manifest, time::Timestamp};
 
 use super::{ConnectionMap, InstallState, stopped};
 use crate::{
@@ -57,7 +59,7 @@ enum For {
 fn select(installs: usize) -> String {
     format!(
         "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
-                i.config_json, i.connections_json, i.enabled_at, p.name AS plugin_name,
+                i.config_json, i.connections_json, i.erasing_json, i.enabled_at, p.name AS plugin_name,
                 p.organization_id AS publisher_id, p.approval_json, r.version, r.digest,
                 r.manifest_json, {}, {}
          FROM install i JOIN plugin p ON p.id = i.plugin_id
@@ -181,7 +183,14 @@ async fn one(
         partnerships: Vec::new(),
         connections: Vec::new(),
         customer_hosts: Vec::new(),
+        farewell: Farewell {
+            leaving: state == InstallState::Uninstalling,
+            erasing: row.json("erasing_json")?,
+        },
     };
+    if control.farewell.leaving {
+        control.farewell.erasing.clone_from(&control.grant.partnerships);
+    }
     let config = row.json_always("config_json")?;
     control.complete(&config);
     let granted = &control.grant.partnerships;
@@ -215,12 +224,12 @@ fn why_not(
         return Ok(Some(why));
     }
     let why = match (state, what_for) {
-        (InstallState::Active, _) | (InstallState::Draft | InstallState::Paused, For::Check) => {
-            return Ok(None);
-        }
+        (InstallState::Active, _)
+        | (InstallState::Draft | InstallState::Paused, For::Check)
+        | (InstallState::Uninstalling, For::Run) => return Ok(None),
         (InstallState::Draft, For::Run) => "the install is not enabled yet",
         (InstallState::Paused, For::Run) => "the install is paused",
-        (InstallState::Uninstalling, _) => "the install is being removed",
+        (InstallState::Uninstalling, For::Check) => "the install is being removed",
         (InstallState::Uninstalled, _) => "the install was removed",
     };
     Ok(Some(why.to_owned()))

@@ -2,7 +2,7 @@
 //! either. Every step raises the authority, so that running code sees it at its
 //! next host call, and stands in the audits of both sides.
 //!
-//! It does not purge what plugins derived while it stood.
+//! With its end, what plugins derived while it stood goes ([`farewell`]).
 use serde_json::json;
 use sqlx::AnyConnection;
 use venn_domain::id::{OrganizationId, PartnershipId};
@@ -11,6 +11,7 @@ use super::{Partnership, PartnershipState, audit_both, find};
 use crate::{
     Store, StoreError, authority,
     delivery::{self, Waiting},
+    install::farewell::{self, Reason},
     overlap::counts,
     pairing,
 };
@@ -118,6 +119,9 @@ impl Store {
                 // What waited for somebody to act is refused now, and what waited
                 // behind it with it. Ring `wake.deliveries` afterwards.
                 delivery::unpark(connection, store.now(), Waiting::Subject(&id)).await?;
+                let holders = farewell::holders(connection, &id).await?;
+                let reason = Reason::PartnershipEnded;
+                farewell::erase(&store, connection, &holders, &id, reason).await?;
                 step(&store, connection, &actor, "partnership.ended", &us, &found).await
             })
         })

@@ -19,6 +19,7 @@ use crate::{
     audit::{self, NewAudit},
     authority,
     delivery::{self, Waiting},
+    install::farewell,
     pairing,
     row::{self, Row},
 };
@@ -89,6 +90,8 @@ impl Store {
                 }
                 let before = of(connection, &id, &us).await?;
                 replace(&store, connection, &actor, (&us, &id), &rules).await?;
+                let narrower = (before.as_slice(), rules.as_slice());
+                farewell::narrowed(&store, connection, &id, &found.partner, narrower).await?;
                 let wider = widened(&before, &rules);
                 let deliveries = announce(&store, connection, &us, &found, &wider).await?;
                 audit_rules(&store, connection, &actor, &us, &found, &rules).await?;

@@ -101,6 +101,13 @@ pub enum Next {
     },
 }
 
+impl Next {
+    /// Whether it does not go on by itself.
+    pub(crate) const fn is_end(&self) -> bool {
+        matches!(self, Self::Done | Self::Dead { .. })
+    }
+}
+
 /// One step to an owner, or to somebody who is told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRoute {
@@ -157,6 +164,10 @@ async fn write(
     audit::append_all(store, connection, &entries).await?;
     incidents(store, connection, &held, now).await?;
     moves::move_deliveries(connection, &held, now).await?;
+    for record in held.iter().filter(|record| record.next.is_end()) {
+        let Leased { install, event, .. } = &record.leased;
+        install::farewell::ended(store, connection, install, event).await?;
+    }
     crash::point("record.before-commit");
     let mut dropped = written.iter().map(|written| written.effects_dropped);
     let became = |record| match is_held(&record).then(|| dropped.next()).flatten() {

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
 };
 use venn_domain::{
-    authority::Control,
+    authority::{Control, Farewell},
     capability::OverlapFields,
     grant::{Approval, Grant},
     id::PartnershipId,
@@ -364,6 +364,7 @@ fn control(hosts: &[String], granted: &[String], number: u64) -> Control {
         partnerships: Vec::new(),
         connections: vec!["crm".into()],
         customer_hosts: Vec::new(),
+        farewell: Farewell::default(),
     }
 }
 

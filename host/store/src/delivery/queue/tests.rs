@@ -13,10 +13,8 @@ use std::sync::{
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use venn_domain::{
-    id::{InstallId, OrganizationId, RunId},
+    id::{InstallId, OrganizationId},
     limits,
-    run::PartnerReads,
-    sharing::Purpose,
 };
 
 use super::*;
@@ -24,7 +22,7 @@ use crate::{
     delivery::{self, Leased, lease},
     event::{NewEvent, append},
     install::{Install, change::InstallChange, tests::World},
-    run::{Next, RunRecord},
+    run::Next,
     testing::TestStore,
 };
 
@@ -69,29 +67,6 @@ async fn happens(world: &World, install: &Install, subject: u64) {
         .test
         .write(move |connection| Box::pin(async move { append(&store, connection, &new).await }));
     done.await.unwrap();
-}
-
-/// A run that was refused, with what becomes of the delivery.
-async fn ends(world: &World, leased: Leased, next: Next) {
-    let record = RunRecord {
-        id: RunId::make(world.test.ids()),
-        plugin: world.release.plugin.clone(),
-        release: world.release.id.clone(),
-        authority_no: world.test.authority_no(),
-        purpose: Purpose::View,
-        outcome: None,
-        leased,
-        refused: Some("by chance".to_owned()),
-        verdict: None,
-        routes: Vec::new(),
-        reads: PartnerReads::new(),
-        tape: Vec::new(),
-        trace_id: String::new(),
-        account_rows: Vec::new(),
-        started_at: world.test.now(),
-        next,
-    };
-    world.test.record_run(record).await.unwrap();
 }
 
 async fn unpark(world: &World, chance: &mut Chance, install: &Install) {
@@ -149,7 +124,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
                     3 => Next::Parked { reason: "by chance".to_owned() },
                     _ => Next::Dead { reason: "by chance".to_owned() },
                 };
-                ends(&world, leased, next).await;
+                world.ends(leased, next).await;
             }
             8 => world.test.clock.advance_ms(1 + chance.below(50_000).cast_signed()),
             9 => unpark(&world, &mut chance, &install).await,

@@ -1,17 +1,25 @@
 //! A customer with a partner and a plugin, and what can be done there.
 use serde_json::json as value;
 use venn_domain::{
-    authority::Control, id::PartnershipId, manifest::Manifest, schedule::Schedule, webhook::Webhook,
+    authority::Control,
+    id::{PartnershipId, RunId},
+    manifest::Manifest,
+    run::PartnerReads,
+    schedule::Schedule,
+    sharing::Purpose,
+    webhook::Webhook,
 };
 
 use super::super::{change::InstallChange, control::InstallFacts, *};
 use crate::{
     connection::tests::connect,
+    delivery::Leased,
     plugin::{
         Plugin, Reviewer,
         tests::{a_plugin, approved, manifest, reviewer},
     },
     release::Release,
+    run::{Next, RunRecord},
     testing::TestStore,
 };
 
@@ -36,7 +44,7 @@ impl World {
         Self::with_events(EVENTS).await
     }
 
-    pub(super) async fn with_events(events: &[&str]) -> Self {
+    pub(crate) async fn with_events(events: &[&str]) -> Self {
         Self::of(manifest("crm-tasks", "1.0.0", events)).await
     }
 
@@ -102,7 +110,7 @@ impl World {
         self.test.sql(&sql).await;
     }
 
-    pub(super) fn grant(&self) -> Grant {
+    pub(crate) fn grant(&self) -> Grant {
         Grant {
             capabilities: self.release.manifest.capability_set(),
             partnerships: vec![self.partnership.clone()],
@@ -161,7 +169,7 @@ impl World {
         approved(&self.test, &self.owned, &self.reviewer, newer).await
     }
 
-    pub(super) async fn control(&self, install: &Install) -> (Control, InstallFacts) {
+    pub(crate) async fn control(&self, install: &Install) -> (Control, InstallFacts) {
         self.test.control(&install.id).await.unwrap().unwrap()
     }
 
@@ -169,8 +177,31 @@ impl World {
         self.control(install).await.0.stopped
     }
 
+    /// A run that was refused, with what becomes of the delivery.
+    pub(crate) async fn ends(&self, leased: Leased, next: Next) {
+        let record = RunRecord {
+            id: RunId::make(self.test.ids()),
+            plugin: self.release.plugin.clone(),
+            release: self.release.id.clone(),
+            authority_no: self.test.authority_no(),
+            purpose: Purpose::View,
+            outcome: None,
+            leased,
+            refused: Some("by chance".to_owned()),
+            verdict: None,
+            routes: Vec::new(),
+            reads: PartnerReads::new(),
+            tape: Vec::new(),
+            trace_id: String::new(),
+            account_rows: Vec::new(),
+            started_at: self.test.now(),
+            next,
+        };
+        self.test.record_run(record).await.unwrap();
+    }
+
     /// Kinds and payloads of all events, oldest first.
-    pub(super) async fn events(&self) -> Vec<(String, String)> {
+    pub(crate) async fn events(&self) -> Vec<(String, String)> {
         let mut reader = self.test.read().await.unwrap();
         let rows = sqlx::query(
             "SELECT e.id, e.kind, e.payload FROM event e JOIN delivery d ON d.event_id = e.id

@@ -1,0 +1,252 @@
+//! What goes with an install, a partnership, a purpose or a grant, who is told, and that
+//! nothing is kept for ever by a plugin that does not answer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+use venn_domain::{
+    authority::Authority,
+    capability::{Capability, FieldSet},
+    grant::Grant,
+    sharing::{Level, Purpose},
+};
+
+use super::*;
+use crate::{
+    audit::AuditFilter,
+    install::{
+        Install,
+        change::InstallChange,
+        tests::{World, done},
+    },
+    partnership::{Moved, RulesSet},
+    run::Next,
+};
+
+/// An install of a plugin with these events, and state and timeline entries of no
+/// partnership and of one.
+async fn kept(events: &[&str]) -> (World, Install) {
+    let world = World::with_events(events).await;
+    let install = world.active().await;
+    for (partition, key) in [("", "01"), (world.partnership.as_str(), "02")] {
+        let (id, customer) = (&install.id, &world.customer);
+        world
+            .test
+            .sql(&format!(
+                "INSERT INTO state (install_id, partition_key, key, value, updated_at)
+                 VALUES ('{id}', '{partition}', CAST('{key}' AS blob), CAST('x' AS blob), 1)"
+            ))
+            .await;
+        world
+            .test
+            .sql(&format!(
+                "INSERT INTO timeline (install_id, key, organization_id, account_id, run_id, kind,
+                     text, partition_key, purpose, at, created_at)
+                 VALUES ('{id}', '{key}', '{customer}', 'acc', 'run', 'task', 'Made.',
+                     '{partition}', 'egress', 1, 1)"
+            ))
+            .await;
+    }
+    (world, install)
+}
+
+/// Keys of state and timeline entries that are there: of no partnership, of one.
+async fn left(world: &World) -> [[i64; 2]; 2] {
+    let mut left = [[0; 2]; 2];
+    for (table, of) in ["state", "timeline"].into_iter().zip(&mut left) {
+        for (is, left) in ["=", "<>"].into_iter().zip(of) {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE partition_key {is} ''");
+            *left = world.test.number(&sql).await;
+        }
+    }
+    left
+}
+
+const ALL: [[i64; 2]; 2] = [[1, 1], [1, 1]];
+const WITHOUT_THE_PARTNERS: [[i64; 2]; 2] = [[1, 0], [1, 0]];
+const NOTHING: [[i64; 2]; 2] = [[0, 0], [0, 0]];
+
+/// Everything that is due runs, and ends so. Returns the kinds of events.
+async fn run_all(world: &World, next: &Next) -> Vec<String> {
+    let mut kinds = Vec::new();
+    loop {
+        let until = world.test.now().plus_ms(60_000);
+        let leased = world.test.lease(10, until).await.unwrap();
+        if leased.is_empty() {
+            return kinds;
+        }
+        for leased in leased {
+            kinds.push(leased.event.kind.clone());
+            world.ends(leased, next.clone()).await;
+        }
+    }
+}
+
+async fn install_of(world: &World, install: &Install) -> Install {
+    world.test.install(&install.organization, &install.id).await.unwrap().unwrap()
+}
+
+async fn authority(world: &World, install: &Install) -> Authority {
+    Authority::new(world.control(install).await.0)
+}
+
+/// What the audit says was erased, newest first.
+async fn erased(world: &World) -> Vec<serde_json::Value> {
+    let filter = AuditFilter { action: Some("install.erased".to_owned()), ..AuditFilter::default() };
+    let page = world.test.audit_page(&world.customer, &filter, None, 20).await.unwrap();
+    page.items.into_iter().map(|entry| entry.detail).collect()
+}
+
+const LEAVING: &[&str] = &["uninstalling", "erase", "overlaps-changed"];
+
+#[tokio::test]
+async fn a_plugin_that_asks_for_it_cleans_up_and_then_all_of_it_is_gone() {
+    let (world, install) = kept(LEAVING).await;
+    let leaving = done(world.test.change_install(
+        &world.customer, &install.id, InstallChange::Uninstall, &world.admin,
+    ).await.unwrap());
+    assert_eq!((leaving.state, leaving.uninstalled_at), (InstallState::Uninstalling, None));
+    let told = [("uninstalling".to_owned(), r#"{"reason":"customer"}"#.to_owned())];
+    assert_eq!(world.events().await, told);
+    assert_eq!(left(&world).await, ALL);
+
+    let may = authority(&world, &install).await;
+    assert_eq!(may.allows(Capability::State), Ok(()));
+    assert_eq!(may.allows(Capability::HttpEgress), Ok(()));
+    assert_eq!(may.allows_state_of(Some(&world.partnership)), Ok(()));
+    let denied = may.allows(Capability::OverlapsRead).unwrap_err();
+    assert_eq!(
+        (denied.what.as_str(), denied.why.as_str(), denied.who_can_change_it.as_ref()),
+        ("capability overlaps:read", "the install is being removed", "customer-admin")
+    );
+
+    assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
+    let gone = install_of(&world, &install).await;
+    assert_eq!((gone.state, gone.uninstalled_at), (InstallState::Uninstalled, Some(world.test.now())));
+    assert_eq!(left(&world).await, NOTHING);
+    let all = json!({ "partnership": null, "state_keys": 2, "timeline_entries": 2 });
+    assert_eq!(erased(&world).await, [all]);
+    assert_eq!(world.stopped(&install).await.as_deref(), Some("the install was removed"));
+}
+
+#[tokio::test]
+async fn who_does_not_wait_for_it_has_it_gone_at_once() {
+    let (world, install) = kept(LEAVING).await;
+    world.changed(&install, InstallChange::Uninstall).await;
+    let gone = world.changed(&install, InstallChange::Uninstall).await;
+    assert_eq!(gone.state, InstallState::Uninstalled);
+    assert_eq!(left(&world).await, NOTHING);
+    assert_eq!(run_all(&world, &Next::Done).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_plugin_that_must_not_run_is_not_waited_for() {
+    let (world, install) = kept(LEAVING).await;
+    world.test.suspend_plugin(&world.owned.0.id, "it leaks", &world.reviewer).await.unwrap();
+    let gone = world.changed(&install, InstallChange::Uninstall).await;
+    assert_eq!(gone.state, InstallState::Uninstalled);
+    assert_eq!(left(&world).await, NOTHING);
+}
+
+#[tokio::test]
+async fn a_plugin_that_never_manages_keeps_nothing_longer_than_its_time() {
+    let (world, install) = kept(LEAVING).await;
+    world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    world.changed(&install, InstallChange::Uninstall).await;
+    let parked = Next::Parked { reason: "a connection is corrected".to_owned() };
+    assert_eq!(run_all(&world, &parked).await, ["uninstalling"]);
+    world.test.clock.advance_ms(limits::FAREWELL_MS.cast_signed() - 1);
+    world.test.sweep_farewells().await.unwrap();
+    assert_eq!(left(&world).await, ALL);
+    world.test.clock.advance_ms(1);
+    world.test.sweep_farewells().await.unwrap();
+    assert_eq!(left(&world).await, NOTHING);
+    assert_eq!(install_of(&world, &install).await.state, InstallState::Uninstalled);
+    let why = "SELECT state_reason FROM delivery ORDER BY id DESC LIMIT 1";
+    assert_eq!(world.test.text(why).await, "its time to clean up is over");
+}
+
+#[tokio::test]
+async fn what_was_derived_of_an_ended_partnership_goes_once_the_plugin_has_heard() {
+    let (world, install) = kept(LEAVING).await;
+    let ended = world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership);
+    assert!(matches!(ended.await.unwrap(), Moved::Done(_)));
+    let told = [("erase".to_owned(), r#"{"reason":"partnership-ended","since":null}"#.to_owned())];
+    assert_eq!(world.events().await, told);
+    assert_eq!(left(&world).await, ALL);
+    let may = authority(&world, &install).await;
+    assert_eq!(may.allows_state_of(Some(&world.partnership)), Ok(()));
+    assert!(may.allows_partnership(world.partnership.as_str()).is_err());
+    assert!(may.allows_write_to(Capability::TimelineWrite, Some(&world.partnership), &[]).is_err());
+
+    // A failure that is tried again keeps it for the next attempt.
+    let again = Next::Retry { at: world.test.now().plus_ms(1) };
+    assert_eq!(run_all(&world, &again).await, ["erase"]);
+    assert_eq!(left(&world).await, ALL);
+    world.test.clock.advance_ms(1);
+    assert_eq!(run_all(&world, &Next::Done).await, ["erase"]);
+    assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
+    let may = authority(&world, &install).await;
+    assert!(may.allows_state_of(Some(&world.partnership)).is_err());
+    let of_one = json!({ "partnership": world.partnership, "state_keys": 1, "timeline_entries": 1 });
+    assert_eq!(erased(&world).await, [of_one]);
+}
+
+#[tokio::test]
+async fn who_does_not_ask_to_be_told_loses_it_at_once() {
+    let (world, _install) = kept(&["overlaps-changed"]).await;
+    world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    assert_eq!(world.events().await, []);
+    assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
+}
+
+#[tokio::test]
+async fn what_an_owner_does_not_let_it_read_any_more_goes_too() {
+    let (world, _install) = kept(LEAVING).await;
+    let (partner, partnership) = (&world.partner, &world.partnership);
+    world
+        .test
+        .sql(&format!(
+            "INSERT INTO population (organization_id, key, title, created_at)
+             VALUES ('{partner}', 'customers', 'Customers', 0)"
+        ))
+        .await;
+    let sets = async |fields: &[&str], purpose| {
+        let rule = SharingRule {
+            population: "customers".to_owned(),
+            level: Level::Overlaps,
+            fields: fields.iter().copied().collect::<FieldSet>(),
+            purpose,
+        };
+        let set = world.test.set_sharing_rules("usr_x", partner, partnership, vec![rule]);
+        assert!(matches!(set.await.unwrap(), RulesSet::Done { .. }));
+    };
+    // Fewer fields are not read from then on; what the install has is still for its purpose.
+    sets(&[], Purpose::Egress).await;
+    assert_eq!(world.events().await, []);
+    // It sends data elsewhere, and that is not allowed any more.
+    sets(&[], Purpose::Plugins).await;
+    let told = [("erase".to_owned(), r#"{"reason":"purpose-withdrawn","since":null}"#.to_owned())];
+    assert_eq!(world.events().await, told);
+    sets(&[], Purpose::View).await;
+    assert_eq!(world.events().await, told, "it is told once");
+    assert_eq!(run_all(&world, &Next::Done).await, ["erase"]);
+    assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
+}
+
+#[tokio::test]
+async fn what_the_customer_takes_out_of_the_grant_goes_and_what_waits_of_it_is_not_told() {
+    let (world, install) = kept(LEAVING).await;
+    let cursor = "from-zero".to_owned();
+    world.test.start_backfill(&install, &world.partnership, cursor, &world.admin).await.unwrap();
+    let grant = Grant { partnerships: Vec::new(), ..world.grant() };
+    world.changed(&install, InstallChange::Grant(grant)).await;
+    let told = [("erase".to_owned(), r#"{"reason":"grant-withdrawn","since":null}"#.to_owned())];
+    assert_eq!(world.events().await, told);
+    let why = "SELECT state_reason FROM delivery ORDER BY id LIMIT 1";
+    assert_eq!(world.test.text(why).await, "what was derived of its partnership is erased");
+    assert_eq!(run_all(&world, &Next::Done).await, ["erase"]);
+    assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
+}
