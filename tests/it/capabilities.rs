@@ -5,8 +5,9 @@
 //! - [`egress`]: where a call may go, as which message, with which credential
 //! - [`effects`]: state and timeline (accounts: see `sources`)
 //! - [`revoked`]: what is taken away while a plugin runs
+//! - [`farewell`]: what is left to it before it goes
 mod effects;
 mod egress;
-mod overlaps;
 mod farewell;
+mod overlaps;
 mod revoked;
