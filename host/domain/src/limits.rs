@@ -150,6 +150,8 @@ limits! {
     API_USAGE_DAYS: u64 = 90, "api.usage", "days", "A quarter tells what still uses a call; older counts are dropped.";
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
     DELIVERY_STEPS: u64 = 100_000, "delivery.steps", "runs", "Of one chain of `again`; a million overlaps in pages of 1,000 are a thousand.";
+    TAPE_DAYS: u64 = 30, "retention.tape", "days", "What a plugin was told stands in it; a publisher's correction is tried on it within.";
+    RUN_DAYS: u64 = 90, "retention.run", "days", "Runs with their logs, deliveries with their events, resolved incidents: a quarter is looked back on.";
     FAREWELL_MS: u64 = 30 * 60 * 60 * 1_000, "delivery.farewell", "ms", "All attempts of `uninstalling` or `erase`; then what they are about goes in any case.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
     OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";

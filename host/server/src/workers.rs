@@ -54,6 +54,7 @@ async fn sweep(app: App, stop: CancellationToken) {
             app.store.sweep_attempts().await,
             app.store.sweep_webhooks().await,
             app.store.sweep_farewells().await,
+            app.store.sweep_retained().await.map(drop),
         ];
         for error in swept.into_iter().filter_map(Result::err) {
             tracing::error!(error = &error as &dyn std::error::Error, "worker.sweep failed");

@@ -55,6 +55,7 @@ pub mod plugin;
 pub mod publisher;
 pub mod publisher_credential;
 pub mod release;
+pub mod retention;
 pub mod run;
 pub mod schedule;
 pub mod schema;

@@ -224,12 +224,17 @@ async fn find(app: &App, org: &OrganizationId, run: &str) -> Result<Run, ApiErro
 
 async fn tape(app: &App, run: &Run) -> Result<Tape, ApiError> {
     let bytes = app.store.run_tape(&run.id).await?.filter(|bytes| !bytes.is_empty());
-    let bytes = bytes.ok_or_else(|| {
-        ApiError::new(
+    let bytes = bytes.ok_or_else(|| match run.ending.as_str() {
+        "refused" => ApiError::new(
             Code::WrongState,
             "This run was refused before it started: there is no recording of it.",
             "Read its `summary` for the reason.",
-        )
+        ),
+        _ => ApiError::new(
+            Code::WrongState,
+            format!("The recording of this run was dropped: they are kept for {} days.", limits::TAPE_DAYS),
+            "Its log and its verdict are there for longer: read them.",
+        ),
     })?;
     Tape::decode(&bytes).map_err(ApiError::internal)
 }
