@@ -25,6 +25,17 @@ pub async fn copy_embedded(folder: &Path, to: &Path) -> Result<(), StoreError> {
     })
 }
 
+/// Writes the database of a data folder anew, so that nothing is left in it of rows that
+/// were deleted. Nobody else may use it meanwhile.
+pub async fn compact_embedded(folder: &Path) -> Result<(), StoreError> {
+    let mut connection = Database::Embedded.connect(folder, false).await?;
+    for sql in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+        sqlx::query(sql).execute(&mut connection).await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
 /// Checks the database of a folder: its pages, its references, its schema. Returns
 /// the digests of the components that it names.
 pub async fn check_embedded(folder: &Path) -> Result<Vec<String>, StoreError> {

@@ -38,6 +38,7 @@ pub mod connection;
 pub mod copy;
 pub mod crash;
 pub mod delivery;
+pub mod erasure;
 pub mod event;
 pub mod idempotency;
 pub mod import;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use venn_domain::{
     id::{DeliveryId, InstallId, OrganizationId, PluginId, ReleaseId, RunId},
+    limits,
     organization::Need,
     run::{CallResult, CallSummary, LogLine, Usage},
     support::{Thing, may_tell_of_partners, without_words},

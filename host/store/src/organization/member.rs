@@ -296,7 +296,7 @@ async fn remove(
 }
 
 /// Whether there is no other admin; until the transaction ends this stays so.
-async fn is_last_admin(
+pub(crate) async fn is_last_admin(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     user: &UserId,
