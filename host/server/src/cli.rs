@@ -22,6 +22,7 @@ mod connections;
 mod credentials;
 mod deliveries;
 mod doctor;
+mod erase;
 mod exit;
 mod import;
 mod imports;
@@ -117,6 +118,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Migrate(backup::MigrateArgs),
+    Erase(erase::EraseArgs),
     Api(api::ApiArgs),
     Doctor(doctor::DoctorArgs),
     Completions(shell::CompletionsArgs),
@@ -198,6 +200,7 @@ fn dispatch(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Backup(args) => backup::backup(session, &args),
         Command::Restore(args) => backup::restore(session, &args),
         Command::Migrate(args) => backup::migrate(session, &args),
+        Command::Erase(args) => erase::run(session, &args),
         Command::Api(args) => api::run(session, &args),
         Command::Doctor(args) => doctor::run(session, &args),
         Command::Completions(args) => shell::completions(session, &args),

@@ -201,7 +201,7 @@ pub async fn admin_token(
     Ok((text, expires_at))
 }
 
-async fn open(
+pub(crate) async fn open(
     data: &Path,
     database: &Database,
     clock: Arc<dyn Clock>,

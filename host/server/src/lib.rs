@@ -11,6 +11,7 @@
 //! - [`accesses`]: who read what, on its way into the audit.
 //! - [`installation`]: data folder, database and keys that belong together; [`refused`]
 //!   says what an operator has to do otherwise.
+//! - [`erasures`]: organizations and people that go, also out of restored backups.
 //! - [`releases`], [`signing`]: what is believed before it is loaded.
 //! - [`answers`]: who waits for what a run answers.
 //! - [`checking`]: publishers' schemas, off the threads that answer.
@@ -41,6 +42,7 @@ pub mod cli;
 pub mod conclude;
 pub mod credential;
 pub mod dependencies;
+pub mod erasures;
 pub mod error;
 pub mod folder;
 pub mod headers;

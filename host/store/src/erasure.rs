@@ -13,7 +13,7 @@ use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
     authority, many,
-    organization::member,
+    organization::{self, member},
     password,
     row::Row,
     second_factor,
@@ -130,10 +130,8 @@ impl Store {
     /// installed: what they did is those others' history.
     pub async fn erase_organization(&self, id: &OrganizationId) -> Result<Erasure, StoreError> {
         let (store, id) = (self.clone(), id.clone());
-        self.write(move |connection| {
-            Box::pin(async move { organization(&store, connection, &id).await })
-        })
-        .await
+        self.write(move |connection| Box::pin(async move { whole(&store, connection, &id).await }))
+            .await
     }
 
     /// Erases a person: the address, the name, and every way in. What they did stays, under
@@ -165,7 +163,7 @@ impl Store {
     }
 }
 
-async fn organization(
+async fn whole(
     store: &Store,
     connection: &mut AnyConnection,
     id: &OrganizationId,
@@ -205,8 +203,9 @@ async fn organization(
     .bind(id.to_string())
     .execute(&mut *connection)
     .await?;
-    let platform = platform(connection).await?;
-    told(store, connection, platform, "organization.erased", id.as_str(), &erased).await?;
+    if let Some(platform) = organization::platform(connection).await? {
+        told(store, connection, platform, "organization.erased", id.as_str(), &erased).await?;
+    }
     authority::raise(store, connection).await?;
     Ok(Erasure::Done { rows: erased, components: digests })
 }
@@ -331,13 +330,6 @@ async fn person(
     told(store, connection, organization.clone(), "person.erased", subject, &erased).await?;
     authority::raise(store, connection).await?;
     Ok(Erasure::Done { rows: erased, components: Vec::new() })
-}
-
-async fn platform(connection: &mut AnyConnection) -> Result<OrganizationId, StoreError> {
-    let row = sqlx::query("SELECT id FROM organization WHERE is_platform = 1")
-        .fetch_one(connection)
-        .await?;
-    Row::new("organization", &row).parsed("id")
 }
 
 async fn told(

@@ -77,7 +77,7 @@ pub struct NewOrganization {
 pub(crate) use member::lock;
 pub use member::{Member, Removal, RoleSet};
 
-mod member;
+pub(crate) mod member;
 
 const COLUMNS: &str = "id, slug, name, is_customer, is_publisher, is_platform, created_at";
 
@@ -250,7 +250,9 @@ async fn create(
 }
 
 /// The organization that runs Venn.
-async fn platform(connection: &mut AnyConnection) -> Result<Option<OrganizationId>, StoreError> {
+pub(crate) async fn platform(
+    connection: &mut AnyConnection,
+) -> Result<Option<OrganizationId>, StoreError> {
     let row = sqlx::query("SELECT id FROM organization WHERE is_platform = 1")
         .fetch_optional(connection)
         .await?;

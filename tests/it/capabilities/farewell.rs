@@ -16,7 +16,8 @@ async fn keeping(world: &World) -> String {
     let script = world.scripted(&world.grant()).await;
     let account = world.acme.all("accounts").await[0]["id"].clone();
     let entry = json!({ "account": account, "key": "k", "kind": "task", "text": "Made.", "partnership": "$subject" });
-    let set = json!({ "call": "state.set", "key": "task", "value": "7", "partnership": "$subject" });
+    let set =
+        json!({ "call": "state.set", "key": "task", "value": "7", "partnership": "$subject" });
     let get = |of: &str| json!({ "call": "state.get", "key": "task", "partnership": of });
     let deletes = json!({ "call": "http.send", "method": "POST", "connection": "crm",
         "url": "https://api.hubapi.com/crm/v3/objects/tasks/batch/archive" });

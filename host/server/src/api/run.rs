@@ -233,7 +233,10 @@ async fn tape(app: &App, run: &Run) -> Result<Tape, ApiError> {
         ),
         _ => ApiError::new(
             Code::WrongState,
-            format!("The recording of this run was dropped: they are kept for {} days.", limits::TAPE_DAYS),
+            format!(
+                "The recording of this run was dropped: they are kept for {} days.",
+                limits::TAPE_DAYS
+            ),
             "Its log and its verdict are there for longer: read them.",
         ),
     })?;

@@ -33,9 +33,15 @@ async fn world() -> World {
     }
     let (id, partnership) = (&install.id, &world.partnership);
     for sql in [
-        format!("INSERT INTO tape SELECT id, CAST('canary' AS blob) FROM run WHERE install_id = '{id}'"),
-        format!("INSERT INTO run_log SELECT id, 1, 1, 'info', 'canary' FROM run WHERE install_id = '{id}'"),
-        format!("INSERT INTO state VALUES ('{id}', '{partnership}', CAST('k' AS blob), CAST('canary' AS blob), 1)"),
+        format!(
+            "INSERT INTO tape SELECT id, CAST('canary' AS blob) FROM run WHERE install_id = '{id}'"
+        ),
+        format!(
+            "INSERT INTO run_log SELECT id, 1, 1, 'info', 'canary' FROM run WHERE install_id = '{id}'"
+        ),
+        format!(
+            "INSERT INTO state VALUES ('{id}', '{partnership}', CAST('k' AS blob), CAST('canary' AS blob), 1)"
+        ),
     ] {
         world.test.sql(&sql).await;
     }
@@ -69,7 +75,9 @@ async fn a_customer_goes_with_everything_and_the_others_stay_as_they_are() {
     // The partner's own are there; its rules toward the customer went with what they ruled.
     let mut after = rows_left(&world, &world.partner).await;
     after.retain(|(table, _)| !table.starts_with("audit"));
-    let own = before.into_iter().filter(|(table, _)| !["sharing_rule", "install_partnership"].contains(table));
+    let own = before
+        .into_iter()
+        .filter(|(table, _)| !["sharing_rule", "install_partnership"].contains(table));
     assert_eq!(after, own.collect::<Vec<_>>());
 
     let name = format!("SELECT name FROM organization WHERE id = '{}'", world.customer);
@@ -159,7 +167,10 @@ async fn a_person_is_an_id_that_says_no_more_who_it_was() {
     assert_eq!(other, (Erasure::NotFound, None));
     let (erased, who) = test.erase_person(&world.customer, &email).await.unwrap();
     let Erasure::Done { rows, .. } = erased else { panic!("{erased:?}") };
-    assert_eq!((rows.get("member"), rows.get("person"), who), (Some(&1), Some(&1), Some(user.clone())));
+    assert_eq!(
+        (rows.get("member"), rows.get("person"), who),
+        (Some(&1), Some(&1), Some(user.clone()))
+    );
     let row = format!("SELECT email || '/' || name FROM person WHERE id = '{user}'");
     assert_eq!(test.text(&row).await, format!("{user}/"));
     let (again, _) = test.erase_person(&world.customer, user.as_str()).await.unwrap();

@@ -11,7 +11,10 @@ use std::collections::HashMap;
 use sqlx::{AnyConnection, Connection as _};
 use venn_domain::{
     authority::{Control, Farewell},
-    id::InstallId, manifest::Manifest, time::Timestamp};
+    id::InstallId,
+    manifest::Manifest,
+    time::Timestamp,
+};
 
 use super::{ConnectionMap, InstallState, stopped};
 use crate::{

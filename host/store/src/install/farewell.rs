@@ -93,9 +93,8 @@ pub(crate) async fn narrowed(
     partner: &OrganizationId,
     (before, after): (&[SharingRule], &[SharingRule]),
 ) -> Result<(), StoreError> {
-    let lets = |rules: &[SharingRule], egress| {
-        rules.iter().any(|rule| rule.lets_install_read(egress))
-    };
+    let lets =
+        |rules: &[SharingRule], egress| rules.iter().any(|rule| rule.lets_install_read(egress));
     let loses = |egress| lets(before, egress) && !lets(after, egress);
     if !loses(false) && !loses(true) {
         return Ok(());
@@ -160,9 +159,8 @@ pub(super) async fn leave(
 ) -> Result<(), StoreError> {
     give_up(store, connection, &holder.id, None, REMOVED).await?;
     let enabled = matches!(holder.state, InstallState::Active | InstallState::Paused);
-    let is_told = enabled
-        && may_run
-        && manifest(connection, &holder.release).await?.wants(UNINSTALLING);
+    let is_told =
+        enabled && may_run && manifest(connection, &holder.release).await?.wants(UNINSTALLING);
     if !is_told {
         return gone(store, connection, holder).await;
     }
@@ -201,10 +199,11 @@ pub(crate) async fn ended(
     if !matches!(event.kind.as_str(), UNINSTALLING | ERASE) {
         return Ok(());
     }
-    let row = sqlx::query("SELECT id, organization_id, release_id, state FROM install WHERE id = $1")
-        .bind(install.to_string())
-        .fetch_one(&mut *connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT id, organization_id, release_id, state FROM install WHERE id = $1")
+            .bind(install.to_string())
+            .fetch_one(&mut *connection)
+            .await?;
     let holder = holder(&Row::new("install", &row))?;
     if event.kind == UNINSTALLING {
         if holder.state == InstallState::Uninstalling {

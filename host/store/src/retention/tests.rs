@@ -28,7 +28,8 @@ async fn ran(world: &World, next: &Next) {
 /// How many tapes, log lines, runs, deliveries and events there are.
 async fn left(world: &World) -> [i64; 5] {
     let mut left = [0; 5];
-    for (table, left) in ["tape", "run_log", "run", "delivery", "event"].into_iter().zip(&mut left) {
+    for (table, left) in ["tape", "run_log", "run", "delivery", "event"].into_iter().zip(&mut left)
+    {
         *left = world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await;
     }
     left

@@ -94,7 +94,8 @@ async fn authority(world: &World, install: &Install) -> Authority {
 
 /// What the audit says was erased, newest first.
 async fn erased(world: &World) -> Vec<serde_json::Value> {
-    let filter = AuditFilter { action: Some("install.erased".to_owned()), ..AuditFilter::default() };
+    let filter =
+        AuditFilter { action: Some("install.erased".to_owned()), ..AuditFilter::default() };
     let page = world.test.audit_page(&world.customer, &filter, None, 20).await.unwrap();
     page.items.into_iter().map(|entry| entry.detail).collect()
 }
@@ -104,9 +105,13 @@ const LEAVING: &[&str] = &["uninstalling", "erase", "overlaps-changed"];
 #[tokio::test]
 async fn a_plugin_that_asks_for_it_cleans_up_and_then_all_of_it_is_gone() {
     let (world, install) = kept(LEAVING).await;
-    let leaving = done(world.test.change_install(
-        &world.customer, &install.id, InstallChange::Uninstall, &world.admin,
-    ).await.unwrap());
+    let leaving = done(
+        world
+            .test
+            .change_install(&world.customer, &install.id, InstallChange::Uninstall, &world.admin)
+            .await
+            .unwrap(),
+    );
     assert_eq!((leaving.state, leaving.uninstalled_at), (InstallState::Uninstalling, None));
     let told = [("uninstalling".to_owned(), r#"{"reason":"customer"}"#.to_owned())];
     assert_eq!(world.events().await, told);
@@ -124,7 +129,10 @@ async fn a_plugin_that_asks_for_it_cleans_up_and_then_all_of_it_is_gone() {
 
     assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
     let gone = install_of(&world, &install).await;
-    assert_eq!((gone.state, gone.uninstalled_at), (InstallState::Uninstalled, Some(world.test.now())));
+    assert_eq!(
+        (gone.state, gone.uninstalled_at),
+        (InstallState::Uninstalled, Some(world.test.now()))
+    );
     assert_eq!(left(&world).await, NOTHING);
     let all = json!({ "partnership": null, "state_keys": 2, "timeline_entries": 2 });
     assert_eq!(erased(&world).await, [all]);
@@ -153,7 +161,11 @@ async fn a_plugin_that_must_not_run_is_not_waited_for() {
 #[tokio::test]
 async fn a_plugin_that_never_manages_keeps_nothing_longer_than_its_time() {
     let (world, install) = kept(LEAVING).await;
-    world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    world
+        .test
+        .end_partnership(world.admin.as_str(), &world.customer, &world.partnership)
+        .await
+        .unwrap();
     world.changed(&install, InstallChange::Uninstall).await;
     let parked = Next::Parked { reason: "a connection is corrected".to_owned() };
     assert_eq!(run_all(&world, &parked).await, ["uninstalling"]);
@@ -171,7 +183,8 @@ async fn a_plugin_that_never_manages_keeps_nothing_longer_than_its_time() {
 #[tokio::test]
 async fn what_was_derived_of_an_ended_partnership_goes_once_the_plugin_has_heard() {
     let (world, install) = kept(LEAVING).await;
-    let ended = world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership);
+    let ended =
+        world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership);
     assert!(matches!(ended.await.unwrap(), Moved::Done(_)));
     let told = [("erase".to_owned(), r#"{"reason":"partnership-ended","since":null}"#.to_owned())];
     assert_eq!(world.events().await, told);
@@ -190,14 +203,19 @@ async fn what_was_derived_of_an_ended_partnership_goes_once_the_plugin_has_heard
     assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
     let may = authority(&world, &install).await;
     assert!(may.allows_state_of(Some(&world.partnership)).is_err());
-    let of_one = json!({ "partnership": world.partnership, "state_keys": 1, "timeline_entries": 1 });
+    let of_one =
+        json!({ "partnership": world.partnership, "state_keys": 1, "timeline_entries": 1 });
     assert_eq!(erased(&world).await, [of_one]);
 }
 
 #[tokio::test]
 async fn who_does_not_ask_to_be_told_loses_it_at_once() {
     let (world, _install) = kept(&["overlaps-changed"]).await;
-    world.test.end_partnership(world.admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    world
+        .test
+        .end_partnership(world.admin.as_str(), &world.customer, &world.partnership)
+        .await
+        .unwrap();
     assert_eq!(world.events().await, []);
     assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
 }

@@ -37,7 +37,10 @@ pub(super) async fn move_deliveries(
     for record in records {
         move_on(connection, record, now).await?;
     }
-    let over = records.iter().filter(|record| record.next.is_end()).map(|record| record.leased.id.to_string());
+    let over = records
+        .iter()
+        .filter(|record| record.next.is_end())
+        .map(|record| record.leased.id.to_string());
     lane::ended(connection, over).await?;
     let installs = records.iter().map(|record| record.leased.install.to_string()).collect();
     queue::changed(connection, now, Of::Installs(installs)).await

@@ -1,0 +1,205 @@
+//! Erasing an organization or a person on the server's own machine, and the list by
+//! which a backup that is restored loses them again.
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use venn_domain::{
+    id::{IdSource, OrganizationId, UserId},
+    time::{Clock, Timestamp},
+};
+use venn_store::{
+    Database, Store, copy,
+    erasure::{Erased, Erasure},
+};
+
+use crate::{folder, installation, refused::Refused};
+
+/// The list's name in the data folder.
+pub const FILE: &str = "erased.jsonl";
+
+/// Who shall go.
+#[derive(Debug, Clone)]
+pub enum Whom {
+    /// An organization, by slug or id.
+    Organization(String),
+    /// A person of one, by e-mail address or id.
+    Person {
+        /// The organization, by slug or id.
+        organization: String,
+        /// The address or the id.
+        person: String,
+    },
+}
+
+/// A line of the list: ids only, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// The organization, or that of the person.
+    pub organization: OrganizationId,
+    /// The person, where it was one.
+    pub person: Option<UserId>,
+}
+
+/// An erasure that was done.
+#[derive(Debug)]
+pub struct Done {
+    /// What stands in the list.
+    pub line: Line,
+    /// How many rows went, by table.
+    pub rows: Erased,
+}
+
+/// A store of a server that does not run, for as long as this is held.
+struct Offline<'a> {
+    store: Store,
+    data: &'a Path,
+    database: &'a Database,
+    _lock: fs::File,
+}
+
+impl<'a> Offline<'a> {
+    async fn open(
+        data: &'a Path,
+        database: &'a Database,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> anyhow::Result<Self> {
+        folder::private();
+        let lock = folder::lock(data)?;
+        if !installation::check(data, database).await?.begun {
+            let what = format!("There is nobody in {}.", database.place(data));
+            let next = "Name the data folder of a server that was started before.";
+            return Err(Refused::new(what, data.display(), next).into());
+        }
+        let store = installation::open(data, database, clock, ids).await?;
+        Ok(Self { store, data, database, _lock: lock })
+    }
+
+    async fn erase(&self, whom: &Whom) -> anyhow::Result<Done> {
+        let (Whom::Organization(organization) | Whom::Person { organization, .. }) = whom;
+        let found = self.store.organization(organization).await?;
+        let id = found.ok_or_else(|| nobody("organization", organization))?.id;
+        let (erasure, named, person) = match whom {
+            Whom::Organization(named) => (self.store.erase_organization(&id).await?, named, None),
+            Whom::Person { person, .. } => {
+                let (erasure, user) = self.store.erase_person(&id, person).await?;
+                (erasure, person, user)
+            }
+        };
+        let (rows, components) = match erasure {
+            Erasure::Done { rows, components } => (rows, components),
+            Erasure::NotFound => return Err(nobody("person", named).into()),
+            Erasure::Refused(why) => {
+                let what = format!("It cannot be erased: {why}.");
+                let next = "Nothing was erased. The runbook has who can be, and in which order.";
+                return Err(Refused::new(what, named, next).into());
+            }
+        };
+        for component in &components {
+            remove(&self.data.join("blobs").join(component))?;
+        }
+        let line = Line { at: self.store.now(), organization: id, person };
+        note(self.data, &line)?;
+        Ok(Done { line, rows })
+    }
+
+    /// Nothing is left in the file of what was in its rows.
+    async fn close(self) -> anyhow::Result<()> {
+        self.store.close().await;
+        if matches!(self.database, Database::Embedded) {
+            copy::compact_embedded(self.data).await.context("writing the database anew")?;
+        }
+        Ok(())
+    }
+}
+
+fn nobody(what: &'static str, named: &str) -> Refused {
+    Refused::new(format!("There is no such {what}."), named, "Look at its slug, address or id.")
+}
+
+fn remove(file: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.with_context(|| format!("cannot remove {}", file.display())),
+    }
+}
+
+/// Erases somebody. The server must not run.
+pub async fn erase(
+    data: &Path,
+    database: &Database,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    whom: &Whom,
+) -> anyhow::Result<Done> {
+    let offline = Offline::open(data, database, clock, ids).await?;
+    let done = offline.erase(whom).await;
+    offline.close().await?;
+    done
+}
+
+/// Erases everybody whom a list names, of a backup that has them still. Whom it does not
+/// have, it does not have.
+pub async fn again(
+    data: &Path,
+    database: &Database,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    list: &Path,
+) -> anyhow::Result<Vec<Done>> {
+    let lines = read(list)?;
+    let offline = Offline::open(data, database, clock, ids).await?;
+    let mut all = Vec::new();
+    for line in lines {
+        if offline.store.organization(line.organization.as_str()).await?.is_none() {
+            continue;
+        }
+        let organization = line.organization.to_string();
+        let whom = match &line.person {
+            None => Whom::Organization(organization),
+            Some(person) => Whom::Person { organization, person: person.to_string() },
+        };
+        match offline.erase(&whom).await {
+            Ok(done) => all.push(done),
+            // The person came after the backup.
+            Err(error) if line.person.is_some() && error.is::<Refused>() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    offline.close().await?;
+    Ok(all)
+}
+
+fn read(list: &Path) -> anyhow::Result<Vec<Line>> {
+    let next = "Name the `erased.jsonl` of the data folder that was lost, or of a copy of it.";
+    let text = fs::read_to_string(list)
+        .map_err(|error| Refused::new(format!("{error}."), list.display(), next))?;
+    let lines = text.lines().enumerate().map(|(at, line)| {
+        serde_json::from_str(line).map_err(|error| {
+            let what = format!("Line {} is no erasure: {error}.", at + 1);
+            Refused::new(what, list.display(), next).into()
+        })
+    });
+    lines.collect()
+}
+
+/// Appends to the list of the data folder; durable when this returns.
+fn note(data: &Path, line: &Line) -> anyhow::Result<()> {
+    let place: PathBuf = data.join(FILE);
+    let text = serde_json::to_string(line)? + "\n";
+    fs::File::options()
+        .create(true)
+        .append(true)
+        .open(&place)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .with_context(|| format!("cannot write {}", place.display()))
+}
