@@ -83,7 +83,7 @@ impl Store {
                 Box::pin(async move {
                     let mut gone = 0;
                     for sql in class {
-                        let query = sqlx::query(sql).bind(first.clone()).bind(PIECE);
+                        let query = sqlx::query(*sql).bind(first.clone()).bind(PIECE);
                         gone = query.execute(&mut *connection).await?.rows_affected();
                     }
                     Ok(gone)
