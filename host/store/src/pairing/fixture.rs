@@ -12,7 +12,9 @@ use std::collections::HashMap;
 
 use venn_domain::{
     capability::FieldSet,
+    grant::Grant,
     id::{AccountId, InstallId, OrganizationId, PartnershipId, PluginId, ReleaseId},
+    manifest::Manifest,
     sharing::{Level, Purpose, SharingRule},
 };
 
@@ -20,6 +22,8 @@ use super::{DecisionKind, Found, FoundPair, FoundUnpaired, Written};
 use crate::{
     overlap::InstallScope,
     partnership::{Moved, RulesSet},
+    plugin::tests::manifest,
+    row::json,
     testing::TestStore,
 };
 
@@ -177,6 +181,10 @@ impl Two {
         let release = ReleaseId::make(store.ids());
         let install = InstallId::make(store.ids());
         let id = &self.id;
+        let manifest = manifest("crm-tasks", "1.0.0", &[]);
+        let events = serde_json::from_str(&format!("[{events}]")).unwrap();
+        let manifest = json(&Manifest { events, ..manifest });
+        let grant = json(&Grant::default());
         for sql in [
             format!(
                 "INSERT INTO plugin (id, organization_id, name, owner_kind, state,
@@ -186,14 +194,14 @@ impl Two {
             format!(
                 "INSERT INTO release (id, plugin_id, version, digest, manifest_json,
                      component_bytes, state, gate_json, uploaded_by, decision_reason, created_at)
-                 VALUES ('{release}', '{plugin}', '1.0.0', '', '{{\"events\":[{events}]}}', 0,
+                 VALUES ('{release}', '{plugin}', '1.0.0', '', '{manifest}', 0,
                      'approved', '', '', '', 0)"
             ),
             format!(
                 "INSERT INTO install (id, organization_id, plugin_id, release_id, name, state,
                      grant_json, config_json, connections_json, check_json, created_by, created_at)
                  VALUES ('{install}', '{owner}', '{plugin}', '{release}', 'one', 'active',
-                     '', '', '', '', '', 0)"
+                     '{grant}', '{{}}', '{{}}', '', '', 0)"
             ),
             format!(
                 "INSERT INTO install_partnership (install_id, partnership_id, start_no, notified_no)
