@@ -39,7 +39,8 @@ async fn an_organization_is_nowhere_any_more_and_a_restored_backup_loses_it_agai
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains(" is erased: ") && text.contains("\n  account 2\n"), "{text}");
     for canary in [OWNER, ADDRESS] {
-        assert_eq!(data.places_with(canary), [] as [String; 0]);
+        let canary_text = String::from_utf8_lossy(canary);
+        assert_eq!(data.places_with(canary), [] as [String; 0], "{canary_text}");
     }
     let list = data.path().join("erased.jsonl");
     let line: Value = serde_json::from_str(fs::read_to_string(&list).unwrap().trim()).unwrap();
