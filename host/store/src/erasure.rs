@@ -226,7 +226,8 @@ async fn components(
     Ok(digests.bind(id.to_string()).fetch_all(connection).await?)
 }
 
-/// Recordings and logs of partners' runs that were told of its accounts: its audit knows them.
+/// What was recorded, logged and said by partners' runs that were told of its accounts: its
+/// audit knows them.
 async fn recorded_elsewhere(
     connection: &mut AnyConnection,
     id: &OrganizationId,
@@ -244,10 +245,13 @@ async fn recorded_elsewhere(
     };
     let runs: Vec<String> = details.iter().filter_map(run).collect();
     for some in runs.chunks(64) {
-        for table in ["tape", "run_log"] {
+        for (table, what) in [
+            ("tape", "DELETE FROM tape WHERE run_id"),
+            ("run_log", "DELETE FROM run_log WHERE run_id"),
+            ("run", "UPDATE run SET summary = '', ending_json = '', calls_json = '[]' WHERE id"),
+        ] {
             let ids = many::padded(some.iter().cloned());
-            let places = many::places(1, ids.len());
-            let sql = format!("DELETE FROM {table} WHERE run_id IN ({places})");
+            let sql = format!("{what} IN ({})", many::places(1, ids.len()));
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
             for id in ids {
                 query = query.bind(id);
