@@ -20,11 +20,11 @@ async fn read() -> Data {
     let find =
         json!({ "call": "overlaps.find", "partnership": "$subject", "fields": ["their-owner"] });
     let did = script.does(json!([find])).await;
-    assert!(did.run["summary"].as_str().unwrap().contains("G owner 1"), "{}", did.run);
+    assert!(did.run["summary"].as_str().unwrap().contains("G owner 0"), "{}", did.run);
     world.host.stop().await
 }
 
-const OWNER: &[u8] = b"G owner 1";
+const OWNER: &[u8] = b"G owner 0";
 const ADDRESS: &[u8] = b"@globex.example";
 
 #[tokio::test(flavor = "multi_thread")]
