@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Data, Host, World};
+use crate::support::{Data, World};
 
 /// Types `venn …` on the server's machine.
 async fn typed(data: &Data, arguments: &[&str]) -> (Option<i32>, String) {
@@ -56,8 +56,9 @@ async fn an_organization_is_nowhere_any_more_and_a_restored_backup_loses_it_agai
         1,
         "it is in the list of the restored folder, too"
     );
-    // The others go on.
-    Host::start_on(data, &[], jiff::Timestamp::now().as_microsecond()).await.stop().await;
+    // Folder, rows and keys belong together still.
+    let (code, text) = typed(&data, &["migrate", "--check"]).await;
+    assert_eq!(code, Some(0), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
