@@ -24,6 +24,7 @@ mod command_line;
 mod connections;
 mod contract;
 mod crash;
+mod deliveries;
 mod faults;
 mod imports;
 mod languages;

@@ -18,6 +18,7 @@ use crate::{
     row::Row,
 };
 
+mod discard;
 pub(crate) mod lane;
 mod lease;
 pub(crate) mod queue;

@@ -14,10 +14,10 @@ use venn_domain::{
 use venn_store::delivery::Delivery;
 
 use crate::{
-    api::{organization::resolve, support::seen},
+    api::{organization::resolve, review::checked_reason, support::seen},
     app::App,
     auth::Caller,
-    body::one_of,
+    body::{JsonBody, one_of},
     error::{ApiError, Code},
     page::{PageOf, PageView},
 };
@@ -126,6 +126,41 @@ pub async fn redeliver(
                 delivery.state
             ),
             "Wait for it to finish; `GET …/deliveries?state=dead` lists those that were given up.",
+        ));
+    }
+    app.wake.deliveries.notify_one();
+    Ok(Json(view(delivery, runs)))
+}
+
+/// Body of discarding.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiscardBody {
+    /// Why nothing is to come of it; it is shown with the delivery.
+    reason: String,
+}
+
+/// `POST /v1/organizations/{org}/deliveries/{delivery}/discard`
+pub async fn discard(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, delivery)): Path<(String, String)>,
+    JsonBody(body): JsonBody<DiscardBody>,
+) -> Result<Json<DeliveryView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::admin).await?;
+    let id: DeliveryId = delivery.parse()?;
+    let reason = checked_reason(body.reason)?;
+    let moved = app.store.discard(&org.id, &id, &reason, caller.user()).await?;
+    let found = app.store.delivery(&org.id, &id).await?;
+    let (delivery, runs) = found.ok_or_else(ApiError::not_found)?;
+    if !moved {
+        return Err(ApiError::new(
+            Code::WrongState,
+            format!(
+                "The delivery is {}; only one that waits, is parked or dead can be discarded.",
+                delivery.state
+            ),
+            "Wait for a run to end; a paused install (`POST …/installs/{install}/pause`) begins no further one.",
         ));
     }
     app.wake.deliveries.notify_one();
