@@ -150,6 +150,9 @@ limits! {
     API_USAGE_DAYS: u64 = 90, "api.usage", "days", "A quarter tells what still uses a call; older counts are dropped.";
     DELIVERY_ATTEMPTS: u64 = 8, "delivery.attempts", "attempts", "About 28 hours with back-off.";
     DELIVERY_STEPS: u64 = 100_000, "delivery.steps", "runs", "Of one chain of `again`; a million overlaps in pages of 1,000 are a thousand.";
+    EVENT_AGE_REQUEST_MS: i64 = 5 * 60 * 1_000, "event.age.request", "ms", "Not begun by then, it is given up: who got no answer has asked again.";
+    EVENT_AGE_SCHEDULE_MS: i64 = 24 * 60 * 60 * 1_000, "event.age.schedule", "ms", "The same, from the time on that comes next, which does the same work; of a run that a person asked for, since then.";
+    EVENT_AGE_WEBHOOK_MS: i64 = 7 * 24 * 60 * 60 * 1_000, "event.age.webhook", "ms", "The same of a call; as long as it is known if it comes again.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
     OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod discard;
+pub(crate) mod expire;
 pub(crate) mod lane;
 mod lease;
 pub(crate) mod queue;
@@ -73,20 +74,23 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// When it was done or given up.
     pub finished_at: Option<Timestamp>,
+    /// It is given up if it has not begun by then; none if it waits for as long as it takes.
+    pub expires_at: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
     d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
-    d.progress_total, d.created_at, d.finished_at, e.kind, e.payload, e.occurred_at, e.trace";
+    d.progress_total, d.created_at, d.finished_at, d.expires_at, e.kind, e.payload, e.occurred_at, e.trace";
 
 impl Store {
-    /// Gives back leases that ran out, and leases up to `most` deliveries, one per
-    /// install, until `until`: one write.
+    /// Gives back leases that ran out, gives up what is too old, and leases up to `most`
+    /// deliveries, one per install, until `until`: one write.
     pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
         let now = self.now();
         self.write_data(move |connection| {
             Box::pin(async move {
                 give_back(connection, now, now).await?;
+                expire::expire(connection, now).await?;
                 lease::lease(connection, now, most, until).await
             })
         })
@@ -169,7 +173,8 @@ impl Store {
         Ok(Some((found, runs)))
     }
 
-    /// Makes a parked, dead or waiting delivery due now; false if it is none of these.
+    /// Makes a parked, dead or waiting delivery due now, however old it is; false if it is
+    /// none of these.
     pub async fn redeliver(
         &self,
         organization: &OrganizationId,
@@ -187,7 +192,8 @@ impl Store {
         self.write_data(move |connection| {
             Box::pin(async move {
                 let moved = sqlx::query(
-                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL
+                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL,
+                         expires_at = NULL
                      WHERE organization_id = $1 AND id = $2
                        AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))
                      RETURNING install_id, subject",
@@ -344,5 +350,6 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
         progress_total: row.count("progress_total")?,
         created_at: row.time("created_at")?,
         finished_at: row.time_or_none("finished_at")?,
+        expires_at: row.time_or_none("expires_at")?,
     })
 }

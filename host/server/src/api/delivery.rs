@@ -70,6 +70,9 @@ pub struct DeliveryView {
     created_at: Timestamp,
     /// When it was done or given up.
     finished_at: Option<Timestamp>,
+    /// It is given up (dead) if it has not begun by then; null if it waits for as long as it
+    /// takes, and once it has begun.
+    expires_at: Option<Timestamp>,
     /// Its runs, oldest first; a listing leaves them out and answers an empty list.
     runs: Vec<RunId>,
 }
@@ -184,6 +187,7 @@ fn view(delivery: Delivery, runs: Vec<RunId>) -> DeliveryView {
         progress_total: delivery.progress_total,
         created_at: delivery.created_at,
         finished_at: delivery.finished_at,
+        expires_at: delivery.expires_at,
         runs,
     }
 }

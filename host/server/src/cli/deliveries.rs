@@ -85,6 +85,7 @@ const DELIVERY: &[Field] = &[
     Field::number("Of", "progress_total"),
     Field::moment("Not before", "not_before"),
     Field::moment("Finished", "finished_at"),
+    Field::moment("Expires", "expires_at"),
     Field::whole("Runs", "runs"),
 ];
 

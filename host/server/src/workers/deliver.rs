@@ -139,7 +139,7 @@ async fn deliver(
     let started_at = app.store.now();
     let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
     let admitted = tracing::debug_span!("run.admit")
-        .in_scope(|| admission::admit(&admission_of(&control, &facts, &leased, started_at)));
+        .in_scope(|| admission::admit(&admission_of(&control, &facts, &leased)));
     if let Err(refusal) = admitted {
         return refuse(app, leased, &control, refusal, started_at, trace_id).await;
     }
@@ -207,16 +207,10 @@ fn told(span: &Span, outcome: &Outcome) {
     span.record("memory_bytes", outcome.usage.memory_bytes);
 }
 
-fn admission_of<'a>(
-    control: &Control,
-    facts: &InstallFacts,
-    leased: &'a Leased,
-    now: Timestamp,
-) -> Admission<'a> {
+fn admission_of<'a>(control: &Control, facts: &InstallFacts, leased: &'a Leased) -> Admission<'a> {
     let subject = &leased.event.subject;
     let partnership = control.partnerships.iter().find(|one| one.id.as_str() == subject.as_str());
     Admission {
-        now,
         kind: &leased.event.kind,
         install_state: facts.state,
         plugin_suspended: facts.plugin_suspended,
@@ -225,7 +219,6 @@ fn admission_of<'a>(
         wants_kind: control.manifest.wants(&leased.event.kind),
         partnership_active: partnership.map(|one| one.active),
         attempt: leased.attempt,
-        expires_at: None,
     }
 }
 

@@ -37,7 +37,8 @@ impl Store {
         self.write_data(move |connection| {
             Box::pin(async move {
                 let moved = sqlx::query(
-                    "UPDATE delivery SET state = 'dead', state_reason = $3, finished_at = $4
+                    "UPDATE delivery SET state = 'dead', state_reason = $3, finished_at = $4,
+                         expires_at = NULL
                      WHERE organization_id = $1 AND id = $2 AND state IN ('ready', 'parked', 'dead')
                      RETURNING install_id",
                 )

@@ -24,7 +24,7 @@ use crate::{
         queue::{self, Of},
     },
     event::{NewEvent, append},
-    incident,
+    incident, pairing,
     plugin::Change,
     row::{self, Row},
     schedule, source, webhook,
@@ -223,7 +223,10 @@ async fn apply(
             schedule::plan(store, connection, &before.id, &manifest).await?;
         }
         InstallChange::Pause => set(connection, before, "state", "paused".into()).await?,
-        InstallChange::Resume => set(connection, before, "state", "active".into()).await?,
+        InstallChange::Resume => {
+            set(connection, before, "state", "active".into()).await?;
+            pairing::notify_resumed(store, connection, &before.id).await?;
+        }
         InstallChange::Grant(grant) => {
             let text = row::json(grant);
             set(connection, before, "check_json = '', grant_json", text.into()).await?;
@@ -357,7 +360,7 @@ async fn uninstall(
     // A run that is under way is discarded by the authority number.
     sqlx::query(
         "UPDATE delivery SET state = 'dead', state_reason = 'the install was removed',
-             finished_at = $2
+             finished_at = $2, expires_at = NULL
          WHERE install_id = $1 AND state IN ('ready', 'parked')",
     )
     .bind(install.id.to_string())

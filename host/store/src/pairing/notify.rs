@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sqlx::AnyConnection;
 use venn_domain::{
     event::{OVERLAPS_CHANGED, OverlapsChanged},
-    id::{OrganizationId, PartnershipId},
+    id::{InstallId, OrganizationId, PartnershipId},
 };
 
 use crate::{
@@ -23,15 +23,35 @@ struct Wanted {
     events: Vec<String>,
 }
 
+/// Which installs are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told<'a> {
+    /// All.
+    Everyone,
+    /// Those of one organization.
+    Organization(&'a OrganizationId),
+    /// One.
+    Install(&'a InstallId),
+}
+
+impl Told<'_> {
+    fn is(self, organization: &OrganizationId, install: &InstallId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Organization(only) => only == organization,
+            Self::Install(only) => only == install,
+        }
+    }
+}
+
 /// Makes an event and a delivery for each active install that has the
 /// partnership granted, wants the kind, and has none waiting. Returns how many.
-/// `only`: the installs of one organization.
 pub(crate) async fn notify_installs(
     store: &Store,
     connection: &mut AnyConnection,
     partnership: &PartnershipId,
     change_no: i64,
-    only: Option<&OrganizationId>,
+    told: Told<'_>,
 ) -> Result<u64, StoreError> {
     let changes = OverlapsChanged { reason: "changes".to_owned(), cursor: None };
     let payload = json(&changes);
@@ -58,10 +78,10 @@ pub(crate) async fn notify_installs(
         let organization: OrganizationId = row.parsed("organization_id")?;
         let wanted: Wanted = row.json("manifest_json")?;
         let wants = wanted.events.iter().any(|kind| kind == OVERLAPS_CHANGED);
-        if !wants || only.is_some_and(|only| *only != organization) {
+        let install = row.parsed("id")?;
+        if !wants || !told.is(&organization, &install) {
             continue;
         }
-        let install = row.parsed("id")?;
         sqlx::query(
             "UPDATE install_partnership SET notified_no = $3
              WHERE install_id = $1 AND partnership_id = $2",
@@ -80,4 +100,29 @@ pub(crate) async fn notify_installs(
         }
     }
     Ok(made)
+}
+
+/// Tells an install that is active again what changed while it was not: nobody told it
+/// then, and perhaps nothing changes soon.
+pub(crate) async fn notify_resumed(
+    store: &Store,
+    connection: &mut AnyConnection,
+    install: &InstallId,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT p.id, p.change_no FROM install_partnership ip
+             JOIN partnership p ON p.id = ip.partnership_id
+         WHERE ip.install_id = $1 AND p.state = 'active' AND p.change_no > ip.notified_no
+         ORDER BY p.id",
+    )
+    .bind(install.to_string())
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        let row = Row::new("partnership", row);
+        let (partnership, change_no) = (row.parsed("id")?, row.number("change_no")?);
+        let told = Told::Install(install);
+        notify_installs(store, connection, &partnership, change_no, told).await?;
+    }
+    Ok(())
 }

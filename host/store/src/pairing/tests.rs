@@ -265,3 +265,28 @@ async fn nobody_decides_about_what_it_cannot_see() {
     assert_eq!(decide(&two, &left, &free, DecisionKind::Reject).await, Decided::NotFound);
     assert_eq!(decide(&two, &left, &free, DecisionKind::Link).await, Decided::Done);
 }
+
+#[tokio::test]
+async fn what_changed_during_a_pause_is_told_at_its_end() {
+    let two = Two::agreed().await;
+    let install = two.install(&two.left, r#""overlaps-changed""#).await;
+    let other = two.install(&two.left, r#""overlaps-changed""#).await;
+    let resumed = async || {
+        let (store, id) = ((*two.store).clone(), install.clone());
+        let told = two.store.write(move |connection| {
+            Box::pin(async move { super::notify_resumed(&store, connection, &id).await })
+        });
+        told.await.unwrap();
+        let waits = format!("SELECT COUNT(*) FROM delivery WHERE install_id = '{install}'");
+        two.store.number(&waits).await
+    };
+    assert_eq!(resumed().await, 0, "nothing has changed");
+    two.store.sql(&format!("UPDATE install SET state = 'paused' WHERE id = '{install}'")).await;
+    two.both("acme", "acme.com", CUSTOMERS).await;
+    assert_eq!(two.pair().await.deliveries, 1, "the other one is told");
+    assert_eq!(resumed().await, 0, "it is paused");
+    two.store.sql(&format!("UPDATE install SET state = 'active' WHERE id = '{install}'")).await;
+    assert_eq!((resumed().await, resumed().await), (1, 1), "once");
+    let others = format!("SELECT COUNT(*) FROM delivery WHERE install_id = '{other}'");
+    assert_eq!(two.store.number(&others).await, 1);
+}

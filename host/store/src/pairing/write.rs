@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::AnyConnection;
 use venn_domain::id::{OverlapId, PartnershipId};
 
-use super::{Batch, PairingAccount, cause, next_change_no, notify_installs};
+use super::{Batch, PairingAccount, Told, cause, next_change_no, notify_installs};
 use crate::{Store, StoreError, crash, row::Row};
 
 /// Two accounts that pairing found to be one company.
@@ -123,7 +123,7 @@ async fn write(
             .execute(&mut *connection)
             .await?;
     }
-    let deliveries = notify_installs(store, connection, id, number, None).await?;
+    let deliveries = notify_installs(store, connection, id, number, Told::Everyone).await?;
     crash::point("pairing.before-commit");
     let added = changes.upserts.iter().filter(|upsert| upsert.is_new).count() as u64;
     Ok(Written {

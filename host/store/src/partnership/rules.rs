@@ -234,7 +234,8 @@ async fn announce(
     if touched == 0 {
         return Ok(0);
     }
-    pairing::notify_installs(store, connection, &found.id, number, Some(&found.partner)).await
+    let told = pairing::Told::Organization(&found.partner);
+    pairing::notify_installs(store, connection, &found.id, number, told).await
 }
 
 /// Both audits say what is shown; only ours says what is hidden.

@@ -13,7 +13,7 @@ use std::sync::{
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use venn_domain::{
-    id::{InstallId, OrganizationId, RunId},
+    id::{DeliveryId, InstallId, OrganizationId, RunId},
     limits,
     run::PartnerReads,
     sharing::Purpose,
@@ -57,22 +57,32 @@ impl Chance {
 }
 
 async fn happens(world: &World, install: &Install, subject: u64) {
+    came(world, install, "configured", &format!("subject-{subject}")).await;
+}
+
+/// An event of an install.
+pub(in crate::delivery) async fn came(
+    world: &World,
+    install: &Install,
+    kind: &'static str,
+    subject: &str,
+) -> DeliveryId {
     let new = NewEvent {
         organization: install.organization.clone(),
         install: install.id.clone(),
-        kind: "configured",
-        subject: format!("subject-{subject}"),
+        kind,
+        subject: subject.to_owned(),
         payload: "{}".to_owned(),
     };
     let store = (*world.test).clone();
     let done = world
         .test
         .write(move |connection| Box::pin(async move { append(&store, connection, &new).await }));
-    done.await.unwrap();
+    done.await.unwrap()
 }
 
 /// A run that was refused, with what becomes of the delivery.
-async fn ends(world: &World, leased: Leased, next: Next) {
+pub(in crate::delivery) async fn ends(world: &World, leased: Leased, next: Next) {
     let record = RunRecord {
         id: RunId::make(world.test.ids()),
         plugin: world.release.plugin.clone(),
