@@ -2,7 +2,12 @@
 //! or caused by what they do themselves.
 use serde_json::{Value, json};
 
-use crate::support::{World, script::Script};
+use venn_domain::limits;
+
+use crate::{
+    support::{World, guest, script::Script, world::rows},
+    webhooks,
+};
 
 /// Whether the platform lets the plugin run.
 async fn stopped(world: &World, stopped: bool) {
@@ -73,4 +78,126 @@ async fn what_is_given_up_is_dead_with_its_reason_and_the_next_goes_on() {
     assert_eq!(acme.post(&again, &json!({})).await.good()["state_reason"], "");
     world.runs(&script.install).await;
     assert_eq!(shown(&world, &first).await["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_too_long_is_in_the_inbox_until_somebody_decides() {
+    let world = World::start().await;
+    let (install, shop) = webhooks::opened(&world).await;
+    let acme = &world.acme;
+    stopped(&world, true).await;
+    let first = shop.tells(&world, "one", b"{}").await;
+    let second = shop.tells(&world, "two", b"{}").await;
+    world.runs(&install).await;
+    assert_eq!(shown(&world, &first).await["expires_at"], "2026-01-08T00:00:00.000000Z");
+    world.host.advance_ms(limits::EVENT_AGE_WEBHOOK_MS);
+    for delivery in [&first, &second] {
+        let path = acme.own(&format!("deliveries/{delivery}"));
+        let dead = acme.until(&path, |one| one["state"] == "dead").await;
+        assert_eq!(dead["state_reason"], "it waited longer than it is of use");
+    }
+    let missed = async || {
+        let waiting = acme.all("waiting").await;
+        waiting.into_iter().find(|item| item["kind"] == "events-expired")
+    };
+    let item = missed().await.unwrap();
+    assert_eq!((&item["title"], &item["is_owner"]), (&json!("main missed 2 events"), &json!(true)));
+    assert_eq!(
+        item["text"],
+        "What waits longer than it is of use is given up. `venn deliveries redeliver` brings one all \
+         the same, `venn deliveries discard` takes it off this list."
+    );
+    let next = format!("venn deliveries list --install {install} --state dead");
+    assert_eq!((&item["subject"], &item["next_step"]), (&json!(install), &json!(next)));
+
+    let discard = acme.own(&format!("deliveries/{first}/discard"));
+    acme.post(&discard, &json!({ "reason": "Old." })).await.good();
+    assert_eq!(missed().await.unwrap()["title"], "main missed 1 event");
+    stopped(&world, false).await;
+    let again = acme.own(&format!("deliveries/{second}/redeliver"));
+    acme.post(&again, &json!({})).await.good();
+    assert!(missed().await.is_none());
+    assert_eq!(webhooks::told(&world, &install).await[0]["ending"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_while_an_install_was_paused_reaches_it_when_it_goes_on() {
+    let world = World::with_overlaps(2).await;
+    let script = world.script(&world.grant()).await;
+    let changes =
+        json!({ "call": "overlaps.changes", "partnership": "$subject", "fields": ["their-name"] });
+    script.set(&json!([changes])).await;
+    let acme = &world.acme;
+    let path = |verb: &str| acme.own(&format!("installs/{}/{verb}", script.install));
+    acme.post(&path("pause"), &json!({})).await.good();
+    world.host.advance_ms(100 * 86_400_000);
+    acme.import("merge", rows(2..3, "A")).await;
+    world.globex.import("merge", rows(2..3, "G")).await;
+    world.paired().await;
+    acme.post(&path("resume"), &json!({})).await.good();
+    let did = script.done().await;
+    assert_eq!(did.run["ending"], "ok", "{}", did.run);
+    let items = did.results[0]["ok"]["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{items:?}");
+}
+
+/// A run about the partnership, written so that its words are new at each event.
+fn rewrites() -> Value {
+    json!({ "call": "accounts.upsert", "rows": [{
+        "external_id": "h1", "name": "Company 3", "website": "https://company-3.com/",
+        "owner": "$event", "stage": "Customer", "amount": "", "created_on": "",
+        "population": "", "extra": [],
+    }] })
+}
+
+/// How its runs about the partnership ended, newest first.
+async fn endings(world: &World, install: &str) -> Vec<String> {
+    let runs = world.runs(install).await;
+    let about = runs.iter().filter(|run| run["event_kind"] == "overlaps-changed");
+    about.map(|run| run["ending"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_causes_its_own_events_is_stopped_and_its_publisher_is_told() {
+    let world = World::with_overlaps(2).await;
+    world.globex.import("merge", rows(0..6, "G")).await;
+    world.paired().await;
+    let script = world.script(&world.grant_of_source()).await;
+    world.listed(&World::manifest("watcher"), guest("script")).await;
+    let watcher = world.enabled_as("watcher", "watcher", &json!({})).await;
+    script.set(&json!([rewrites()])).await;
+    script.start().await;
+    let acme = &world.acme;
+    let path = acme.own(&format!("deliveries?install={}&state=dead", script.install));
+    let found = |page: &Value| page["items"].as_array().is_some_and(|items| !items.is_empty());
+    let dead = acme.until(&path, found).await["items"][0].clone();
+    assert_eq!(dead["state_reason"], "another attempt would fail in the same way");
+    world.paired().await;
+    let mut expected = vec!["ok".to_owned(); 8];
+    expected.insert(0, "limit".to_owned());
+    assert_eq!(endings(&world, &script.install).await, expected);
+    // Whoever only hears of it is nobody's fault.
+    let heard = endings(&world, &watcher).await;
+    assert!(!heard.is_empty() && heard.iter().all(|ending| ending == "ok"), "{heard:?}");
+
+    let runs = world.runs(&script.install).await;
+    assert_eq!(runs[0]["summary"], "stopped by the limit event.loop");
+    let verdict = &runs[0]["verdict"];
+    assert_eq!(
+        (&verdict["class"], &verdict["owner"], &verdict["retryable"]),
+        (&json!("plugin"), &json!("publisher"), &json!(false))
+    );
+    assert_eq!(
+        verdict["evidence"][0],
+        "what the plugin writes causes its own next event, over and over: the limit `event.loop` stopped it"
+    );
+    let inbox = world.publisher.all("inbox").await;
+    assert_eq!((inbox.len(), &inbox[0]["kind"]), (1, &json!("publisher-inbox")));
+
+    // Once it is mended, a person brings the event again: it is not held against it.
+    script.set(&json!([])).await;
+    let again = acme.own(&format!("deliveries/{}/redeliver", dead["id"].as_str().unwrap()));
+    acme.post(&again, &json!({})).await.good();
+    assert_eq!(endings(&world, &script.install).await[0], "ok");
+    assert!(acme.all("inbox?state=open").await.is_empty());
 }

@@ -7,6 +7,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     event::of_use_until,
     id::{DeliveryId, EventId, InstallId, OrganizationId},
+    lineage::Lineage,
 };
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         lane,
         queue::{self, Of},
     },
+    row::{Row, json},
 };
 
 /// An event to append.
@@ -33,18 +35,28 @@ pub struct NewEvent {
     pub payload: String,
 }
 
-/// Appends an event and its delivery in the caller's transaction. Ring
-/// `wake.deliveries` once it is committed.
+/// Appends an event that no run caused, and its delivery, in the caller's transaction.
+/// Ring `wake.deliveries` once it is committed.
 pub(crate) async fn append(
     store: &Store,
     connection: &mut AnyConnection,
     new: &NewEvent,
 ) -> Result<DeliveryId, StoreError> {
+    append_after(store, connection, new, &Lineage::default()).await
+}
+
+/// The same of one that runs may have caused.
+pub(crate) async fn append_after(
+    store: &Store,
+    connection: &mut AnyConnection,
+    new: &NewEvent,
+    lineage: &Lineage,
+) -> Result<DeliveryId, StoreError> {
     let now = store.now();
     let event = EventId::make(store.ids()).to_string();
     sqlx::query(
-        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at, trace)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at, trace, lineage)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(event.clone())
     .bind(new.organization.to_string())
@@ -53,6 +65,7 @@ pub(crate) async fn append(
     .bind(new.payload.clone())
     .bind(now.0)
     .bind(store.trace())
+    .bind(written(lineage))
     .execute(&mut *connection)
     .await?;
     let delivery = DeliveryId::make(store.ids());
@@ -76,4 +89,31 @@ pub(crate) async fn append(
         .await?;
     queue::changed(connection, now, Of::Installs(vec![new.install.to_string()])).await?;
     Ok(delivery)
+}
+
+/// A lineage as it is kept.
+pub(crate) fn written(lineage: &Lineage) -> String {
+    if lineage.runs() == 0 { String::new() } else { json(lineage) }
+}
+
+/// An event that waits stands for something newer, too, which these runs led to.
+pub(crate) async fn stands_for(
+    connection: &mut AnyConnection,
+    event: &str,
+    lineage: &Lineage,
+) -> Result<(), StoreError> {
+    if lineage.runs() == 0 {
+        return Ok(());
+    }
+    let row = sqlx::query("SELECT id, lineage FROM event WHERE id = $1")
+        .bind(event.to_owned())
+        .fetch_one(&mut *connection)
+        .await?;
+    let before: Lineage = Row::new("event", &row).json("lineage")?;
+    sqlx::query("UPDATE event SET lineage = $2 WHERE id = $1")
+        .bind(event.to_owned())
+        .bind(written(&before.with(lineage)))
+        .execute(connection)
+        .await?;
+    Ok(())
 }

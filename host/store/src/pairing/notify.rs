@@ -8,6 +8,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     event::{OVERLAPS_CHANGED, OverlapsChanged},
     id::{InstallId, OrganizationId, PartnershipId},
+    lineage::Lineage,
 };
 
 use crate::{
@@ -46,18 +47,20 @@ impl Told<'_> {
 
 /// Makes an event and a delivery for each active install that has the
 /// partnership granted, wants the kind, and has none waiting. Returns how many.
+/// `lineage`: of what changed.
 pub(crate) async fn notify_installs(
     store: &Store,
     connection: &mut AnyConnection,
     partnership: &PartnershipId,
     change_no: i64,
     told: Told<'_>,
+    lineage: &Lineage,
 ) -> Result<u64, StoreError> {
     let changes = OverlapsChanged { reason: "changes".to_owned(), cursor: None };
     let payload = json(&changes);
     let rows = sqlx::query(
         "SELECT i.id, i.organization_id, r.manifest_json,
-             (SELECT COUNT(*) FROM delivery d JOIN event e ON e.id = d.event_id
+             (SELECT MIN(e.id) FROM delivery d JOIN event e ON e.id = d.event_id
               WHERE d.install_id = i.id AND d.state = 'ready' AND d.subject = $1
                   AND d.attempt = 0 AND d.step = 0 AND d.continuation IS NULL
                   AND e.kind = $2 AND e.payload = $3) AS waiting
@@ -91,11 +94,13 @@ pub(crate) async fn notify_installs(
         .bind(change_no)
         .execute(&mut *connection)
         .await?;
-        if row.number("waiting")? == 0 {
+        if let Some(waiting) = row.text_or_none("waiting")? {
+            event::stands_for(connection, &waiting, lineage).await?;
+        } else {
             let subject = partnership.to_string();
             let payload = payload.clone();
             let new = NewEvent { organization, install, kind: OVERLAPS_CHANGED, subject, payload };
-            event::append(store, connection, &new).await?;
+            event::append_after(store, connection, &new, lineage).await?;
             made += 1;
         }
     }
@@ -121,8 +126,8 @@ pub(crate) async fn notify_resumed(
     for row in &rows {
         let row = Row::new("partnership", row);
         let (partnership, change_no) = (row.parsed("id")?, row.number("change_no")?);
-        let told = Told::Install(install);
-        notify_installs(store, connection, &partnership, change_no, told).await?;
+        let (told, nobodys) = (Told::Install(install), Lineage::default());
+        notify_installs(store, connection, &partnership, change_no, told, &nobodys).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 use venn_domain::{
     id::{OrganizationId, PartnershipId},
+    lineage::Lineage,
     sharing::{Level, Purpose, SharingRule},
 };
 
@@ -235,7 +236,7 @@ async fn announce(
         return Ok(0);
     }
     let told = pairing::Told::Organization(&found.partner);
-    pairing::notify_installs(store, connection, &found.id, number, told).await
+    pairing::notify_installs(store, connection, &found.id, number, told, &Lineage::default()).await
 }
 
 /// Both audits say what is shown; only ours says what is hidden.

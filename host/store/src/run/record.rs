@@ -198,6 +198,7 @@ async fn effects<'r>(
             delivery: &record.leased.id,
             run_started_at: record.started_at,
             is_over: record.next == Next::Done,
+            lineage: record.leased.lineage.after(&record.leased.install),
         };
         let rows = record.account_rows.clone();
         let writes = effects.accounts.as_deref();
