@@ -5,22 +5,15 @@ use serde_json::{Value, json};
 use venn_domain::limits;
 
 use crate::{
-    support::{World, guest, script::Script, world::rows},
+    support::{World, guest, script::Script, storm::suspended, world::rows},
     webhooks,
 };
-
-/// Whether the platform lets the plugin run.
-async fn stopped(world: &World, stopped: bool) {
-    let (verb, body) =
-        if stopped { ("suspend", json!({ "reason": "A test." })) } else { ("resume", json!({})) };
-    world.host.platform.post(&format!("/v1/review/plugins/script/{verb}"), &body).await.good();
-}
 
 /// Two deliveries of one subject while the plugin is stopped: one is parked, the other
 /// one waits behind it. Their ids, in order.
 async fn two_that_wait(script: &Script<'_>) -> [String; 2] {
     let acme = &script.world.acme;
-    stopped(script.world, true).await;
+    suspended(script.world, "script", true).await;
     script.start().await;
     script.start().await;
     script.world.runs(&script.install).await;
@@ -54,7 +47,7 @@ async fn what_is_given_up_is_dead_with_its_reason_and_the_next_goes_on() {
     world.runs(&script.install).await;
     let waits_for = "the platform has suspended this integration";
     assert_eq!(shown(&world, &second).await["state_reason"], waits_for);
-    stopped(&world, false).await;
+    suspended(&world, "script", false).await;
     world.runs(&script.install).await;
     assert_eq!(shown(&world, &second).await["state"], "done");
     assert_eq!(shown(&world, &first).await["state"], "dead");
@@ -85,7 +78,7 @@ async fn what_waited_too_long_is_in_the_inbox_until_somebody_decides() {
     let world = World::start().await;
     let (install, shop) = webhooks::opened(&world).await;
     let acme = &world.acme;
-    stopped(&world, true).await;
+    suspended(&world, "script", true).await;
     let first = shop.tells(&world, "one", b"{}").await;
     let second = shop.tells(&world, "two", b"{}").await;
     world.runs(&install).await;
@@ -113,7 +106,7 @@ async fn what_waited_too_long_is_in_the_inbox_until_somebody_decides() {
     let discard = acme.own(&format!("deliveries/{first}/discard"));
     acme.post(&discard, &json!({ "reason": "Old." })).await.good();
     assert_eq!(missed().await.unwrap()["title"], "main missed 1 event");
-    stopped(&world, false).await;
+    suspended(&world, "script", false).await;
     let again = acme.own(&format!("deliveries/{second}/redeliver"));
     acme.post(&again, &json!({})).await.good();
     assert!(missed().await.is_none());

@@ -37,6 +37,7 @@ mod sandbox;
 mod schedules;
 mod sources;
 mod storage;
+mod storm;
 mod tidy;
 mod waiting;
 mod watched;
