@@ -57,7 +57,20 @@ impl Chance {
 }
 
 async fn happens(world: &World, install: &Install, subject: u64) {
-    came(world, install, "configured", &format!("subject-{subject}")).await;
+    // What a person asks for is given up where the clock goes on.
+    let kind = if subject == 0 { "request" } else { "configured" };
+    came(world, install, kind, &format!("subject-{subject}")).await;
+}
+
+/// Lanes with work of which none is next: they would wait for ever.
+async fn stuck(store: &TestStore) -> i64 {
+    store
+        .number(
+            "SELECT COUNT(*) FROM (SELECT install_id FROM delivery
+                 WHERE state IN ('ready', 'leased', 'parked')
+                 GROUP BY install_id, subject HAVING MAX(is_next) = 0) w",
+        )
+        .await
 }
 
 /// An event of an install.
@@ -125,10 +138,15 @@ async fn unpark(world: &World, chance: &mut Chance, install: &Install) {
     done.await.unwrap();
 }
 
-async fn asked_for_again(world: &World, chance: &mut Chance) {
+async fn asked_for_again_or_given_up(world: &World, chance: &mut Chance) {
     let deliveries = world.test.deliveries(&world.customer, None, None, None, 100).await.unwrap();
-    let one = &deliveries.items[chance.below(deliveries.items.len() as u64) as usize];
-    world.test.redeliver(&world.customer, &one.id, &world.admin).await.unwrap();
+    let one = &deliveries.items[chance.below(deliveries.items.len() as u64) as usize].id;
+    let (customer, admin) = (&world.customer, &world.admin);
+    if chance.below(3) == 0 {
+        world.test.discard(customer, one, "by chance", admin).await.unwrap();
+    } else {
+        world.test.redeliver(customer, one, admin).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -163,7 +181,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
             }
             8 => world.test.clock.advance_ms(1 + chance.below(50_000).cast_signed()),
             9 => unpark(&world, &mut chance, &install).await,
-            10 => asked_for_again(&world, &mut chance).await,
+            10 => asked_for_again_or_given_up(&world, &mut chance).await,
             11 if step == 399 => {
                 world.changed(&install, InstallChange::Uninstall).await;
             }
@@ -173,6 +191,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
             _ => {}
         }
         assert_eq!(misplaced(&world.test).await, 0, "after {what} in step {step}");
+        assert_eq!(stuck(&world.test).await, 0, "after {what} in step {step}");
     }
     world.changed(&installs[0], InstallChange::Uninstall).await;
     assert_eq!(misplaced(&world.test).await, 0, "an install was removed");
