@@ -74,8 +74,8 @@ async fn compare(case: &str, data: Data) {
     rest(&world, 0).await;
     let dead = world.acme.all("deliveries?state=dead").await.len();
     assert_eq!(dead, 0, "events of the storm were lost");
-    for (part, share) in [("p99", 0.99), ("p50", 0.5)] {
-        let (quiet_ms, storm_ms) = (at(&mut quiet, share), at(&mut stormy, share));
+    for (part, permille) in [("p99", 990), ("p50", 500)] {
+        let (quiet_ms, storm_ms) = (at(&mut quiet, permille), at(&mut stormy, permille));
         let line = json!({
             "bench": "storm", "case": format!("{case}: {part}"), "ratio": storm_ms / quiet_ms,
             "storm_ms": storm_ms, "quiet_ms": quiet_ms, "events": of_each * installs,
@@ -100,16 +100,10 @@ async fn turn(neighbours: &[Crowd], each: usize) -> Vec<Duration> {
     join_all(calls).await.concat()
 }
 
-/// Milliseconds that this share of them stays within.
-fn at(all: &mut [Duration], share: f64) -> f64 {
+/// Milliseconds that so many of a thousand stay within.
+fn at(all: &mut [Duration], permille: usize) -> f64 {
     all.sort();
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "thousands of them"
-    )]
-    let place = (all.len() as f64 * share).ceil() as usize;
+    let place = (all.len() * permille).div_ceil(1_000);
     all[place.clamp(1, all.len()) - 1].as_secs_f64() * 1_000.0
 }
 
