@@ -123,7 +123,7 @@ async fn what_changed_while_an_install_was_paused_reaches_it_when_it_goes_on() {
     let acme = &world.acme;
     let path = |verb: &str| acme.own(&format!("installs/{}/{verb}", script.install));
     acme.post(&path("pause"), &json!({})).await.good();
-    world.host.advance_ms(100 * 86_400_000);
+    world.host.advance_ms(30 * 86_400_000);
     acme.import("merge", rows(2..3, "A")).await;
     world.globex.import("merge", rows(2..3, "G")).await;
     world.paired().await;
