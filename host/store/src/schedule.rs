@@ -125,20 +125,19 @@ async fn come(
     let turn = cadence.turn(planned, shift_ms, schedule.missed, store.now());
     if let Some(due) = turn.run {
         let waiting = delivery::not_begun(connection, &install, SCHEDULE, &name).await?;
-        let delivery = match waiting {
-            Some(waiting) => waiting,
-            None => {
-                let organization: OrganizationId = row.parsed("organization_id")?;
-                let payload = ScheduleDue { schedule: name.clone(), due_at: due.0, asked_by: None };
-                let new = NewEvent {
-                    organization,
-                    install: install.clone(),
-                    kind: SCHEDULE,
-                    subject: name.clone(),
-                    payload: json(&payload),
-                };
-                append(store, connection, &new).await?
-            }
+        let delivery = if let Some(waiting) = waiting {
+            waiting
+        } else {
+            let organization: OrganizationId = row.parsed("organization_id")?;
+            let payload = ScheduleDue { schedule: name.clone(), due_at: due.0, asked_by: None };
+            let new = NewEvent {
+                organization,
+                install: install.clone(),
+                kind: SCHEDULE,
+                subject: name.clone(),
+                payload: json(&payload),
+            };
+            append(store, connection, &new).await?
         };
         let until = of_use_until(SCHEDULE, store.now(), turn.next);
         delivery::expire::keep_until(connection, &delivery, until).await?;
