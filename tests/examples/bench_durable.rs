@@ -34,7 +34,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
-use support::{Data, World, guest, world::CRM_TOKEN};
+use support::{Data, World, guest, storm::rest, world::CRM_TOKEN};
 use venn_cluster::Cluster;
 
 /// Writes in one of the bare commits.
@@ -141,18 +141,6 @@ fn perf(word: &str) {
     if let Some(pipe) = std::env::var_os("VENN_BENCH_PERF") {
         let mut pipe = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
         writeln!(pipe, "{word}").unwrap();
-    }
-}
-
-/// Waits until nothing runs and so many are parked.
-async fn rest(world: &World, parked: u64) {
-    loop {
-        let waiting = world.host.app.store.backlog().await.unwrap().deliveries;
-        let done = waiting["leased"] == 0 && waiting["parked"] == parked;
-        if done && (parked > 0 || waiting["ready"] == 0) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

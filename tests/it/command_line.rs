@@ -280,6 +280,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert!(whole.contains(&format!("`venn inbox done {item}`")), "{whole}");
     acme.venn(&format!("inbox done {item}")).await.good();
     assert_eq!(acme.venn("inbox").await.good(), "Nothing waits for you.\n");
+    discarded(acme, parked).await;
     acme.venn(&format!("deliveries redeliver {parked}")).await.good();
     acme.venn_with("connections rotate hubspot", CRM_TOKEN).await.good();
     let mut next = crate::support::CrmTasks::Rust.manifest();
@@ -314,6 +315,17 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     platform.venn("review suspend crm-tasks --reason looks-odd --yes").await.good();
     platform.venn("review resume crm-tasks").await.good();
     reach::check("a_plugin_is_published_reviewed_enabled_and_watched", &desk).await;
+}
+
+/// Not before the person has said yes.
+async fn discarded(acme: &Shell, parked: &str) {
+    let line = format!("deliveries discard {parked} --reason twice");
+    let kept = acme.venn_with(&line, "n\n").await.failed(9);
+    assert!(kept.contains("It was not given up."), "{kept}");
+    let done = acme.venn(&format!("{line} --yes")).await.good();
+    assert_eq!(done, format!("{parked} is given up.\n"));
+    let shown = acme.venn(&format!("deliveries show {parked}")).await.good();
+    assert!(shown.contains("discarded: twice"), "{shown}");
 }
 
 /// And leave the rest of the grant.

@@ -7,8 +7,11 @@ use crate::{cargo, flame};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `run`, `egress`, `authorize`, `mapping`, `durable` or `api`; all by default.
+    /// `run`, `egress`, `authorize`, `mapping`, `durable`, `storm` or `api`; all by default.
     benches: Vec<String>,
+    /// How many events `storm` has.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    events: u64,
     /// One JSON object a line and nothing else.
     #[arg(long)]
     json: bool,
@@ -29,8 +32,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     for name in &options.benches {
         anyhow::ensure!(
-            ["run", "egress", "authorize", "mapping", "durable", "api"].contains(&name.as_str()),
-            "no bench `{name}`: use `run`, `egress`, `authorize`, `mapping`, `durable` or `api`"
+            ["run", "egress", "authorize", "mapping", "durable", "storm", "api"]
+                .contains(&name.as_str()),
+            "no bench `{name}`: use `run`, `egress`, `authorize`, `mapping`, `durable`, `storm` or `api`"
         );
     }
     if wants("mapping") {
@@ -63,17 +67,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         cargo::run(&mut built("bench_authorize")?)?;
     }
     if wants("durable") {
-        let mut bench = built("bench_durable")?;
-        if venn_cluster::tools().is_none() {
-            eprintln!(
-                "==> durable on SQLite only: there is no PostgreSQL here (`apt-get install postgresql`)"
-            );
-            bench.args(["--database", "sqlite"]);
-        }
-        cargo::run(&mut bench)?;
+        cargo::run(where_there_is_one(&mut built("bench_durable")?))?;
         if let Some(file) = &options.flame {
             flame::draw(&mut built("bench_durable")?, file)?;
         }
+    }
+    if wants("storm") {
+        let mut bench = built("bench_storm")?;
+        bench.arg("--events").arg(options.events.to_string());
+        cargo::run(where_there_is_one(&mut bench))?;
     }
     if wants("api") {
         // It knows no `--version` that succeeds.
@@ -82,6 +84,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         cargo::run(&mut built("bench_api")?)?;
     }
     Ok(())
+}
+
+/// On both databases, if there is PostgreSQL here.
+fn where_there_is_one(bench: &mut Command) -> &mut Command {
+    if venn_cluster::tools().is_some() {
+        return bench;
+    }
+    eprintln!("==> on SQLite only: there is no PostgreSQL here (`apt-get install postgresql`)");
+    bench.args(["--database", "sqlite"])
 }
 
 /// A bench, built, with what it starts; it prints JSON lines only. One selection of

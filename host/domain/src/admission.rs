@@ -9,7 +9,6 @@ use crate::{
     event::{ERASE, UNINSTALLING},
     limits,
     signing::Trust,
-    time::Timestamp,
     verdict::Owner,
 };
 
@@ -40,8 +39,6 @@ crate::verdict::names!(InstallState {
 /// What the store knows when a delivery is leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission<'a> {
-    /// The present moment.
-    pub now: Timestamp,
     /// The kind of the event.
     pub kind: &'a str,
     /// Where the install is in its life.
@@ -58,8 +55,6 @@ pub struct Admission<'a> {
     pub partnership_active: Option<bool>,
     /// 1 for the first attempt.
     pub attempt: u32,
-    /// After this the event is not worth delivering any more.
-    pub expires_at: Option<Timestamp>,
 }
 
 /// Why a delivery does not become a run.
@@ -130,9 +125,6 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
         let why = "the release does not ask for this kind of event";
         return settled("event.unwanted", why, Publisher);
     }
-    if admission.expires_at.is_some_and(|expires_at| expires_at <= admission.now) {
-        return settled("delivery.expired", "it waited longer than it is of use", CustomerAdmin);
-    }
     if u64::from(admission.attempt) > limits::DELIVERY_ATTEMPTS {
         return settled("delivery.dead", "all attempts were used up", CustomerAdmin);
     }
@@ -144,7 +136,6 @@ mod tests {
     use super::*;
 
     const GOOD: Admission<'static> = Admission {
-        now: Timestamp(1_000),
         kind: "overlaps-changed",
         install_state: InstallState::Active,
         plugin_suspended: false,
@@ -153,7 +144,6 @@ mod tests {
         wants_kind: true,
         partnership_active: Some(true),
         attempt: 8,
-        expires_at: Some(Timestamp(1_001)),
     };
 
     #[test]
@@ -163,7 +153,7 @@ mod tests {
             r.map(|r| (r.code, r.why, r.who_can_change_it.name(), r.waits))
         };
         assert_eq!(refused(GOOD), None);
-        assert_eq!(refused(Admission { partnership_active: None, expires_at: None, ..GOOD }), None);
+        assert_eq!(refused(Admission { partnership_active: None, ..GOOD }), None);
         let state = |install_state| Admission { install_state, ..GOOD };
         let cases = [
             (
@@ -231,10 +221,6 @@ mod tests {
             (
                 Admission { partnership_active: Some(false), ..GOOD },
                 ("partnership.ended", "the partnership has ended", "customer-admin", false),
-            ),
-            (
-                Admission { expires_at: Some(GOOD.now), ..GOOD },
-                ("delivery.expired", "it waited longer than it is of use", "customer-admin", false),
             ),
             (
                 Admission { attempt: 9, ..GOOD },

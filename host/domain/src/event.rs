@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use crate::{
     id::{EventId, UserId},
+    limits,
     time::Timestamp,
 };
 
@@ -60,6 +61,22 @@ pub struct Event {
     pub payload: String,
     /// What the run before returned as `again`.
     pub continuation: Option<String>,
+}
+
+/// Why one is given up that was not begun in time.
+pub const EXPIRED: &str = "it waited longer than it is of use";
+
+/// Until when it is of use to begin with an event of this kind that comes at this moment;
+/// `next` is when its schedule comes again. None where that has no end: what says that
+/// something is otherwise now is true until the plugin has seen it, also after a long pause.
+pub fn of_use_until(kind: &str, at: Timestamp, next: Option<Timestamp>) -> Option<Timestamp> {
+    let age_ms = match kind {
+        REQUEST => limits::EVENT_AGE_REQUEST_MS,
+        SCHEDULE => limits::EVENT_AGE_SCHEDULE_MS,
+        WEBHOOK => limits::EVENT_AGE_WEBHOOK_MS,
+        _ => return None,
+    };
+    Some(next.unwrap_or(at).plus_ms(age_ms))
 }
 
 /// The schedule of a run that a person asks for.
@@ -152,6 +169,21 @@ mod tests {
     fn asked(content_type: &str, body: &[u8]) -> Option<Value> {
         let asked = Requested::from_call("overlaps", content_type, body)?;
         Some(serde_json::to_value(asked).unwrap())
+    }
+
+    #[test]
+    fn what_somebody_waits_for_has_an_end_and_what_is_so_has_none() {
+        let at = Timestamp(1_764_000_000_000_000);
+        let next = at.plus_ms(7 * 86_400_000);
+        let ms = |kind, next| of_use_until(kind, at, next).map(|until| until.ms_since(at));
+        assert_eq!(ms(REQUEST, None), Some(300_000));
+        assert_eq!(ms(WEBHOOK, None), Some(7 * 86_400_000));
+        assert_eq!(ms(SCHEDULE, None), Some(86_400_000));
+        assert_eq!(ms(SCHEDULE, Some(next)), Some(8 * 86_400_000));
+        for (kind, _) in KINDS {
+            let has_end = [REQUEST, WEBHOOK, SCHEDULE].contains(&kind);
+            assert_eq!(ms(kind, None).is_some(), has_end, "{kind}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@
 //! - **support grant** (or leave): what a customer lets the platform or a publisher look
 //!   at, of one install, for a while. **supporter**: who has it.
 //! - **schedule** (of a manifest: when a plugin runs by itself), **webhook** (of a
-//!   manifest: what a third party calls, and how it shows that it is the one), **event**, **delivery** (one event on its way to one install), **run**
+//!   manifest: what a third party calls, and how it shows that it is the one), **event**, its **lineage** (whose runs led to it), **delivery** (one event on its way to one install), **run**
 //!   (one execution), **report** (what the guest returns), **outcome** (how
 //!   the run ended), **effect** (what it changed inside Venn).
 //! - **refusal**: declined before running. **denial**: a host call declined
@@ -54,6 +54,7 @@ pub mod grant;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod lineage;
 pub mod manifest;
 pub mod organization;
 pub mod overlap;

@@ -28,6 +28,9 @@ macro_rules! limits {
 /// The name of [`DELIVERY_STEPS`].
 pub const STEPS: &str = "delivery.steps";
 
+/// The name of [`EVENT_LOOP`].
+pub const LOOP: &str = "event.loop";
+
 limits! {
     RUN_CPU_MS: u64 = 200, "run.cpu", "ms", "Hundreds of times what reading 1,000 overlaps takes.";
     RUN_CPU_MS_MAX: u64 = 5_000, "run.cpu.max", "ms", "The most that a manifest may ask for.";
@@ -153,6 +156,10 @@ limits! {
     TAPE_DAYS: u64 = 30, "retention.tape", "days", "What a plugin was told stands in it; a publisher's correction is tried on it within.";
     RUN_DAYS: u64 = 90, "retention.run", "days", "Runs with their logs, deliveries with their events, resolved incidents: a quarter is looked back on.";
     FAREWELL_MS: u64 = 30 * 60 * 60 * 1_000, "delivery.farewell", "ms", "All attempts of `uninstalling` or `erase`; then what they are about goes in any case.";
+    EVENT_AGE_REQUEST_MS: i64 = 5 * 60 * 1_000, "event.age.request", "ms", "Not begun by then, it is given up: who got no answer has asked again.";
+    EVENT_AGE_SCHEDULE_MS: i64 = 24 * 60 * 60 * 1_000, "event.age.schedule", "ms", "The same, from the time on that comes next, which does the same work; of a run that a person asked for, since then.";
+    EVENT_AGE_WEBHOOK_MS: i64 = 7 * 24 * 60 * 60 * 1_000, "event.age.webhook", "ms", "The same of a call; as long as it is known if it comes again.";
+    EVENT_LOOP: u64 = 8, "event.loop", "runs", "Of one install, each caused by what the one before wrote; what settles does so in two or three.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
     OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";
 }

@@ -21,7 +21,7 @@ pub use provisional::{Facts, provisional};
 pub use route::{FaqEntry, RouteKind, RoutePlan, route};
 
 /// The rule set of this crate; stored with every verdict.
-pub const ALGORITHM_VERSION: u16 = 1;
+pub const ALGORITHM_VERSION: u16 = 2;
 
 macro_rules! names {
     ($type:ident { $($variant:ident = $name:literal),* }) => {

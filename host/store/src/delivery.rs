@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     event::Event,
     id::{DeliveryId, EventId, InstallId, OrganizationId, PartnershipId, PluginId, RunId, UserId},
+    lineage::Lineage,
     time::Timestamp,
 };
 
@@ -18,6 +19,8 @@ use crate::{
     row::Row,
 };
 
+mod discard;
+pub(crate) mod expire;
 pub(crate) mod lane;
 mod lease;
 pub(crate) mod queue;
@@ -43,6 +46,8 @@ pub struct Leased {
     pub created_at: Timestamp,
     /// Where the event came from, as a W3C `traceparent`; empty if not traced.
     pub trace: String,
+    /// Whose runs led to the event.
+    pub lineage: Lineage,
 }
 
 /// A delivery as people see it.
@@ -72,20 +77,23 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// When it was done or given up.
     pub finished_at: Option<Timestamp>,
+    /// It is given up if it has not begun by then; none if it waits for as long as it takes.
+    pub expires_at: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
     d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
-    d.progress_total, d.created_at, d.finished_at, e.kind, e.payload, e.occurred_at, e.trace";
+    d.progress_total, d.created_at, d.finished_at, d.expires_at, e.kind, e.payload, e.occurred_at, e.trace, e.lineage";
 
 impl Store {
-    /// Gives back leases that ran out, and leases up to `most` deliveries, one per
-    /// install, until `until`: one write.
+    /// Gives back leases that ran out, gives up what is too old, and leases up to `most`
+    /// deliveries, one per install, until `until`: one write.
     pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
         let now = self.now();
         self.write_data(move |connection| {
             Box::pin(async move {
                 give_back(connection, now, now).await?;
+                expire::expire(connection, now).await?;
                 lease::lease(connection, now, most, until).await
             })
         })
@@ -168,7 +176,8 @@ impl Store {
         Ok(Some((found, runs)))
     }
 
-    /// Makes a parked, dead or waiting delivery due now; false if it is none of these.
+    /// Makes a parked, dead or waiting delivery due now, however old it is and whatever led
+    /// to it; false if it is none of these.
     pub async fn redeliver(
         &self,
         organization: &OrganizationId,
@@ -186,10 +195,11 @@ impl Store {
         self.write_data(move |connection| {
             Box::pin(async move {
                 let moved = sqlx::query(
-                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL
+                    "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL,
+                         expires_at = NULL
                      WHERE organization_id = $1 AND id = $2
                        AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))
-                     RETURNING install_id, subject",
+                     RETURNING install_id, subject, event_id",
                 )
                 .bind(entry.organization.to_string())
                 .bind(entry.subject.clone())
@@ -199,6 +209,10 @@ impl Store {
                 let Some(row) = &moved else { return Ok(false) };
                 let row = Row::new("delivery", row);
                 let (install, subject) = (row.text("install_id")?, row.text("subject")?);
+                sqlx::query("UPDATE event SET lineage = '' WHERE id = $1")
+                    .bind(row.text("event_id")?)
+                    .execute(&mut *connection)
+                    .await?;
                 lane::began_anew(connection, &install, &subject).await?;
                 queue::changed(connection, Timestamp(now), Of::Installs(vec![install])).await?;
                 audit::append(&store, connection, &entry).await?;
@@ -343,5 +357,6 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
         progress_total: row.count("progress_total")?,
         created_at: row.time("created_at")?,
         finished_at: row.time_or_none("finished_at")?,
+        expires_at: row.time_or_none("expires_at")?,
     })
 }

@@ -4,7 +4,11 @@
 //! It does not ask whether the plugin wants the kind; whoever appends has the
 //! manifest at hand and asks `Manifest::wants`. Leasing is in `delivery`.
 use sqlx::AnyConnection;
-use venn_domain::id::{DeliveryId, EventId, InstallId, OrganizationId};
+use venn_domain::{
+    event::of_use_until,
+    id::{DeliveryId, EventId, InstallId, OrganizationId},
+    lineage::Lineage,
+};
 
 use crate::{
     Store, StoreError,
@@ -12,6 +16,7 @@ use crate::{
         lane,
         queue::{self, Of},
     },
+    row::{Row, json},
 };
 
 /// An event to append.
@@ -30,18 +35,28 @@ pub struct NewEvent {
     pub payload: String,
 }
 
-/// Appends an event and its delivery in the caller's transaction. Ring
-/// `wake.deliveries` once it is committed.
+/// Appends an event that no run caused, and its delivery, in the caller's transaction.
+/// Ring `wake.deliveries` once it is committed.
 pub(crate) async fn append(
     store: &Store,
     connection: &mut AnyConnection,
     new: &NewEvent,
 ) -> Result<DeliveryId, StoreError> {
+    append_after(store, connection, new, &Lineage::default()).await
+}
+
+/// The same of one that runs may have caused.
+pub(crate) async fn append_after(
+    store: &Store,
+    connection: &mut AnyConnection,
+    new: &NewEvent,
+    lineage: &Lineage,
+) -> Result<DeliveryId, StoreError> {
     let now = store.now();
     let event = EventId::make(store.ids()).to_string();
     sqlx::query(
-        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at, trace)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO event (id, organization_id, kind, subject, payload, occurred_at, trace, lineage)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(event.clone())
     .bind(new.organization.to_string())
@@ -50,6 +65,7 @@ pub(crate) async fn append(
     .bind(new.payload.clone())
     .bind(now.0)
     .bind(store.trace())
+    .bind(written(lineage))
     .execute(&mut *connection)
     .await?;
     let delivery = DeliveryId::make(store.ids());
@@ -57,8 +73,8 @@ pub(crate) async fn append(
     let sql = format!(
         "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
              state_reason, attempt, step, not_before, fence, progress_done, progress_total,
-             created_at, is_next)
-         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, {})",
+             created_at, expires_at, is_next)
+         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, $7, {})",
         lane::OF_A_NEW_ONE
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -68,8 +84,36 @@ pub(crate) async fn append(
         .bind(new.organization.to_string())
         .bind(new.subject.clone())
         .bind(now.0)
+        .bind(of_use_until(new.kind, now, None).map(|until| until.0))
         .execute(&mut *connection)
         .await?;
     queue::changed(connection, now, Of::Installs(vec![new.install.to_string()])).await?;
     Ok(delivery)
+}
+
+/// A lineage as it is kept.
+pub(crate) fn written(lineage: &Lineage) -> String {
+    if lineage.runs() == 0 { String::new() } else { json(lineage) }
+}
+
+/// An event that waits stands for something newer, too, which these runs led to.
+pub(crate) async fn stands_for(
+    connection: &mut AnyConnection,
+    event: &str,
+    lineage: &Lineage,
+) -> Result<(), StoreError> {
+    if lineage.runs() == 0 {
+        return Ok(());
+    }
+    let row = sqlx::query("SELECT id, lineage FROM event WHERE id = $1")
+        .bind(event.to_owned())
+        .fetch_one(&mut *connection)
+        .await?;
+    let before: Lineage = Row::new("event", &row).json("lineage")?;
+    sqlx::query("UPDATE event SET lineage = $2 WHERE id = $1")
+        .bind(event.to_owned())
+        .bind(written(&before.with(lineage)))
+        .execute(connection)
+        .await?;
+    Ok(())
 }

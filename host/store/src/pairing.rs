@@ -31,7 +31,7 @@ mod write;
 pub use batch::{Batch, PairDecision, PairingAccount};
 pub(crate) use batch::{account as account_of, decisions as decisions_of};
 pub use decision::{Decided, DecisionKind, NewDecision};
-pub(crate) use notify::notify_installs;
+pub(crate) use notify::{Told, notify_installs, notify_resumed};
 pub use write::{Found, FoundPair, FoundUnpaired, Written};
 
 /// Queues every domain that both sides have.

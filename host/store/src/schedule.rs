@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sqlx::AnyConnection;
 use venn_domain::{
-    event::{SCHEDULE, ScheduleDue},
+    event::{SCHEDULE, ScheduleDue, of_use_until},
     id::{InstallId, OrganizationId},
     manifest::Manifest,
     schedule::Schedule,
@@ -123,19 +123,24 @@ async fn come(
     };
     let shift_ms = schedule.shift_ms(&install);
     let turn = cadence.turn(planned, shift_ms, schedule.missed, store.now());
-    if let Some(due) = turn.run
-        && delivery::not_begun(connection, &install, SCHEDULE, &name).await?.is_none()
-    {
-        let organization: OrganizationId = row.parsed("organization_id")?;
-        let payload = ScheduleDue { schedule: name.clone(), due_at: due.0, asked_by: None };
-        let new = NewEvent {
-            organization,
-            install: install.clone(),
-            kind: SCHEDULE,
-            subject: name.clone(),
-            payload: json(&payload),
+    if let Some(due) = turn.run {
+        let waiting = delivery::not_begun(connection, &install, SCHEDULE, &name).await?;
+        let delivery = if let Some(waiting) = waiting {
+            waiting
+        } else {
+            let organization: OrganizationId = row.parsed("organization_id")?;
+            let payload = ScheduleDue { schedule: name.clone(), due_at: due.0, asked_by: None };
+            let new = NewEvent {
+                organization,
+                install: install.clone(),
+                kind: SCHEDULE,
+                subject: name.clone(),
+                payload: json(&payload),
+            };
+            append(store, connection, &new).await?
         };
-        append(store, connection, &new).await?;
+        let until = of_use_until(SCHEDULE, store.now(), turn.next);
+        delivery::expire::keep_until(connection, &delivery, until).await?;
     }
     match turn.next {
         Some(next) => set(connection, &install, schedule, next).await,

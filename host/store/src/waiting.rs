@@ -56,6 +56,9 @@ states! {
         TokenRecovered = "token-recovered",
         /// For the customer: an install with a connection that is not what it needs any more.
         ConnectionUnfit = "connection-unfit",
+        /// For the customer: events of an install that were given up a short while ago, because
+        /// they waited for too long.
+        EventsExpired = "events-expired",
         /// For the customer: an import that asks before it removes many accounts.
         ImportToConfirm = "import-to-confirm",
     }
@@ -72,7 +75,7 @@ pub struct Waiting {
     pub name: String,
     /// What else it takes to name it: a version, a slug; the plugin's name of an
     /// install that is stopped; what a plugin lost; which of an install's connections do not fit, as
-    /// JSON; empty if nothing.
+    /// JSON; how many events expired; empty if nothing.
     pub detail: String,
     /// Why, as somebody said it; empty if nobody did.
     pub reason: String,
@@ -201,6 +204,12 @@ const ITEMS: &str = "
     SELECT 'connection-unfit', i.id, i.name, i.unfit_json, '', 0, i.unfit_at
     FROM install i
     WHERE i.organization_id = $1 AND i.state <> 'uninstalled' AND i.unfit_json <> ''
+  UNION ALL
+    SELECT 'events-expired', i.id, i.name, CAST(COUNT(*) AS text), '', 0, MIN(d.finished_at)
+    FROM delivery d JOIN install i ON i.id = d.install_id
+    WHERE d.organization_id = $1 AND d.expires_at IS NOT NULL AND d.state = 'dead'
+      AND d.finished_at > $2 AND i.state <> 'uninstalled'
+    GROUP BY i.id, i.name
   UNION ALL
     SELECT 'import-to-confirm', m.id, m.file_name, '', '', 0, m.created_at
     FROM import m WHERE m.organization_id = $1 AND m.state = 'waiting-for-confirmation'

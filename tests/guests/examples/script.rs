@@ -3,7 +3,7 @@
 //!
 //! Payload: `{"steps": [STEP, …]}`. An event that has none takes them from the
 //! configuration, by its kind: `{"steps": {"overlaps-changed": [STEP, …]}}`, with
-//! `$subject` for the event's subject and `$nul` for U+0000, which no configuration
+//! `$subject` for the event's subject, `$event` for its id and `$nul` for U+0000, which no configuration
 //! can hold, so that a test can drive it through the server, and `{"$times": 3, "of": …}`
 //! for so many of something, where that is more than one can hold. Each step is one call
 //! and gives one result ([`venn_guests::answer`]); the report's answer is the list
@@ -171,7 +171,10 @@ fn steps(event: &Event) -> Vec<Step> {
     if !steps.is_empty() {
         return steps;
     }
-    let text = config::text().replace("$subject", &event.subject).replace("$nul", "\\u0000");
+    let text = config::text()
+        .replace("$subject", &event.subject)
+        .replace("$event", &event.id)
+        .replace("$nul", "\\u0000");
     let config = serde_json::from_str(&text).map(written_out).unwrap_or_default();
     let mut config: Config = serde_json::from_value(config).unwrap_or_default();
     config.steps.remove(&event.kind).unwrap_or_default()

@@ -245,6 +245,7 @@ pub const ROWS: &[Row] = &[
     get("/organizations/{org}/deliveries", Member),
     get("/organizations/{org}/deliveries/{delivery}", Member),
     post("/organizations/{org}/deliveries/{delivery}/redeliver", User, ""),
+    post("/organizations/{org}/deliveries/{delivery}/discard", Admin, r#"{"reason":"x"}"#),
     get("/organizations/{org}/runs", Member),
     get("/organizations/{org}/runs/{run}", Member),
     get("/organizations/{org}/runs/{run}/log", Member),

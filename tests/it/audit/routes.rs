@@ -295,6 +295,11 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
         "/organizations/{org}/deliveries/{delivery}/redeliver",
         EntryIn("delivery.redelivered", "publish::signatures"),
     ),
+    (
+        "POST",
+        "/organizations/{org}/deliveries/{delivery}/discard",
+        EntryIn("delivery.discarded", "deliveries"),
+    ),
     ("GET", "/organizations/{org}/runs", METADATA),
     ("GET", "/organizations/{org}/runs/{run}", METADATA),
     ("GET", "/organizations/{org}/runs/{run}/log", Entry("log.read")),

@@ -50,6 +50,7 @@ const STORIES: &[(&str, &[&str])] = &[
             "connection-get",
             "connection-list",
             "connection-replace-secret",
+            "delivery-discard",
             "delivery-get",
             "delivery-list",
             "delivery-redeliver",

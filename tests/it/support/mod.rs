@@ -8,6 +8,7 @@ pub mod host;
 pub mod script;
 mod signer;
 pub mod site;
+pub mod storm;
 pub mod world;
 
 use std::path::PathBuf;

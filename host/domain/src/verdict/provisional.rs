@@ -159,6 +159,12 @@ fn judge(
             let sentence = "the time was used up, and not in a host call";
             Row::new(Class::Unknown, Kind::Transient, 200, sentence)
         }
+        Signal::Limit(limits::LOOP) => {
+            // No attempt at the last one changes what the plugin does in all of them.
+            let sentence = "what the plugin writes causes its own next event, over and over: \
+                            the limit `event.loop` stopped it";
+            Row::new(Class::Plugin, Kind::Permanent, 950, sentence)
+        }
         Signal::Limit(limit) => {
             let sentence = format!("the plugin reached the limit `{limit}`");
             let row = Row::new(Class::Plugin, Kind::Permanent, 900, &sentence);

@@ -130,6 +130,11 @@ fn how_a_run_ended() {
             "plugin permanent publisher - retry: the plugin reached the limit `run.handles`",
         ),
         (
+            limit("event.loop", None),
+            "plugin permanent publisher - no retry: what the plugin writes causes its own next event, \
+             over and over: the limit `event.loop` stopped it",
+        ),
+        (
             limit("delivery.steps", None),
             "plugin permanent publisher - no retry: the plugin reached the limit `delivery.steps`",
         ),

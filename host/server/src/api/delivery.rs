@@ -14,10 +14,10 @@ use venn_domain::{
 use venn_store::delivery::Delivery;
 
 use crate::{
-    api::{organization::resolve, support::seen},
+    api::{organization::resolve, review::checked_reason, support::seen},
     app::App,
     auth::Caller,
-    body::one_of,
+    body::{JsonBody, one_of},
     error::{ApiError, Code},
     page::{PageOf, PageView},
 };
@@ -70,6 +70,9 @@ pub struct DeliveryView {
     created_at: Timestamp,
     /// When it was done or given up.
     finished_at: Option<Timestamp>,
+    /// It is given up (dead) if it has not begun by then; null if it waits for as long as it
+    /// takes, and once it has begun.
+    expires_at: Option<Timestamp>,
     /// Its runs, oldest first; a listing leaves them out and answers an empty list.
     runs: Vec<RunId>,
 }
@@ -132,6 +135,41 @@ pub async fn redeliver(
     Ok(Json(view(delivery, runs)))
 }
 
+/// Body of discarding.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiscardBody {
+    /// Why nothing is to come of it; it is shown with the delivery.
+    reason: String,
+}
+
+/// `POST /v1/organizations/{org}/deliveries/{delivery}/discard`
+pub async fn discard(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, delivery)): Path<(String, String)>,
+    JsonBody(body): JsonBody<DiscardBody>,
+) -> Result<Json<DeliveryView>, ApiError> {
+    let org = resolve(&app, &caller, &org, Need::admin).await?;
+    let id: DeliveryId = delivery.parse()?;
+    let reason = checked_reason(body.reason)?;
+    let moved = app.store.discard(&org.id, &id, &reason, caller.user()).await?;
+    let found = app.store.delivery(&org.id, &id).await?;
+    let (delivery, runs) = found.ok_or_else(ApiError::not_found)?;
+    if !moved {
+        return Err(ApiError::new(
+            Code::WrongState,
+            format!(
+                "The delivery is {}; only one that waits, is parked or dead can be discarded.",
+                delivery.state
+            ),
+            "Wait for a run to end; a paused install (`POST …/installs/{install}/pause`) begins no further one.",
+        ));
+    }
+    app.wake.deliveries.notify_one();
+    Ok(Json(view(delivery, runs)))
+}
+
 fn view(delivery: Delivery, runs: Vec<RunId>) -> DeliveryView {
     DeliveryView {
         id: delivery.id,
@@ -149,6 +187,7 @@ fn view(delivery: Delivery, runs: Vec<RunId>) -> DeliveryView {
         progress_total: delivery.progress_total,
         created_at: delivery.created_at,
         finished_at: delivery.finished_at,
+        expires_at: delivery.expires_at,
         runs,
     }
 }

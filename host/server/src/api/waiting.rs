@@ -35,7 +35,7 @@ pub struct WaitingView {
         "integration-narrowed", "verification-ended", "install-stopped",
         "install-distrusted", "partnership-proposed", "partnership-ended",
         "removals-to-confirm", "import-to-confirm", "connection-expiring",
-        "connection-to-reconnect", "connection-unfit", "token-recovered",
+        "connection-to-reconnect", "connection-unfit", "token-recovered", "events-expired",
     ]))]
     kind: &'static str,
     /// The id of the release, plugin, organization, install, partnership, import, connection or
@@ -143,6 +143,7 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
             format!("venn orgs tokens --revoke {subject}"),
         ),
         WaitingKind::ConnectionUnfit => unfit(&item)?,
+        WaitingKind::EventsExpired => expired(&item),
         WaitingKind::ImportToConfirm => (
             format!("The list {name} would remove many accounts"),
             format!(
@@ -199,6 +200,17 @@ fn taken_back(item: &Waiting) -> (String, String, String) {
             "venn orgs verification".to_owned(),
         ),
     }
+}
+
+/// What was given up unheard.
+fn expired(item: &Waiting) -> (String, String, String) {
+    let Waiting { subject, name, detail, .. } = item;
+    let events = counted(detail.parse().unwrap_or_default(), "event", "events");
+    (
+        format!("{name} missed {events}"),
+        "What waits longer than it is of use is given up. `venn deliveries redeliver` brings one all the same, `venn deliveries discard` takes it off this list.".to_owned(),
+        format!("venn deliveries list --install {subject} --state dead"),
+    )
 }
 
 /// What an install needs in the place of its connections.

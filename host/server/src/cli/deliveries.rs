@@ -1,10 +1,11 @@
-//! `venn deliveries`: events on their way to installs, and sending one again
-//! that was given up.
+//! `venn deliveries`: events on their way to installs, sending one again that was
+//! given up, and giving one up.
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::json;
 
 use super::{
+    ask,
     client::Call,
     input,
     output::{
@@ -38,6 +39,14 @@ enum DeliveriesCommand {
     Redeliver {
         /// The delivery's id
         delivery: String,
+    },
+    /// Gives one up that waits, is parked or dead: what waits behind it goes on
+    Discard {
+        /// The delivery's id
+        delivery: String,
+        /// Why; it is shown with the delivery
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 
@@ -76,6 +85,7 @@ const DELIVERY: &[Field] = &[
     Field::number("Of", "progress_total"),
     Field::moment("Not before", "not_before"),
     Field::moment("Finished", "finished_at"),
+    Field::moment("Expires", "expires_at"),
     Field::whole("Runs", "runs"),
 ];
 
@@ -93,6 +103,13 @@ pub(crate) fn run(session: &Session, args: &DeliveriesArgs) -> Result<(), Failur
             let reply = session
                 .post(&["organizations", org, "deliveries", delivery, "redeliver"], &json!({}))?;
             session.show(&reply, |it| format!("{delivery} is {}.", text(it, "state")))
+        }
+        Some(DeliveriesCommand::Discard { delivery, reason }) => {
+            let question = format!("Give up {delivery}? Nothing comes of its event.");
+            ask::confirm(session, &question, "It was not given up.")?;
+            let segments = ["organizations", org, "deliveries", delivery, "discard"];
+            let reply = session.post(&segments, &json!({ "reason": reason }))?;
+            session.show(&reply, |_| format!("{delivery} is given up."))
         }
     }
 }

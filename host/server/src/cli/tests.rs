@@ -115,6 +115,7 @@ fn what_the_handbook_types_can_be_typed() {
         "venn deliveries",
         "venn deliveries --install eu --state parked",
         "venn deliveries redeliver dlv_1",
+        "venn deliveries discard dlv_1 --reason twice",
         "venn logs run_1 --transcript",
         "venn replay run_1",
         "venn inbox --incidents",

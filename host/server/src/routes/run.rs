@@ -1,11 +1,13 @@
 //! Deliveries of events, and the runs that they led to.
+use serde_json::json;
+
 use crate::{
     api::{delivery, run},
     call::{
-        Access::{Member, User},
+        Access::{Admin, Member, User},
         Calls, about,
     },
-    error::Code::{Busy, WrongState},
+    error::Code::{Busy, Invalid, WrongState},
 };
 
 pub(super) fn calls(calls: Calls) -> Calls {
@@ -27,6 +29,15 @@ pub(super) fn calls(calls: Calls) -> Calls {
             User,
             delivery::redeliver,
             about("Delivers again what was parked, given up, or waits for its next attempt."),
+        )
+        .post(
+            "/organizations/{org}/deliveries/{delivery}/discard",
+            Admin,
+            delivery::discard,
+            about("Gives up what waits, is parked or dead: what waits behind it goes on.")
+                .details("It is dead then, with the reason; delivering it again is possible. One that runs is left alone.")
+                .example(json!({ "reason": "The account was closed by hand." }))
+                .fails([Invalid, WrongState]),
         )
         .get("/organizations/{org}/runs", Member, run::list, about("Lists runs, newest first."))
         .get(

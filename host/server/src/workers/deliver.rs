@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, Span, field::Empty};
 use venn_domain::{
-    admission::{self, Admission, Refusal},
+    admission::{self, Admission},
     authority::{Authority, Control},
     id::RunId,
     limits,
@@ -28,7 +28,7 @@ use venn_store::{
     crash,
     delivery::Leased,
     install::{InstallControl, InstallFacts},
-    run::{Next, Recorded, RunRecord},
+    run::{Recorded, RunRecord},
 };
 
 use crate::{
@@ -36,12 +36,14 @@ use crate::{
     app::App,
     conclude,
     ports::InstallPorts,
-    releases::{self, LoadError},
+    releases,
     telemetry::{
         metrics::{Ran, next_name},
         trace,
     },
 };
+
+mod not_run;
 
 /// Runs at once in this process: well under the sandbox's pool, so that a
 /// check or a replay always finds room. Who has how much of it: [`venn_domain::room`].
@@ -130,27 +132,38 @@ fn join_trace(span: &Span, leased: &Leased) -> String {
     id
 }
 
+/// A leased delivery, and what was read for it.
+struct Held {
+    leased: Leased,
+    control: Control,
+    facts: InstallFacts,
+    started_at: Timestamp,
+    trace_id: String,
+}
+
 async fn deliver(
     app: &App,
     leased: Leased,
     read: Option<InstallControl>,
     trace_id: String,
 ) -> anyhow::Result<()> {
-    let started_at = app.store.now();
     let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
-    let admitted = tracing::debug_span!("run.admit")
-        .in_scope(|| admission::admit(&admission_of(&control, &facts, &leased, started_at)));
+    let held = Held { leased, control, facts, started_at: app.store.now(), trace_id };
+    let admitted =
+        tracing::debug_span!("run.admit").in_scope(|| admission::admit(&admission_of(&held)));
     if let Err(refusal) = admitted {
-        return refuse(app, leased, &control, refusal, started_at, trace_id).await;
+        return not_run::refuse(app, held, refusal).await;
+    }
+    if held.leased.lineage.is_loop(&held.leased.install) {
+        return not_run::looped(app, held).await;
     }
     let load = tracing::debug_span!("run.load");
-    let prepared = match releases::prepared(app, &facts.proof).instrument(load).await {
+    let prepared = match releases::prepared(app, &held.facts.proof).instrument(load).await {
         Ok(prepared) => prepared,
-        Err(error) if error.is_tampering() => {
-            return untrusted(app, leased, control, facts, &error, started_at, trace_id).await;
-        }
+        Err(error) if error.is_tampering() => return not_run::untrusted(app, held, &error).await,
         Err(error) => return Err(error.into()),
     };
+    let Held { leased, control, facts, started_at, trace_id } = held;
     if app.store.now() > started_at.plus_ms(SLOW_LOAD_MS) {
         // It had to be compiled again, and the lease may not outlast the run:
         // let it run out, and the next one finds the component loaded.
@@ -207,16 +220,11 @@ fn told(span: &Span, outcome: &Outcome) {
     span.record("memory_bytes", outcome.usage.memory_bytes);
 }
 
-fn admission_of<'a>(
-    control: &Control,
-    facts: &InstallFacts,
-    leased: &'a Leased,
-    now: Timestamp,
-) -> Admission<'a> {
+fn admission_of(held: &Held) -> Admission<'_> {
+    let Held { leased, control, facts, .. } = held;
     let subject = &leased.event.subject;
     let partnership = control.partnerships.iter().find(|one| one.id.as_str() == subject.as_str());
     Admission {
-        now,
         kind: &leased.event.kind,
         install_state: facts.state,
         plugin_suspended: facts.plugin_suspended,
@@ -225,7 +233,6 @@ fn admission_of<'a>(
         wants_kind: control.manifest.wants(&leased.event.kind),
         partnership_active: partnership.map(|one| one.active),
         attempt: leased.attempt,
-        expires_at: None,
     }
 }
 
@@ -326,93 +333,6 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
             app.metrics.fenced();
             tracing::warn!(run = %done.run, "run.fenced: the lease was lost");
         }
-    }
-    Ok(())
-}
-
-/// The release is not what was signed: nothing of it runs, the platform is told,
-/// and the delivery is kept until somebody has looked.
-async fn untrusted(
-    app: &App,
-    leased: Leased,
-    control: Control,
-    facts: InstallFacts,
-    error: &LoadError,
-    started_at: Timestamp,
-    trace_id: String,
-) -> anyhow::Result<()> {
-    tracing::error!(
-        release = %control.release, plugin = %facts.proof.plugin, version = %facts.proof.version,
-        error = error as &dyn std::error::Error, "release.untrusted: not run"
-    );
-    let run = RunId::make(app.store.ids());
-    let outcome = Outcome {
-        ending: Ending::HostFailed { message: error.to_string() },
-        effects: venn_domain::run::Effects::default(),
-        usage: venn_domain::run::Usage::default(),
-        log: Vec::new(),
-        log_dropped: 0,
-        calls: Vec::new(),
-    };
-    let conclusion = conclude::conclude(app, &leased, &control, &facts, &run, &outcome).await?;
-    let next = Next::Parked { reason: error.to_string() };
-    let ran = Ran::of(&outcome, conclusion.verdict.as_ref(), &next);
-    let record = RunRecord {
-        id: run,
-        leased,
-        plugin: control.plugin,
-        release: control.release,
-        authority_no: control.number,
-        purpose: Purpose::View,
-        outcome: Some(outcome),
-        refused: None,
-        verdict: conclusion.verdict,
-        routes: conclusion.routes,
-        reads: PartnerReads::new(),
-        tape: Vec::new(),
-        account_rows: Vec::new(),
-        trace_id,
-        started_at,
-        next,
-    };
-    if let Recorded::Written { .. } = app.store.record_run(record).await? {
-        app.metrics.ran(&ran);
-    }
-    Ok(())
-}
-
-async fn refuse(
-    app: &App,
-    leased: Leased,
-    control: &Control,
-    refusal: Refusal,
-    started_at: Timestamp,
-    trace_id: String,
-) -> anyhow::Result<()> {
-    tracing::info!(code = refusal.code, "run.refused");
-    let next = conclude::after_refusal(&refusal);
-    let what_next = next_name(&next);
-    let record = RunRecord {
-        id: RunId::make(app.store.ids()),
-        leased,
-        plugin: control.plugin.clone(),
-        release: control.release.clone(),
-        authority_no: control.number,
-        purpose: Purpose::View,
-        outcome: None,
-        refused: Some(refusal.why.to_owned()),
-        verdict: None,
-        routes: Vec::new(),
-        reads: PartnerReads::new(),
-        tape: Vec::new(),
-        trace_id,
-        account_rows: Vec::new(),
-        started_at,
-        next,
-    };
-    let recording = tracing::debug_span!("run.record");
-    if let Recorded::Written { .. } = app.store.record_run(record).instrument(recording).await? {
-        app.metrics.refused(what_next);
     }
     Ok(())
 }

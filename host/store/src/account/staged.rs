@@ -9,11 +9,13 @@ use sqlx::AnyConnection;
 use venn_domain::{
     account::IMPORT,
     id::{AccountId, OrganizationId},
+    lineage::Lineage,
     time::Timestamp,
 };
 
 use crate::{
     Store, StoreError,
+    event::written,
     import::ImportRow,
     many::places,
     pairing::cause,
@@ -36,6 +38,8 @@ pub(crate) struct Stage<'a> {
     /// What written accounts have as their source.
     source: String,
     organization: &'a OrganizationId,
+    /// Of what the rows change.
+    lineage: Lineage,
 }
 
 /// What the rows come to.
@@ -56,13 +60,18 @@ impl<'a> Stage<'a> {
     /// The rows of an import.
     pub(crate) fn of_import(id: &impl ToString, organization: &'a OrganizationId) -> Self {
         let (key, source) = (id.to_string(), IMPORT.to_owned());
-        Self { table: "import_row", column: "import_id", key, source, organization }
+        let lineage = Lineage::default();
+        Self { table: "import_row", column: "import_id", key, source, organization, lineage }
     }
 
     /// The rows of a source's run.
-    pub(crate) fn of_source(install: &impl ToString, organization: &'a OrganizationId) -> Self {
+    pub(crate) fn of_source(
+        install: &impl ToString,
+        organization: &'a OrganizationId,
+        lineage: Lineage,
+    ) -> Self {
         let (key, source) = (install.to_string(), install.to_string());
-        Self { table: "source_row", column: "install_id", key, source, organization }
+        Self { table: "source_row", column: "install_id", key, source, organization, lineage }
     }
 
     /// The staged rows `r` with their accounts `a`, joined by `how`.
@@ -184,6 +193,8 @@ impl<'a> Stage<'a> {
             .bind(self.organization.to_string())
             .bind(self.key.clone())
             .bind(self.source.clone())
+            .bind(written(&self.lineage))
+            .bind(self.lineage.runs().cast_signed())
             .execute(&mut *connection)
             .await?;
         cause::note_all(store, connection, self.organization).await
@@ -261,30 +272,37 @@ impl<'a> Stage<'a> {
         let which = format!("account.organization_id = $1 AND account.source = $3 AND {which}");
         let queue =
             queue_sql(&format!("SELECT account.domain AS domain FROM account WHERE {which}"));
+        sqlx::query(sqlx::AssertSqlSafe(queue))
+            .bind(self.organization.to_string())
+            .bind(self.key.clone())
+            .bind(self.source.clone())
+            .bind(written(&self.lineage))
+            .bind(self.lineage.runs().cast_signed())
+            .execute(&mut *connection)
+            .await?;
         let delete = format!("DELETE FROM account WHERE {which}");
-        let mut removed = 0;
-        for sql in [queue, delete] {
-            let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(self.organization.to_string())
-                .bind(self.key.clone())
-                .bind(self.source.clone())
-                .execute(&mut *connection)
-                .await?;
-            removed = done.rows_affected();
-        }
+        let removed = sqlx::query(sqlx::AssertSqlSafe(delete))
+            .bind(self.organization.to_string())
+            .bind(self.key.clone())
+            .bind(self.source.clone())
+            .execute(&mut *connection)
+            .await?;
         cause::note_all(store, connection, self.organization).await?;
-        Ok(removed)
+        Ok(removed.rows_affected())
     }
 }
 
 /// Queues the domains that a statement selects for each active partnership of
-/// the organization `$1`. The empty one too: it makes pairing look at pairs that
-/// people made across domains.
+/// the organization `$1`, with the lineage `$4` of so many runs as `$5` says. The empty
+/// domain too: it makes pairing look at pairs that people made across domains.
 fn queue_sql(domains: &str) -> String {
     format!(
-        "INSERT INTO pairing_work (partnership_id, domain)
-         SELECT p.id, t.domain FROM partnership p CROSS JOIN ({domains}) t
+        "INSERT INTO pairing_work (partnership_id, domain, lineage, lineage_runs)
+         SELECT DISTINCT p.id, t.domain, CAST($4 AS text), CAST($5 AS bigint)
+         FROM partnership p CROSS JOIN ({domains}) t
          WHERE p.state = 'active' AND (p.left_id = $1 OR p.right_id = $1)
-         ON CONFLICT (partnership_id, domain) DO NOTHING"
+         ON CONFLICT (partnership_id, domain) DO UPDATE SET
+             lineage = excluded.lineage, lineage_runs = excluded.lineage_runs
+         WHERE excluded.lineage_runs > pairing_work.lineage_runs"
     )
 }

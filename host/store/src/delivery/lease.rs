@@ -104,6 +104,7 @@ fn taken(row: &Row<'_>) -> Result<Leased, StoreError> {
         fence: row.count("fence")?.saturating_add(1),
         created_at: row.time("created_at")?,
         trace: row.text("trace")?,
+        lineage: row.json("lineage")?,
     })
 }
 

@@ -203,4 +203,4 @@ fn not_full(from: usize, full: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -25,7 +25,7 @@ use crate::{
     authority,
     delivery::{self, Waiting},
     event::{NewEvent, append},
-    incident,
+    incident, pairing,
     plugin::Change,
     row::{self, Row},
     schedule, source, webhook,
@@ -226,7 +226,10 @@ async fn apply(
             schedule::plan(store, connection, &before.id, &manifest).await?;
         }
         InstallChange::Pause => set(connection, before, "state", "paused".into()).await?,
-        InstallChange::Resume => set(connection, before, "state", "active".into()).await?,
+        InstallChange::Resume => {
+            set(connection, before, "state", "active".into()).await?;
+            pairing::notify_resumed(store, connection, &before.id).await?;
+        }
         InstallChange::Grant(grant) => {
             let text = row::json(grant);
             set(connection, before, "check_json = '', grant_json", text.into()).await?;

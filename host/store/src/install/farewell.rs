@@ -8,7 +8,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     admission::InstallState,
     authority::Authority,
-    event::{ERASE, Event, UNINSTALLING},
+    event::{ERASE, UNINSTALLING},
     id::{InstallId, OrganizationId, PartnershipId, ReleaseId},
     limits,
     sharing::SharingRule,
@@ -194,9 +194,9 @@ pub(crate) async fn ended(
     store: &Store,
     connection: &mut AnyConnection,
     install: &InstallId,
-    event: &Event,
+    (kind, subject): (&str, &str),
 ) -> Result<(), StoreError> {
-    if !matches!(event.kind.as_str(), UNINSTALLING | ERASE) {
+    if !matches!(kind, UNINSTALLING | ERASE) {
         return Ok(());
     }
     let row =
@@ -205,14 +205,14 @@ pub(crate) async fn ended(
             .fetch_one(&mut *connection)
             .await?;
     let holder = holder(&Row::new("install", &row))?;
-    if event.kind == UNINSTALLING {
+    if kind == UNINSTALLING {
         if holder.state == InstallState::Uninstalling {
             gone(store, connection, &holder).await?;
             authority::raise(store, connection).await?;
         }
         return Ok(());
     }
-    let Ok(partnership) = event.subject.parse::<PartnershipId>() else { return Ok(()) };
+    let Ok(partnership) = subject.parse::<PartnershipId>() else { return Ok(()) };
     let mut erasing = erasing(connection, install).await?;
     let before = erasing.len();
     erasing.retain(|one| *one != partnership);
@@ -291,7 +291,8 @@ async fn give_up(
         .fetch_all(&mut *connection)
         .await?;
     let sql = format!(
-        "UPDATE delivery SET state = 'dead', state_reason = $4, finished_at = $5 WHERE {of}"
+        "UPDATE delivery SET state = 'dead', state_reason = $4, finished_at = $5,
+             expires_at = NULL WHERE {of}"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(install.to_string())
@@ -341,9 +342,7 @@ impl Store {
             Box::pin(async move {
                 let before = store.now().plus_ms(-limits::FAREWELL_MS.cast_signed());
                 let rows = sqlx::query(
-                    "SELECT d.id, d.install_id, e.id AS event_id, e.kind, e.subject, e.occurred_at,
-                            e.payload
-                     FROM install i JOIN delivery d ON d.install_id = i.id
+                    "SELECT d.id, d.install_id, e.kind, e.subject FROM install i JOIN delivery d ON d.install_id = i.id
                      JOIN event e ON e.id = d.event_id
                      WHERE (i.state = 'uninstalling' OR i.erasing_json <> '')
                        AND d.state IN ('ready', 'parked') AND d.created_at <= $1
@@ -355,16 +354,9 @@ impl Store {
                 for row in &rows {
                     let row = Row::new("delivery", row);
                     let install: InstallId = row.parsed("install_id")?;
-                    let event = Event {
-                        id: row.parsed("event_id")?,
-                        kind: row.text("kind")?,
-                        subject: row.text("subject")?,
-                        occurred_at: row.time("occurred_at")?,
-                        payload: row.text("payload")?,
-                        continuation: None,
-                    };
-                    give_up(&store, connection, &install, Some(&event.subject), TOO_LATE).await?;
-                    ended(&store, connection, &install, &event).await?;
+                    let (kind, subject) = (row.text("kind")?, row.text("subject")?);
+                    give_up(&store, connection, &install, Some(&subject), TOO_LATE).await?;
+                    ended(&store, connection, &install, (&kind, &subject)).await?;
                 }
                 Ok(())
             })

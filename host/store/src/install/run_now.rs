@@ -2,7 +2,7 @@
 use serde_json::json;
 use sqlx::AnyConnection;
 use venn_domain::{
-    event::{RUN_NOW, SCHEDULE, ScheduleDue},
+    event::{RUN_NOW, SCHEDULE, ScheduleDue, of_use_until},
     id::{DeliveryId, UserId},
 };
 
@@ -90,6 +90,8 @@ async fn waiting(
     .bind(store.now().0)
     .execute(&mut *connection)
     .await?;
+    let until = of_use_until(SCHEDULE, store.now(), None);
+    delivery::expire::keep_until(connection, &id, until).await?;
     queue::changed(connection, store.now(), Of::Installs(vec![install.id.to_string()])).await?;
     Ok(Some(id))
 }

@@ -175,8 +175,8 @@ const EXPAND: [&str; 3] = [
 
 async fn take(connection: &mut AnyConnection, id: &str, limit: u32) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO pairing_taken (partnership_id, domain)
-         SELECT w.partnership_id, w.domain FROM pairing_work w
+        "INSERT INTO pairing_taken (partnership_id, domain, lineage, lineage_runs)
+         SELECT w.partnership_id, w.domain, w.lineage, w.lineage_runs FROM pairing_work w
          WHERE w.partnership_id = $1 ORDER BY w.domain LIMIT $2
          ON CONFLICT (partnership_id, domain) DO NOTHING",
     )

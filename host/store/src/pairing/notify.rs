@@ -7,7 +7,8 @@ use serde::Deserialize;
 use sqlx::AnyConnection;
 use venn_domain::{
     event::{OVERLAPS_CHANGED, OverlapsChanged},
-    id::{OrganizationId, PartnershipId},
+    id::{InstallId, OrganizationId, PartnershipId},
+    lineage::Lineage,
 };
 
 use crate::{
@@ -23,21 +24,43 @@ struct Wanted {
     events: Vec<String>,
 }
 
+/// Which installs are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told<'a> {
+    /// All.
+    Everyone,
+    /// Those of one organization.
+    Organization(&'a OrganizationId),
+    /// One.
+    Install(&'a InstallId),
+}
+
+impl Told<'_> {
+    fn is(self, organization: &OrganizationId, install: &InstallId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Organization(only) => only == organization,
+            Self::Install(only) => only == install,
+        }
+    }
+}
+
 /// Makes an event and a delivery for each active install that has the
 /// partnership granted, wants the kind, and has none waiting. Returns how many.
-/// `only`: the installs of one organization.
+/// `lineage`: of what changed.
 pub(crate) async fn notify_installs(
     store: &Store,
     connection: &mut AnyConnection,
     partnership: &PartnershipId,
     change_no: i64,
-    only: Option<&OrganizationId>,
+    told: Told<'_>,
+    lineage: &Lineage,
 ) -> Result<u64, StoreError> {
     let changes = OverlapsChanged { reason: "changes".to_owned(), cursor: None };
     let payload = json(&changes);
     let rows = sqlx::query(
         "SELECT i.id, i.organization_id, r.manifest_json,
-             (SELECT COUNT(*) FROM delivery d JOIN event e ON e.id = d.event_id
+             (SELECT MIN(e.id) FROM delivery d JOIN event e ON e.id = d.event_id
               WHERE d.install_id = i.id AND d.state = 'ready' AND d.subject = $1
                   AND d.attempt = 0 AND d.step = 0 AND d.continuation IS NULL
                   AND e.kind = $2 AND e.payload = $3) AS waiting
@@ -58,10 +81,10 @@ pub(crate) async fn notify_installs(
         let organization: OrganizationId = row.parsed("organization_id")?;
         let wanted: Wanted = row.json("manifest_json")?;
         let wants = wanted.events.iter().any(|kind| kind == OVERLAPS_CHANGED);
-        if !wants || only.is_some_and(|only| *only != organization) {
+        let install = row.parsed("id")?;
+        if !wants || !told.is(&organization, &install) {
             continue;
         }
-        let install = row.parsed("id")?;
         sqlx::query(
             "UPDATE install_partnership SET notified_no = $3
              WHERE install_id = $1 AND partnership_id = $2",
@@ -71,13 +94,40 @@ pub(crate) async fn notify_installs(
         .bind(change_no)
         .execute(&mut *connection)
         .await?;
-        if row.number("waiting")? == 0 {
+        if let Some(waiting) = row.text_or_none("waiting")? {
+            event::stands_for(connection, &waiting, lineage).await?;
+        } else {
             let subject = partnership.to_string();
             let payload = payload.clone();
             let new = NewEvent { organization, install, kind: OVERLAPS_CHANGED, subject, payload };
-            event::append(store, connection, &new).await?;
+            event::append_after(store, connection, &new, lineage).await?;
             made += 1;
         }
     }
     Ok(made)
+}
+
+/// Tells an install that is active again what changed while it was not: nobody told it
+/// then, and perhaps nothing changes soon.
+pub(crate) async fn notify_resumed(
+    store: &Store,
+    connection: &mut AnyConnection,
+    install: &InstallId,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT p.id, p.change_no FROM install_partnership ip
+             JOIN partnership p ON p.id = ip.partnership_id
+         WHERE ip.install_id = $1 AND p.state = 'active' AND p.change_no > ip.notified_no
+         ORDER BY p.id",
+    )
+    .bind(install.to_string())
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        let row = Row::new("partnership", row);
+        let (partnership, change_no) = (row.parsed("id")?, row.number("change_no")?);
+        let (told, nobodys) = (Told::Install(install), Lineage::default());
+        notify_installs(store, connection, &partnership, change_no, told, &nobodys).await?;
+    }
+    Ok(())
 }

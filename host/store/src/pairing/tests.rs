@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 //! What stands after a batch, whatever happened before, meanwhile and between.
-use venn_domain::id::AccountId;
+use venn_domain::{id::AccountId, lineage::Lineage};
 
 use super::{
     Decided, DecisionKind, NewDecision, Written,
@@ -264,4 +264,59 @@ async fn nobody_decides_about_what_it_cannot_see() {
     two.share(&two.right, level(Level::All)).await;
     assert_eq!(decide(&two, &left, &free, DecisionKind::Reject).await, Decided::NotFound);
     assert_eq!(decide(&two, &left, &free, DecisionKind::Link).await, Decided::Done);
+}
+
+#[tokio::test]
+async fn what_changed_during_a_pause_is_told_at_its_end() {
+    let two = Two::agreed().await;
+    let install = two.install(&two.left, r#""overlaps-changed""#).await;
+    let other = two.install(&two.left, r#""overlaps-changed""#).await;
+    let resumed = async || {
+        let (store, id) = ((*two.store).clone(), install.clone());
+        let told = two.store.write(move |connection| {
+            Box::pin(async move { super::notify_resumed(&store, connection, &id).await })
+        });
+        told.await.unwrap();
+        let waits = format!("SELECT COUNT(*) FROM delivery WHERE install_id = '{install}'");
+        two.store.number(&waits).await
+    };
+    assert_eq!(resumed().await, 0, "nothing has changed");
+    two.store.sql(&format!("UPDATE install SET state = 'paused' WHERE id = '{install}'")).await;
+    two.both("acme", "acme.com", CUSTOMERS).await;
+    assert_eq!(two.pair().await.deliveries, 1, "the other one is told");
+    assert_eq!(resumed().await, 0, "it is paused");
+    two.store.sql(&format!("UPDATE install SET state = 'active' WHERE id = '{install}'")).await;
+    assert_eq!((resumed().await, resumed().await), (1, 1), "once");
+    let others = format!("SELECT COUNT(*) FROM delivery WHERE install_id = '{other}'");
+    assert_eq!(two.store.number(&others).await, 1);
+}
+
+#[tokio::test]
+async fn an_event_knows_whose_runs_led_to_it_and_stands_for_all_of_them() {
+    let two = Two::agreed().await;
+    let install = two.install(&two.left, r#""overlaps-changed""#).await;
+    let other = two.install(&two.right, r#""overlaps-changed""#).await;
+    let changes = async |name: &str, lineage: &Lineage| {
+        two.both(name, &format!("{name}.com"), CUSTOMERS).await;
+        let (text, runs) = (crate::event::written(lineage), lineage.runs());
+        let sql = format!("UPDATE pairing_work SET lineage = '{text}', lineage_runs = {runs}");
+        two.store.sql(&sql).await;
+        two.pair().await;
+    };
+    let nobody = Lineage::default();
+    let (once, twice) = (nobody.after(&install), nobody.after(&install).after(&install));
+    changes("acme", &once).await;
+    changes("beta", &twice).await;
+    changes("gamma", &nobody.after(&other)).await;
+    changes("delta", &nobody).await;
+    let until = two.store.now().plus_ms(1_000);
+    let leased = two.store.lease(10, until).await.unwrap();
+    assert_eq!(leased.len(), 2, "one of each");
+    for leased in leased {
+        assert_eq!(leased.lineage, twice.after(&other));
+    }
+    // They run now; what comes next is an event of its own.
+    changes("omega", &nobody).await;
+    let own = two.store.number("SELECT COUNT(*) FROM event WHERE lineage = ''").await;
+    assert_eq!(own, 2);
 }

@@ -5,9 +5,12 @@
 use std::collections::{HashMap, HashSet};
 
 use sqlx::AnyConnection;
-use venn_domain::id::{OverlapId, PartnershipId};
+use venn_domain::{
+    id::{OverlapId, PartnershipId},
+    lineage::Lineage,
+};
 
-use super::{Batch, PairingAccount, cause, next_change_no, notify_installs};
+use super::{Batch, PairingAccount, Told, cause, next_change_no, notify_installs};
 use crate::{Store, StoreError, crash, row::Row};
 
 /// Two accounts that pairing found to be one company.
@@ -103,6 +106,7 @@ async fn write(
     write_unpaired(connection, id, &found.unpaired).await?;
     let stored = stored(connection, id).await?;
     let changes = compare(batch, found, &stored);
+    let lineage = lineage(connection, id).await?;
     // Only now: what was taken says above which rows are looked at.
     sqlx::query("DELETE FROM pairing_taken WHERE partnership_id = $1")
         .bind(id.to_string())
@@ -123,7 +127,8 @@ async fn write(
             .execute(&mut *connection)
             .await?;
     }
-    let deliveries = notify_installs(store, connection, id, number, None).await?;
+    let deliveries =
+        notify_installs(store, connection, id, number, Told::Everyone, &lineage).await?;
     crash::point("pairing.before-commit");
     let added = changes.upserts.iter().filter(|upsert| upsert.is_new).count() as u64;
     Ok(Written {
@@ -131,6 +136,23 @@ async fn write(
         changed: changes.upserts.len() as u64 - added,
         removed: changes.removed.len() as u64,
         deliveries,
+    })
+}
+
+/// The runs that led to what was taken.
+async fn lineage(
+    connection: &mut AnyConnection,
+    id: &PartnershipId,
+) -> Result<Lineage, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT partnership_id, lineage FROM pairing_taken
+         WHERE partnership_id = $1 AND lineage_runs > 0",
+    )
+    .bind(id.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().try_fold(Lineage::default(), |all, row| {
+        Ok(all.with(&Row::new("pairing_taken", row).json("lineage")?))
     })
 }
 

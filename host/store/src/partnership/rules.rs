@@ -10,6 +10,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 use venn_domain::{
     id::{OrganizationId, PartnershipId},
+    lineage::Lineage,
     sharing::{Level, Purpose, SharingRule},
 };
 
@@ -237,7 +238,8 @@ async fn announce(
     if touched == 0 {
         return Ok(0);
     }
-    pairing::notify_installs(store, connection, &found.id, number, Some(&found.partner)).await
+    let told = pairing::Told::Organization(&found.partner);
+    pairing::notify_installs(store, connection, &found.id, number, told, &Lineage::default()).await
 }
 
 /// Both audits say what is shown; only ours says what is hidden.

@@ -166,7 +166,8 @@ async fn write(
     moves::move_deliveries(connection, &held, now).await?;
     for record in held.iter().filter(|record| record.next.is_end()) {
         let Leased { install, event, .. } = &record.leased;
-        install::farewell::ended(store, connection, install, event).await?;
+        let what = (event.kind.as_str(), event.subject.as_str());
+        install::farewell::ended(store, connection, install, what).await?;
     }
     crash::point("record.before-commit");
     let mut dropped = written.iter().map(|written| written.effects_dropped);
@@ -209,6 +210,7 @@ async fn effects<'r>(
             delivery: &record.leased.id,
             run_started_at: record.started_at,
             is_over: record.next == Next::Done,
+            lineage: record.leased.lineage.after(&record.leased.install),
         };
         let rows = record.account_rows.clone();
         let writes = effects.accounts.as_deref();

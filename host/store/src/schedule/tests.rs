@@ -151,3 +151,31 @@ async fn an_install_runs_later_by_what_is_its_own_and_hears_the_time_that_was_sa
     assert_eq!(take(store).await, 1);
     assert_eq!(made(store).await, [("look".to_owned(), 1)]);
 }
+
+/// When the one that waits is given up, in hours after the start.
+async fn given_up_after(store: &TestStore) -> i64 {
+    let until = store.number("SELECT expires_at FROM delivery WHERE state <> 'dead'").await;
+    (until - crate::testing::START_US) / 1_000 / HOUR_MS
+}
+
+#[tokio::test]
+async fn one_that_stands_for_a_later_time_too_is_of_use_for_longer() {
+    let (world, install) = world(&[hourly("look", "once")]).await;
+    let store = &world.test;
+    store.clock.advance_ms(HOUR_MS);
+    take(store).await;
+    assert_eq!(given_up_after(store).await, 2 + 24, "a day after the next one");
+    store.clock.advance_ms(HOUR_MS);
+    take(store).await;
+    assert_eq!(made(store).await.len(), 1);
+    assert_eq!(given_up_after(store).await, 3 + 24);
+    // What a person asks for has no next time, and asking again makes it newer.
+    begun(store).await;
+    store.sql("UPDATE delivery SET expires_at = NULL, state = 'dead'").await;
+    for hours in [26, 27] {
+        let asked = store.run_now(&install, &world.admin).await.unwrap();
+        assert_eq!(asked.unwrap().waited_already, hours == 27);
+        assert_eq!(given_up_after(store).await, hours);
+        store.clock.advance_ms(HOUR_MS);
+    }
+}

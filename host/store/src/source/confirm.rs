@@ -1,6 +1,9 @@
 //! A person says yes or no to what a source wants removed.
 use sqlx::AnyConnection;
-use venn_domain::id::{InstallId, OrganizationId, UserId};
+use venn_domain::{
+    id::{InstallId, OrganizationId, UserId},
+    lineage::Lineage,
+};
 
 use super::{
     Source, find,
@@ -67,7 +70,9 @@ impl Store {
                     return Ok(Answered::Differs(Confirm::of_source(removes, of)));
                 }
                 let gone = if yes.is_some() {
-                    remove(&store, connection, &organization, &install).await?
+                    // That is the person's doing, whatever the source wanted.
+                    let lineage = Lineage::default();
+                    remove(&store, connection, &organization, &install, lineage).await?
                 } else {
                     forget_removals(connection, &install).await?;
                     0

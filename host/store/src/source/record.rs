@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 use venn_domain::{
     account::IMPORT,
     id::{DeliveryId, InstallId, OrganizationId},
+    lineage::Lineage,
     run::AccountWrite,
     time::Timestamp,
 };
@@ -51,6 +52,8 @@ pub(crate) struct Sync<'a> {
     pub(crate) run_started_at: Timestamp,
     /// The report asks for no further run.
     pub(crate) is_over: bool,
+    /// Of what it writes.
+    pub(crate) lineage: Lineage,
 }
 
 /// Accounts of one question to the store; a call has fewer.
@@ -213,7 +216,7 @@ async fn upsert(
     if rows.is_empty() {
         return Ok(());
     }
-    let stage = Stage::of_source(sync.install, sync.organization);
+    let stage = Stage::of_source(sync.install, sync.organization, sync.lineage.clone());
     stage.add(store, connection, &rows).await?;
     let found = stage.figures(connection).await?;
     (figures.added, figures.changed, figures.unchanged) =
@@ -265,7 +268,8 @@ async fn settle(
     if Confirm::is_needed(removes, of) {
         return Ok(Some(removes));
     }
-    figures.removed = remove(store, connection, sync.organization, sync.install).await?;
+    let lineage = sync.lineage.clone();
+    figures.removed = remove(store, connection, sync.organization, sync.install, lineage).await?;
     Ok(None)
 }
 
@@ -295,8 +299,9 @@ pub(super) async fn remove(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     install: &InstallId,
+    lineage: Lineage,
 ) -> Result<u64, StoreError> {
-    let stage = Stage::of_source(install, organization);
+    let stage = Stage::of_source(install, organization, lineage);
     let removed = stage.remove(store, connection, REMOVED).await?;
     forget_removals(connection, install).await?;
     Ok(removed)

@@ -9,6 +9,7 @@
 use venn_domain::{
     account::{Account, SourceRow},
     id::{DeliveryId, PartnershipId, UserId},
+    lineage::Lineage,
     run::AccountWrite,
 };
 
@@ -115,6 +116,18 @@ impl World {
         rows: Vec<ImportRow>,
         is_over: bool,
     ) -> AccountFigures {
+        self.run_after(install, writes, rows, is_over, Lineage::default()).await
+    }
+
+    /// The same where this led to what it writes.
+    async fn run_after(
+        &self,
+        install: &InstallId,
+        writes: Option<Vec<AccountWrite>>,
+        rows: Vec<ImportRow>,
+        is_over: bool,
+        lineage: Lineage,
+    ) -> AccountFigures {
         let (store, org) = ((*self.store).clone(), self.org.clone());
         let (install, delivery) = (install.clone(), self.delivery.clone());
         let run_started_at = self.store.now();
@@ -127,6 +140,7 @@ impl World {
                         delivery: &delivery,
                         run_started_at,
                         is_over,
+                        lineage,
                     };
                     record(&store, connection, &sync, writes.as_deref(), rows).await
                 })
@@ -327,4 +341,29 @@ async fn accounts_of_a_source_that_is_gone_stay_and_are_the_lists() {
     assert!(world.accounts().await.iter().all(|account| account.source == "import"));
     assert_eq!(world.accounts().await.len(), 10);
     assert_eq!(world.source().await.state, SourceState::NeverSynced);
+}
+
+#[tokio::test]
+async fn a_domain_that_waits_keeps_the_longest_lineage_of_what_touched_it() {
+    let world = World::new().await;
+    let partnership = world.partnership().await;
+    let once = Lineage::default().after(&world.first);
+    let thrice = once.after(&world.second).after(&world.first);
+    let waits = async || world.store.text("SELECT lineage FROM pairing_work").await;
+    let says = async |name: &str, lineage: &Lineage| {
+        let rows = vec![row("c0", name)];
+        let writes = Some(upserts(&rows));
+        world.run_after(&world.first, writes, rows, false, lineage.clone()).await;
+        waits().await
+    };
+    let text = crate::event::written;
+    assert_eq!(says("A", &Lineage::default()).await, "");
+    assert_eq!(says("B", &thrice).await, text(&thrice));
+    assert_eq!(says("C", &once).await, text(&thrice));
+
+    world.upsert(rows(0..10)).await;
+    world.touched(&partnership).await;
+    let removals = Some(removals(&["c1"]));
+    world.run_after(&world.first, removals, Vec::new(), true, once.clone()).await;
+    assert_eq!(waits().await, text(&once), "what goes has one, too");
 }

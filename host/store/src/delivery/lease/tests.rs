@@ -129,3 +129,28 @@ async fn who_is_alone_leaves_as_much_room_as_it_takes() {
     set(&world, &first[0].id, "state = 'done'").await;
     assert_eq!(world.test.lease(6, until).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_is_given_up_lets_the_next_go_and_a_run_is_left_alone() {
+    let world = World::new().await;
+    let install = world.active().await;
+    written(&world, "UPDATE delivery SET state = 'done'").await;
+    let (older, newer) = (backfill(&world, &install).await, backfill(&world, &install).await);
+    let give_up = async |delivery| {
+        world.test.discard(&world.customer, delivery, "twice", &world.admin).await.unwrap()
+    };
+    assert_eq!(leased(&world, &[&install]).await, ["0 P fence 1 attempt 1"]);
+    assert!(!give_up(&older).await, "it runs");
+    let unaware = world.test.discard(&world.partner, &newer, "theirs", &world.admin).await;
+    assert!(!unaware.unwrap());
+    set(&world, &older, "state = 'parked'").await;
+    assert!(leased(&world, &[&install]).await.is_empty());
+    assert!(give_up(&older).await);
+    assert_eq!(leased(&world, &[&install]).await, ["0 P fence 1 attempt 1"]);
+    let (given_up, _) = world.test.delivery(&world.customer, &older).await.unwrap().unwrap();
+    assert_eq!(
+        (given_up.state.as_str(), given_up.state_reason.as_str()),
+        ("dead", "discarded: twice")
+    );
+    assert_eq!(given_up.finished_at, Some(world.test.now()));
+}

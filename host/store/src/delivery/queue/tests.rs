@@ -13,7 +13,7 @@ use std::sync::{
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use venn_domain::{
-    id::{InstallId, OrganizationId},
+    id::{DeliveryId, InstallId, OrganizationId},
     limits,
 };
 
@@ -55,18 +55,41 @@ impl Chance {
 }
 
 async fn happens(world: &World, install: &Install, subject: u64) {
+    // What a person asks for is given up where the clock goes on.
+    let kind = if subject == 0 { "request" } else { "configured" };
+    came(world, install, kind, &format!("subject-{subject}")).await;
+}
+
+/// Lanes with work of which none is next: they would wait for ever.
+async fn stuck(store: &TestStore) -> i64 {
+    store
+        .number(
+            "SELECT COUNT(*) FROM (SELECT install_id FROM delivery
+                 WHERE state IN ('ready', 'leased', 'parked')
+                 GROUP BY install_id, subject HAVING MAX(is_next) = 0) w",
+        )
+        .await
+}
+
+/// An event of an install.
+pub(in crate::delivery) async fn came(
+    world: &World,
+    install: &Install,
+    kind: &'static str,
+    subject: &str,
+) -> DeliveryId {
     let new = NewEvent {
         organization: install.organization.clone(),
         install: install.id.clone(),
-        kind: "configured",
-        subject: format!("subject-{subject}"),
+        kind,
+        subject: subject.to_owned(),
         payload: "{}".to_owned(),
     };
     let store = (*world.test).clone();
     let done = world
         .test
         .write(move |connection| Box::pin(async move { append(&store, connection, &new).await }));
-    done.await.unwrap();
+    done.await.unwrap()
 }
 
 async fn unpark(world: &World, chance: &mut Chance, install: &Install) {
@@ -90,10 +113,15 @@ async fn unpark(world: &World, chance: &mut Chance, install: &Install) {
     done.await.unwrap();
 }
 
-async fn asked_for_again(world: &World, chance: &mut Chance) {
+async fn asked_for_again_or_given_up(world: &World, chance: &mut Chance) {
     let deliveries = world.test.deliveries(&world.customer, None, None, None, 100).await.unwrap();
-    let one = &deliveries.items[chance.below(deliveries.items.len() as u64) as usize];
-    world.test.redeliver(&world.customer, &one.id, &world.admin).await.unwrap();
+    let one = &deliveries.items[chance.below(deliveries.items.len() as u64) as usize].id;
+    let (customer, admin) = (&world.customer, &world.admin);
+    if chance.below(3) == 0 {
+        world.test.discard(customer, one, "by chance", admin).await.unwrap();
+    } else {
+        world.test.redeliver(customer, one, admin).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -128,7 +156,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
             }
             8 => world.test.clock.advance_ms(1 + chance.below(50_000).cast_signed()),
             9 => unpark(&world, &mut chance, &install).await,
-            10 => asked_for_again(&world, &mut chance).await,
+            10 => asked_for_again_or_given_up(&world, &mut chance).await,
             11 if step == 399 => {
                 world.changed(&install, InstallChange::Uninstall).await;
             }
@@ -138,6 +166,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
             _ => {}
         }
         assert_eq!(misplaced(&world.test).await, 0, "after {what} in step {step}");
+        assert_eq!(stuck(&world.test).await, 0, "after {what} in step {step}");
     }
     world.changed(&installs[0], InstallChange::Uninstall).await;
     assert_eq!(misplaced(&world.test).await, 0, "an install was removed");

@@ -181,6 +181,16 @@ async fn a_plugin_that_never_manages_keeps_nothing_longer_than_its_time() {
 }
 
 #[tokio::test]
+async fn what_is_given_up_keeps_nothing_either() {
+    let (world, _install) = kept(LEAVING).await;
+    let (test, admin) = (&world.test, &world.admin);
+    test.end_partnership(admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    let erase = test.text("SELECT id FROM delivery").await.parse().unwrap();
+    assert!(test.discard(&world.customer, &erase, "It never works.", admin).await.unwrap());
+    assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
+}
+
+#[tokio::test]
 async fn what_was_derived_of_an_ended_partnership_goes_once_the_plugin_has_heard() {
     let (world, install) = kept(LEAVING).await;
     let ended =

@@ -24,7 +24,7 @@ pub(super) async fn move_deliveries(
     if !done.is_empty() {
         let sql = format!(
             "UPDATE delivery SET state = 'done', state_reason = '', lease_until = NULL,
-                 finished_at = $1, progress_done = progress_total
+                 finished_at = $1, expires_at = NULL, progress_done = progress_total
              WHERE id IN ({})",
             places(2, done.len())
         );
@@ -58,7 +58,8 @@ async fn move_on(
         Next::Done => return Ok(()),
         Next::Again { continuation, done, total } => sqlx::query(
             "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2, step = step + 1,
-                                 state_reason = '', attempt = 0, continuation = $3, progress_done = $4, progress_total = $5
+                                 state_reason = '', attempt = 0, continuation = $3, progress_done = $4, progress_total = $5,
+                                 expires_at = NULL
              WHERE id = $1",
         )
         .bind(id)
@@ -83,7 +84,8 @@ async fn move_on(
         .bind(id)
         .bind(reason.clone()),
         Next::Dead { reason } => sqlx::query(
-            "UPDATE delivery SET state = 'dead', state_reason = $2, lease_until = NULL, finished_at = $3
+            "UPDATE delivery SET state = 'dead', state_reason = $2, lease_until = NULL, finished_at = $3,
+                                 expires_at = NULL
              WHERE id = $1",
         )
         .bind(id)
