@@ -33,17 +33,19 @@ pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
         Ending::Limit { limit, .. } => signals.push(Signal::Limit(limit)),
         Ending::HostFailed { .. } => signals.push(Signal::HostFailed),
     }
-    for (index, call) in outcome.calls.iter().enumerate().rev() {
-        let later = outcome.calls.get(index + 1..).unwrap_or_default();
-        if is_failure(&call.result) && !later.iter().any(|next| gets_over(call, next)) {
-            signals.push(Signal::Failed(call));
-            // More is never shown; a run may have 100,000 failed calls.
-            if signals.len() >= SIGNALS_MAX {
-                break;
-            }
-        }
-    }
+    // More is never shown; a run may have 100,000 failed calls.
+    let room = SIGNALS_MAX.saturating_sub(signals.len());
+    signals.extend(unmended(outcome).take(room).map(Signal::Failed));
     signals
+}
+
+/// Failed calls that the guest did not get over, newest first.
+pub fn unmended(outcome: &Outcome) -> impl Iterator<Item = &CallSummary> {
+    outcome.calls.iter().enumerate().rev().filter_map(|(index, call)| {
+        let later = outcome.calls.get(index + 1..).unwrap_or_default();
+        let is_mended = || later.iter().any(|next| gets_over(call, next));
+        (is_failure(&call.result) && !is_mended()).then_some(call)
+    })
 }
 
 /// Whether this limit is one of wall time.
