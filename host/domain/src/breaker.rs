@@ -157,6 +157,23 @@ pub fn sign(verdict: Option<&Verdict>) -> Sign {
     }
 }
 
+/// Why an install rests: the host's own words, nothing of the plugin's.
+pub fn because(verdict: &Verdict) -> String {
+    let why = match (verdict.class, &verdict.field) {
+        (Class::ThirdParty, _) => "a service that it calls has trouble",
+        (Class::Plugin, _) => "its code fails",
+        (Class::CustomerConfig, Some(field)) => {
+            return format!("`{field}` has to be corrected in its connections or its configuration");
+        }
+        (Class::CustomerConfig | Class::GrantMissing, _) => {
+            "its connections or its configuration have to be corrected"
+        }
+        (Class::Platform, _) => "the platform has trouble",
+        (Class::Unknown, _) => "it fails, and it is not known why",
+    };
+    why.to_owned()
+}
+
 /// Hosts that a run called.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Destinations {

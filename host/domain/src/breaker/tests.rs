@@ -166,6 +166,21 @@ fn what_counts_against_an_install_is_what_the_next_run_meets_too() {
 }
 
 #[test]
+fn why_it_rests_is_said_in_plain_words() {
+    let why = |class| because(&verdict(class, Kind::Transient, true));
+    assert_eq!(why(Class::ThirdParty), "a service that it calls has trouble");
+    assert_eq!(why(Class::Plugin), "its code fails");
+    assert_eq!(why(Class::Platform), "the platform has trouble");
+    assert_eq!(why(Class::Unknown), "it fails, and it is not known why");
+    let config = why(Class::CustomerConfig);
+    assert_eq!(config, "its connections or its configuration have to be corrected");
+    let field = Some("crm".to_owned());
+    let named = Verdict { field, ..verdict(Class::CustomerConfig, Kind::Permanent, false) };
+    let named = because(&named);
+    assert_eq!(named, "`crm` has to be corrected in its connections or its configuration");
+}
+
+#[test]
 fn only_its_own_trouble_counts_against_a_destination() {
     let told = |class, kind, result| {
         let verdict = verdict(class, kind, true);

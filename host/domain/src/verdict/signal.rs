@@ -3,6 +3,8 @@
 //! A signal is the host's own observation. The guest's text never becomes one.
 //! To add one: a variant, where it is found in [`signals`], its row in
 //! `provisional`.
+use std::collections::BTreeSet;
+
 use crate::run::{CallResult, CallSummary, Ending, Outcome};
 
 /// One observation at the boundary.
@@ -39,12 +41,17 @@ pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
     signals
 }
 
-/// Failed calls that the guest did not get over, newest first.
+/// Failed calls that the guest did not get over, newest first: nothing later shows that
+/// the same service answers well, or that the same host call works.
 pub fn unmended(outcome: &Outcome) -> impl Iterator<Item = &CallSummary> {
-    outcome.calls.iter().enumerate().rev().filter_map(|(index, call)| {
-        let later = outcome.calls.get(index + 1..).unwrap_or_default();
-        let is_mended = || later.iter().any(|next| gets_over(call, next));
-        (is_failure(&call.result) && !is_mended()).then_some(call)
+    let mut mended = BTreeSet::new();
+    outcome.calls.iter().rev().filter(move |call| {
+        let what = http_host(call).map_or((call.call.as_str(), call.target.as_str()), |host| ("", host));
+        if is_failure(&call.result) {
+            return !mended.contains(&what);
+        }
+        mended.insert(what);
+        false
     })
 }
 
@@ -63,17 +70,6 @@ pub const fn is_failure(result: &CallResult) -> bool {
         CallResult::Status { status, .. } => *status >= 400,
         _ => true,
     }
-}
-
-/// Whether a later success shows that the guest got over a failed call: the
-/// same service answered well, or the same host call worked.
-fn gets_over(failed: &CallSummary, next: &CallSummary) -> bool {
-    !is_failure(&next.result)
-        && match (http_host(failed), http_host(next)) {
-            (Some(failed), Some(next)) => failed == next,
-            (None, None) => failed.call == next.call && failed.target == next.target,
-            _ => false,
-        }
 }
 
 /// Whether this call went to a third party.

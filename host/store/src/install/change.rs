@@ -18,11 +18,12 @@ use super::{ConnectionMap, Install, InstallState, can_run, find};
 use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
-    authority,
+    authority, breaker,
     delivery::{
         self, Waiting,
         queue::{self, Of},
     },
+    detect,
     event::{NewEvent, append},
     incident,
     plugin::Change,
@@ -248,6 +249,7 @@ async fn apply(
             }
             let text = release.to_string();
             set(connection, before, "check_json = '', release_id", text.into()).await?;
+            breaker::forget(connection, before.id.as_str()).await?;
             if let Some(config) = config {
                 set(connection, before, "config_json", row::json(config).into()).await?;
             }
@@ -345,6 +347,8 @@ async fn uninstall(
     let now = Value::Number(store.now().0);
     set(connection, install, "state = 'uninstalled', uninstalled_at", now).await?;
     source::forget(connection, &install.organization, &install.id).await?;
+    breaker::forget(connection, install.id.as_str()).await?;
+    detect::forget(connection, &install.id).await?;
     incident::resolve_all(connection, &install.id, store.now()).await?;
     schedule::forget(connection, &install.id).await?;
     webhook::close_others(store, connection, &install.id, &[], actor).await?;
