@@ -45,6 +45,8 @@ pub(crate) enum InstallsCommand {
     Pause(Which),
     /// Goes on after a pause
     Resume(Which),
+    /// Lets one that rests after failures try again now
+    Try(Which),
     Grant(Box<GrantArgs>),
     /// Replaces the configuration
     Config {
@@ -117,6 +119,7 @@ const INSTALLS: &[Column] = &[
     Column::text("VERSION", "version"),
     Column::state("STATE", "state"),
     Column::text("STOPPED", "stopped"),
+    Column::text("RESTS UNTIL", "resting.next_try_at"),
     Column::moment("SINCE", "created_at"),
 ];
 
@@ -179,6 +182,9 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
         InstallsCommand::Resume(which) => {
             show(session, &act(session, org, &id(which)?, "resume", &json!({}))?)
         }
+        InstallsCommand::Try(which) => {
+            show(session, &act(session, org, &id(which)?, "try", &json!({}))?)
+        }
         InstallsCommand::Grant(args) => {
             let id = id(&args.which)?;
             replace(session, org, &id, "grant", &grant::wanted(session, org, &id, args)?)
@@ -238,6 +244,7 @@ fn replace(
 fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
     session.show(reply, |install| {
         session.out.fields(&with_hosts(install), INSTALL)
+            + &resting(install)
             + &moved(install)
             + &unfit(install)
             + &findings(session, install)
@@ -255,6 +262,22 @@ fn with_hosts(install: &Value) -> Value {
         }
     }
     shown
+}
+
+/// Why it rests, and how it goes on.
+fn resting(install: &Value) -> String {
+    if at(install, "resting").is_null() {
+        return String::new();
+    }
+    let failed = counted(number(install, "resting.failures"), "run", "runs");
+    format!(
+        "\nIt rests since {}, because {}: {failed} failed in a row. Its events wait, and none is lost.\n\
+         It tries again by itself, next at {}.\n  now: venn installs try {}\n",
+        text(install, "resting.since"),
+        text(install, "resting.why"),
+        text(install, "resting.next_try_at"),
+        text(install, "name")
+    )
 }
 
 /// Where data goes from now on, after another configuration.
@@ -412,5 +435,20 @@ mod tests {
              acme2.crm.example.\n  next: venn connections add NAME\n"
         );
         assert_eq!((moved(&json!({})), unfit(&json!({}))), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn one_that_rests_says_since_when_why_and_when_it_tries_again() {
+        let install = json!({ "name": "eu", "resting": {
+            "since": "2026-01-01T00:00:00.000000Z", "next_try_at": "2026-01-01T00:01:00.000000Z",
+            "why": "a service that it calls has trouble", "failures": 5,
+        } });
+        assert_eq!(
+            resting(&install),
+            "\nIt rests since 2026-01-01T00:00:00.000000Z, because a service that it calls has trouble: \
+             5 runs failed in a row. Its events wait, and none is lost.\n\
+             It tries again by itself, next at 2026-01-01T00:01:00.000000Z.\n  now: venn installs try eu\n"
+        );
+        assert_eq!(resting(&json!({ "resting": null })), "");
     }
 }

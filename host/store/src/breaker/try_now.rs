@@ -18,22 +18,22 @@ use crate::{
 impl Store {
     /// Lets an install that rests try one event now; false if it does not rest.
     pub async fn try_install(&self, install: &Install, actor: &UserId) -> Result<bool, StoreError> {
-        let (store, id) = (self.clone(), install.id.clone());
-        let entry = NewAudit {
-            organization: install.organization.clone(),
-            actor: actor.to_string(),
-            action: "install.tried",
-            subject: install.id.to_string(),
-            detail: json!({ "plugin": install.plugin, "release": install.release }),
-        };
+        let (store, install, actor) = (self.clone(), install.clone(), actor.to_string());
         self.write_data(move |connection| {
             Box::pin(async move {
                 let now = store.now();
-                let rests = try_now(connection, &id, now).await?;
-                if rests {
-                    queue::changed(connection, now, Of::Installs(vec![id.to_string()])).await?;
-                    audit::append(&store, connection, &entry).await?;
-                }
+                let rests = try_now(connection, &install.id, now).await?;
+                let id = install.id.to_string();
+                queue::changed(connection, now, Of::Installs(vec![id.clone()])).await?;
+                // Who asks is in the audit, whether or not it rests.
+                let entry = NewAudit {
+                    organization: install.organization,
+                    actor,
+                    action: "install.tried",
+                    subject: id,
+                    detail: json!({ "plugin": install.plugin, "rested": rests }),
+                };
+                audit::append(&store, connection, &entry).await?;
                 Ok(rests)
             })
         })
