@@ -163,7 +163,9 @@ pub fn because(verdict: &Verdict) -> String {
         (Class::ThirdParty, _) => "a service that it calls has trouble",
         (Class::Plugin, _) => "its code fails",
         (Class::CustomerConfig, Some(field)) => {
-            return format!("`{field}` has to be corrected in its connections or its configuration");
+            return format!(
+                "`{field}` has to be corrected in its connections or its configuration"
+            );
         }
         (Class::CustomerConfig | Class::GrantMissing, _) => {
             "its connections or its configuration have to be corrected"
@@ -187,9 +189,8 @@ pub struct Destinations {
 /// trouble counts against a host: not what a credential or a quota is refused.
 pub fn destinations(outcome: &Outcome, verdict: Option<&Verdict>) -> Destinations {
     let host = |call: &CallSummary| http_host(call).map(str::to_owned);
-    let in_trouble = |verdict: &Verdict| {
-        verdict.class == Class::ThirdParty && verdict.kind == Kind::Transient
-    };
+    let in_trouble =
+        |verdict: &Verdict| verdict.class == Class::ThirdParty && verdict.kind == Kind::Transient;
     // As the verdict found it: the newest one that the guest did not get over.
     let failed = verdict.filter(|verdict| in_trouble(verdict)).and_then(|_| {
         signals(outcome).iter().find_map(|signal| match signal {

@@ -94,7 +94,9 @@ pub(crate) async fn after_runs(
             }
             Some(Pulse(0)) => over.push(Stall::Chain),
             Some(_) => {}
-            None if matches!(record.next, Next::Done | Next::Dead { .. }) => over.push(Stall::Chain),
+            None if matches!(record.next, Next::Done | Next::Dead { .. }) => {
+                over.push(Stall::Chain)
+            }
             None => {}
         }
         match cut_short(connection, record, had_pulse).await? {

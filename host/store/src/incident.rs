@@ -13,12 +13,7 @@ use venn_domain::{
     verdict::Class,
 };
 
-use crate::{
-    Page, Store, StoreError,
-    delivery::Leased,
-    many,
-    row::Row,
-};
+use crate::{Page, Store, StoreError, delivery::Leased, many, row::Row};
 
 /// Equal failures of one install.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -203,7 +203,8 @@ fn a_host_has_answered_unless_it_is_the_one_in_trouble() {
     let mut calls: Vec<_> =
         calls.into_iter().zip(results).map(|(host, result)| call(host, result)).collect();
     calls.insert(0, call("c.example", status(200)));
-    let told = destinations(&outcome(calls), Some(&verdict(Class::ThirdParty, Kind::Transient, true)));
+    let told =
+        destinations(&outcome(calls), Some(&verdict(Class::ThirdParty, Kind::Transient, true)));
     assert_eq!(told.failed.as_deref(), Some("c.example"));
     assert_eq!(told.answered.into_iter().collect::<Vec<_>>(), ["a.example", "b.example"]);
 }

@@ -46,7 +46,8 @@ pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
 pub fn unmended(outcome: &Outcome) -> impl Iterator<Item = &CallSummary> {
     let mut mended = BTreeSet::new();
     outcome.calls.iter().rev().filter(move |call| {
-        let what = http_host(call).map_or((call.call.as_str(), call.target.as_str()), |host| ("", host));
+        let what =
+            http_host(call).map_or((call.call.as_str(), call.target.as_str()), |host| ("", host));
         if is_failure(&call.result) {
             return !mended.contains(&what);
         }

@@ -52,8 +52,7 @@ pub(crate) async fn try_now_where(
         "SELECT install_id FROM breaker
          WHERE rests_until IS NOT NULL AND install_id IS NOT NULL AND {which}"
     );
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_all(&mut *connection).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_all(&mut *connection).await?;
     for row in &rows {
         let install = Row::new("breaker", row).parsed("install_id")?;
         try_now(connection, &install, now).await?;

@@ -58,8 +58,10 @@ impl Store {
             .bind(i64::from(most))
             .fetch_all(&mut *connection)
             .await?;
-        let candidates =
-            rows.iter().map(|row| candidate(&Row::new("install", row))).collect::<Result<Vec<_>, _>>()?;
+        let candidates = rows
+            .iter()
+            .map(|row| candidate(&Row::new("install", row)))
+            .collect::<Result<Vec<_>, _>>()?;
         let full = candidates.len() >= most as usize;
         let next = candidates.last().map(|last| last.install.clone()).filter(|_| full);
         let mut found = Vec::new();
