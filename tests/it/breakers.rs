@@ -79,6 +79,7 @@ async fn rested(world: &World, install: &str) -> Value {
 async fn a_service_that_is_down_for_a_day_switches_nothing_off_and_loses_nothing() {
     let (world, install) = with_crm_tasks().await;
     let theirs = at_globex(&world).await;
+    world.paired().await;
     all_done(&world.globex).await;
     let resting = rested(&world, &install).await;
     let next = resting["next_try_at"].as_str().unwrap().to_owned();
