@@ -52,9 +52,8 @@ async fn at_globex(world: &World) -> String {
 
 /// Waits until all work of an organization is done.
 async fn all_done(who: &Actor) {
-    let done = |page: &Value| {
-        page["items"].as_array().unwrap().iter().all(|one| one["state"] == "done")
-    };
+    let done =
+        |page: &Value| page["items"].as_array().unwrap().iter().all(|one| one["state"] == "done");
     who.until(&who.own("deliveries?limit=200"), done).await;
 }
 
