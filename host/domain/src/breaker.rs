@@ -68,15 +68,23 @@ pub struct Open {
     pub probes: u32,
     /// When a probe may run next.
     pub next_at: Timestamp,
-    /// A probe is under way; it is given up then.
+    /// A probe is under way; it is given up after this moment, as its lease is.
     pub probe_until: Option<Timestamp>,
+}
+
+impl Open {
+    /// From when on another probe may run.
+    pub fn free_at(&self) -> Timestamp {
+        let given_up = self.probe_until.map_or(self.next_at, |until| Timestamp(until.0 + 1));
+        given_up.max(self.next_at)
+    }
 }
 
 impl Breaker {
     /// Whether work may run now.
     pub fn turn(&self, now: Timestamp) -> Turn {
         let Some(open) = self.open else { return Turn::Run };
-        let free_at = open.probe_until.unwrap_or(open.next_at).max(open.next_at);
+        let free_at = open.free_at();
         if now < free_at { Turn::Wait(free_at) } else { Turn::Probe }
     }
 

@@ -117,7 +117,7 @@ impl Kept {
 
     /// When its own breaker lets a probe run; none while it is closed.
     fn next_at(&self) -> Option<Timestamp> {
-        self.breaker.open.map(|open| open.probe_until.unwrap_or(open.next_at).max(open.next_at))
+        self.breaker.open.map(|open| open.free_at())
     }
 
     /// An install rests as long as its own breaker or its destination's is open.
