@@ -88,23 +88,25 @@ pub(crate) async fn after_runs(
         if is_call(&record.leased.event.kind) {
             over.push(Stall::NotCalled);
         }
-        match chain(connection, record).await? {
-            Some(pulse) if pulse.is_still() => {
-                open(store, connection, Stall::Chain, &found(record), now).await?;
+        let moves = match chain(connection, record).await? {
+            Some(pulse) => {
+                if pulse.is_still() {
+                    open(store, connection, Stall::Chain, &found(record), now).await?;
+                }
+                pulse == Pulse::default()
             }
-            Some(Pulse(0)) => over.push(Stall::Chain),
-            Some(_) => {}
-            None if matches!(record.next, Next::Done | Next::Dead { .. }) => {
-                over.push(Stall::Chain)
-            }
-            None => {}
+            None => matches!(record.next, Next::Done | Next::Dead { .. }),
+        };
+        if moves {
+            over.push(Stall::Chain);
         }
-        match cut_short(connection, record, had_pulse).await? {
-            Some(pulse) if pulse.is_still() => {
+        if let Some(pulse) = cut_short(connection, record, had_pulse).await? {
+            if pulse.is_still() {
                 open(store, connection, Stall::CutShort, &found(record), now).await?;
             }
-            Some(Pulse(0)) => over.push(Stall::CutShort),
-            _ => {}
+            if pulse == Pulse::default() {
+                over.push(Stall::CutShort);
+            }
         }
         if stalled.contains(install) {
             for stall in over {
