@@ -2,7 +2,7 @@
 use serde_json::Value;
 use venn_domain::count::counted;
 
-use crate::cli::output::value::{at, number, text};
+use super::super::output::value::{at, number, text};
 
 /// Why it rests, and how it goes on.
 pub(super) fn resting(install: &Value) -> String {
