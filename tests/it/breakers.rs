@@ -166,7 +166,8 @@ async fn found(who: &Actor, state: &str) -> Vec<Value> {
 async fn runs_that_end_well_and_get_nowhere_are_told_with_the_twentieth() {
     let world = World::with_overlaps(1).await;
     let script = world.script(&world.grant()).await;
-    let call = json!({ "call": "http.send", "method": "GET", "url": "https://api.hubapi.com/crm/v3/objects" });
+    let call = json!({ "call": "http.send", "method": "GET", "connection": "crm",
+        "url": "https://api.hubapi.com/crm/v3/objects/tasks" });
     script.set(&json!([call])).await;
     world.sim.fail(Fault::Unavailable { retry_after_s: None });
     let some_runs = async |times: u64| {
