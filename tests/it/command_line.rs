@@ -257,6 +257,7 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
         "installs check eu",
         "installs pause eu",
         "installs resume eu",
+        "installs try eu",
         "connections list",
         "connections show hubspot",
         "installs connections eu --set crm=hubspot",

@@ -19,6 +19,7 @@ mod support;
 mod access;
 mod attacks;
 mod audit;
+mod breakers;
 mod capabilities;
 mod command_line;
 mod connections;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Actor, World, guest, world::rows};
 
 /// Kind, title, command, and whether there is something to do.
-async fn waits(actor: &Actor) -> Vec<(String, String, String, bool)> {
+pub async fn waits(actor: &Actor) -> Vec<(String, String, String, bool)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let line = |item: &Value| {
         let is_owner = item["is_owner"].as_bool().unwrap();
@@ -14,7 +14,7 @@ async fn waits(actor: &Actor) -> Vec<(String, String, String, bool)> {
     actor.all("waiting").await.iter().map(line).collect()
 }
 
-fn line(
+pub fn line(
     kind: &str,
     title: &str,
     next: &str,
@@ -23,7 +23,7 @@ fn line(
     vec![(kind.to_owned(), title.to_owned(), next.to_owned(), is_owner)]
 }
 
-const NOTHING: [(String, String, String, bool); 0] = [];
+pub const NOTHING: [(String, String, String, bool); 0] = [];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_waits_for_the_platform_and_the_answer_is_told_to_its_publisher() {

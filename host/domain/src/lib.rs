@@ -32,6 +32,11 @@
 //!   the run ended), **effect** (what it changed inside Venn).
 //! - **refusal**: declined before running. **denial**: a host call declined
 //!   during a run. Neither is a trap.
+//! - **breaker**: after failures in a row an install **rests**, and a **probe** finds out
+//!   when it goes well again; nobody has to act. *Paused* is what a customer does, *stopped*
+//!   what the platform or a publisher does.
+//! - **detector**: finds what fails without failing: **silence** (no runs any more),
+//!   **no progress** (runs that get nowhere).
 //! - **claim** (what the plugin says went wrong), **verdict** (what the host
 //!   concluded), **incident**, **route**, **bundle**, **tape**.
 //!
@@ -43,11 +48,13 @@ pub mod account;
 pub mod admission;
 pub mod audit;
 pub mod authority;
+pub mod breaker;
 pub mod capability;
 pub mod connection;
 pub mod contract;
 pub mod count;
 pub mod cursor;
+pub mod detector;
 pub mod egress;
 pub mod event;
 pub mod grant;

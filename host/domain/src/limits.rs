@@ -162,4 +162,12 @@ limits! {
     EVENT_LOOP: u64 = 8, "event.loop", "runs", "Of one install, each caused by what the one before wrote; what settles does so in two or three.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
     OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";
+    BREAKER_FAILURES: u64 = 5, "breaker.failures", "runs", "In a row, then an install rests: more than chance, fewer than an event has attempts.";
+    BREAKER_PAUSE_MS: u64 = 60_000, "breaker.pause", "ms", "Until the first probe; what is restarted is back by then. It doubles.";
+    BREAKER_PAUSE_MS_MAX: u64 = 30 * 60 * 1_000, "breaker.pause.max", "ms", "Between probes: what was mended is noticed within that time.";
+    STILL_RUNS: u64 = 20, "still.runs", "runs", "In a row that end well and get nowhere: no page of anything takes so many.";
+    SILENCE_GAPS: u64 = 3, "silence.gaps", "gaps", "As many of an install's longest gaps without a run are a silence.";
+    SILENCE_MS_MIN: u64 = 60 * 60 * 1_000, "silence.min", "ms", "A shorter one is none: somebody restarts something.";
+    SILENCE_RUNS: u64 = 10, "silence.runs", "runs", "The fewest that say how often an install runs.";
+    SILENCE_LOOK_MS: u64 = 10 * 60 * 1_000, "silence.look", "ms", "How often installs are looked at for it.";
 }

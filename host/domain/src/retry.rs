@@ -58,6 +58,8 @@ pub enum Next {
         /// What it waits for.
         until: Until,
     },
+    /// Another attempt when its breaker lets it; this one was a probe, and does not count.
+    Held,
     /// No further attempt by itself.
     Dead {
         /// Why, in one sentence.
@@ -83,9 +85,22 @@ pub fn next_attempt(attempt: u32, now: Timestamp, verdict: &Verdict, jitter_perm
         return Next::Dead { why: "all attempts were used up" };
     };
     let asked_s = verdict.retry_after_s.unwrap_or(0).min(RETRY_AFTER_S_MAX);
-    let delay_ms = i64::from(asked_s.max(*own_s)) * 1_000;
+    Next::At(spread(now, i64::from(asked_s.max(*own_s)) * 1_000, jitter_permille))
+}
+
+/// Decides after a failed attempt that was a probe. A service that is down for long takes
+/// no attempts of those that find out; a plugin that trips over an event does.
+pub fn after_probe(attempt: u32, now: Timestamp, verdict: &Verdict, jitter_permille: u16) -> Next {
+    if verdict.retryable && matches!(verdict.class, Class::ThirdParty | Class::Platform) {
+        return Next::Held;
+    }
+    next_attempt(attempt, now, verdict, jitter_permille)
+}
+
+/// So much later, and by chance up to a fifth more.
+pub(crate) fn spread(now: Timestamp, delay_ms: i64, jitter_permille: u16) -> Timestamp {
     let jitter = i64::from(jitter_permille.min(1_000));
-    Next::At(now.plus_ms(delay_ms + delay_ms / JITTER_DIVISOR * jitter / 1_000))
+    now.plus_ms(delay_ms + delay_ms / JITTER_DIVISOR * jitter / 1_000)
 }
 
 #[cfg(test)]
@@ -148,6 +163,21 @@ mod tests {
         };
         assert_eq!((at(None), at(Some(1)), at(Some(60))), (5_000, 5_000, 60_000));
         assert_eq!(at(Some(u32::MAX)), 36_000_000);
+    }
+
+    #[test]
+    fn a_service_that_is_down_takes_no_attempts_of_its_probes() {
+        for attempt in [1, 8, 80] {
+            for class in [Class::ThirdParty, Class::Platform] {
+                let probe = after_probe(attempt, NOW, &verdict(class, true, None), 0);
+                assert_eq!(probe, Next::Held);
+            }
+        }
+        // What trips over an event ends in the end, also behind a breaker.
+        let trips = after_probe(8, NOW, &verdict(Class::Plugin, true, None), 0);
+        assert_eq!(trips, Next::Dead { why: "all attempts were used up" });
+        let config = after_probe(1, NOW, &verdict(Class::CustomerConfig, false, None), 0);
+        assert!(matches!(config, Next::Parked { .. }), "{config:?}");
     }
 
     proptest! {

@@ -187,10 +187,10 @@ fn after_ok(outcome: &Outcome) -> Next {
 }
 
 fn after_failure(app: &App, leased: &Leased, verdict: &Verdict) -> Next {
-    let (_, random) = app.store.ids().next();
-    let jitter_permille = u16::try_from(random % 1_000).unwrap_or(0);
-    match retry::next_attempt(leased.attempt, app.store.now(), verdict, jitter_permille) {
+    let decide = if leased.is_probe { retry::after_probe } else { retry::next_attempt };
+    match decide(leased.attempt, app.store.now(), verdict, app.store.jitter_permille()) {
         retry::Next::At(at) => Next::Retry { at },
+        retry::Next::Held => Next::Held,
         retry::Next::Parked { until } => Next::Parked { reason: format!("waits until {until}") },
         retry::Next::Dead { why } => Next::Dead { reason: why.to_owned() },
     }

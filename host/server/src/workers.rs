@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{accesses, app::App, telemetry::sample};
 
 pub mod deliver;
+pub mod detect;
 pub mod import;
 pub mod pairing;
 pub mod schedule;
@@ -32,6 +33,7 @@ pub fn start(app: &App, stop: &CancellationToken) -> TaskTracker {
     workers.spawn(pairing::run(app.clone(), stop.clone()));
     workers.spawn(deliver::run(app.clone(), stop.clone()));
     workers.spawn(schedule::run(app.clone(), stop.clone()));
+    workers.spawn(detect::run(app.clone(), stop.clone()));
     workers.spawn(accesses::run(app.clone(), stop.clone()));
     workers.spawn(sweep(app.clone(), stop.clone()));
     workers.spawn(sample::run(app.clone(), stop.clone()));

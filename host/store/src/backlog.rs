@@ -2,7 +2,9 @@
 //! nobody in particular.
 use std::collections::BTreeMap;
 
-use crate::{Store, StoreError, row::Row};
+use venn_domain::detector::Finding;
+
+use crate::{Store, StoreError, incident, row::Row};
 
 /// Work that waits, as of one look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +14,10 @@ pub struct Backlog {
     /// For how long the most overdue delivery that could be leased now has been due,
     /// microseconds; 0 if none is.
     pub overdue_us: u64,
+    /// Installs that rest after failures in a row.
+    pub resting: u64,
+    /// Installs that a detector found, by what it found; 0 where there are none.
+    pub stalled: BTreeMap<&'static str, u64>,
     /// Unfinished imports by state; 0 where there are none.
     pub imports: BTreeMap<&'static str, u64>,
     /// Domains that wait to be paired, of all partnerships.
@@ -33,6 +39,8 @@ impl Store {
         Ok(Backlog {
             deliveries: self.by_state("delivery", &DELIVERY_STATES).await?,
             overdue_us: oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0).unsigned_abs()),
+            resting: self.resting_installs().await?,
+            stalled: self.stalled_installs().await?,
             imports: self.by_state("import", &IMPORT_STATES).await?,
             pairing_domains: self.pairing_backlog().await?,
         })
@@ -57,6 +65,29 @@ impl Store {
             if let Some(count) = counts.get_mut(state.as_str()) {
                 *count = row.count("waiting")?;
             }
+        }
+        Ok(counts)
+    }
+
+    async fn resting_installs(&self) -> Result<u64, StoreError> {
+        let mut connection = self.read().await?;
+        let sql = "SELECT COUNT(*) FROM breaker WHERE rests_until IS NOT NULL";
+        let resting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *connection).await?;
+        Ok(resting.unsigned_abs())
+    }
+
+    async fn stalled_installs(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        let mut connection = self.read().await?;
+        let mut counts = BTreeMap::new();
+        for finding in Finding::ALL {
+            let sql = format!(
+                "SELECT COUNT(DISTINCT install_id) FROM incident WHERE {} AND kind = '{}'",
+                incident::FOUND,
+                finding.name()
+            );
+            let stalled: i64 =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+            counts.insert(finding.name(), stalled.unsigned_abs());
         }
         Ok(counts)
     }

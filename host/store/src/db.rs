@@ -120,6 +120,12 @@ impl Store {
         self.inner.ids.as_ref()
     }
 
+    /// By chance 0 to 1000: what waits comes back spread out.
+    pub fn jitter_permille(&self) -> u16 {
+        let (_, random) = self.ids().next();
+        u16::try_from(random % 1_000).unwrap_or(0)
+    }
+
     /// The trace context of whoever called, to be kept with what it causes.
     pub(crate) fn trace(&self) -> String {
         self.inner.observer.trace()

@@ -16,6 +16,7 @@ use self::queue::Of;
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
+    breaker,
     row::Row,
 };
 
@@ -48,6 +49,14 @@ pub struct Leased {
     pub trace: String,
     /// Whose runs led to the event.
     pub lineage: Lineage,
+    /// How far the step before was, in the plugin's own unit.
+    pub done: u64,
+    /// Of how much; 0 if not known.
+    pub total: u64,
+    /// Steps in a row that did not move.
+    pub still: u64,
+    /// Its install rests, and this run finds out whether it goes well again.
+    pub is_probe: bool,
 }
 
 /// A delivery as people see it.
@@ -83,7 +92,8 @@ pub struct Delivery {
 
 const COLUMNS: &str = "d.id, d.event_id, d.install_id, d.organization_id, d.subject, d.state,
     d.state_reason, d.attempt, d.step, d.not_before, d.fence, d.continuation, d.progress_done,
-    d.progress_total, d.created_at, d.finished_at, d.expires_at, e.kind, e.payload, e.occurred_at, e.trace, e.lineage";
+    d.progress_total, d.still, d.created_at, d.finished_at, d.expires_at, e.kind, e.payload, e.occurred_at,
+    e.trace, e.lineage";
 
 impl Store {
     /// Gives back leases that ran out, gives up what is too old, and leases up to `most`
@@ -282,7 +292,12 @@ pub(crate) async fn unpark(
              state_reason = CASE state WHEN 'leased' THEN '{CHANGED}' ELSE '' END, not_before = $2
          WHERE (state IN ('parked', 'leased') OR (state = 'ready' AND not_before > $2)) AND {which}"
     );
-    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(now.0).execute(&mut *connection).await?;
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.clone()).bind(now.0);
+    query.execute(&mut *connection).await?;
+    // What rests finds out at once whether that was it; an end mends nothing.
+    if !matches!(waiting, Waiting::Subject(_)) {
+        breaker::try_now_where(connection, which, id, now).await?;
+    }
     queue::changed(connection, now, waiting.installs()).await
 }
 

@@ -72,6 +72,8 @@ const OF_AN_ORGANIZATION: &[(&str, &str)] = &[
     ("webhook", OWN),
     ("schedule", INSTALLS),
     ("queue", OWN),
+    ("breaker", OWN),
+    ("pulse", INSTALLS),
     ("source_row", INSTALLS),
     ("source_removal", INSTALLS),
     ("source", OWN),

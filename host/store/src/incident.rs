@@ -10,15 +10,10 @@ use venn_domain::{
     id::{IncidentId, InstallId, OrganizationId, PluginId, RunId},
     limits,
     time::Timestamp,
-    verdict::Verdict,
+    verdict::Class,
 };
 
-use crate::{
-    Page, Store, StoreError,
-    delivery::Leased,
-    many,
-    row::{Row, json},
-};
+use crate::{Page, Store, StoreError, delivery::Leased, many, row::Row};
 
 /// Equal failures of one install.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -34,7 +29,7 @@ pub struct Incident {
     pub plugin: String,
     /// The verdict's class.
     pub class: String,
-    /// The verdict's kind.
+    /// The verdict's kind; `silence` or `no-progress` where a detector found it.
     pub kind: String,
     /// `open` or `resolved`.
     pub state: String,
@@ -52,14 +47,22 @@ pub struct Incident {
     pub resolved_at: Option<Timestamp>,
 }
 
-/// A failed run, as grouping sees it.
+/// A failed run, or what a detector found, as grouping sees it.
 pub(crate) struct Failure<'a> {
+    /// The one that failed, or the newest one.
     pub(crate) run: &'a RunId,
-    pub(crate) leased: &'a Leased,
+    pub(crate) install: &'a InstallId,
+    pub(crate) organization: &'a OrganizationId,
     pub(crate) plugin: &'a PluginId,
-    pub(crate) verdict: &'a Verdict,
+    pub(crate) class: Class,
+    /// The name of the verdict's kind, or of the finding.
+    pub(crate) kind: &'static str,
+    pub(crate) fingerprint: &'a str,
     pub(crate) now: Timestamp,
 }
+
+/// True of open incidents that a detector found: what failed without failing.
+pub(crate) const FOUND: &str = "state = 'open' AND kind IN ('silence', 'no-progress')";
 
 /// Adds the failure to the open incident of its fingerprint, or opens `fresh`. A
 /// plugin that fails in ever new ways (at paths that it makes up) does not fill an
@@ -69,17 +72,17 @@ pub(crate) async fn group(
     fresh: &IncidentId,
     failure: &Failure<'_>,
 ) -> Result<(IncidentId, bool), StoreError> {
-    let mut fingerprint = failure.verdict.fingerprint.clone();
+    let mut fingerprint = failure.fingerprint.to_owned();
     if let Some(open) = joined(connection, &fingerprint, failure).await? {
         return Ok((open, false));
     }
     let sql = "SELECT COUNT(*) FROM incident WHERE install_id = $1 AND state = 'open'";
     let open: i64 = sqlx::query_scalar(sql)
-        .bind(failure.leased.install.to_string())
+        .bind(failure.install.to_string())
         .fetch_one(&mut *connection)
         .await?;
     if open.unsigned_abs() >= limits::OPEN_INCIDENTS {
-        fingerprint = format!("more-{}", name(&failure.verdict.class));
+        fingerprint = format!("more-{}", failure.class.name());
         if let Some(open) = joined(connection, &fingerprint, failure).await? {
             return Ok((open, false));
         }
@@ -91,11 +94,11 @@ pub(crate) async fn group(
     )
     .bind(fresh.to_string())
     .bind(fingerprint)
-    .bind(failure.leased.organization.to_string())
-    .bind(failure.leased.install.to_string())
+    .bind(failure.organization.to_string())
+    .bind(failure.install.to_string())
     .bind(failure.plugin.to_string())
-    .bind(name(&failure.verdict.class))
-    .bind(name(&failure.verdict.kind))
+    .bind(failure.class.name())
+    .bind(failure.kind)
     .bind(failure.run.to_string())
     .bind(failure.now.0)
     .execute(connection)
@@ -113,18 +116,13 @@ async fn joined(
         "UPDATE incident SET runs = runs + 1, last_run_id = $3, last_at = $4
          WHERE install_id = $1 AND fingerprint = $2 AND state = 'open' RETURNING id",
     )
-    .bind(failure.leased.install.to_string())
+    .bind(failure.install.to_string())
     .bind(fingerprint.to_owned())
     .bind(failure.run.to_string())
     .bind(failure.now.0)
     .fetch_optional(connection)
     .await?;
     open.map(|row| Row::new("incident", &row).parsed("id")).transpose()
-}
-
-/// The kebab-case name that serde gives a unit variant.
-fn name<T: Serialize>(value: &T) -> String {
-    json(value).trim_matches('"').to_owned()
 }
 
 /// Those of the installs that have an open incident.
@@ -139,7 +137,8 @@ pub(crate) async fn open<'i>(
 
 /// Closes the open incidents of an install whose newest failure was of this kind
 /// and about this subject: that work is done now. The next equal failure opens
-/// another one, and is announced.
+/// another one, and is announced. What a detector found ends otherwise
+/// ([`crate::detect`]): it was about work that ended well, too.
 pub(crate) async fn resolve(
     connection: &mut AnyConnection,
     done: &Leased,
@@ -147,7 +146,7 @@ pub(crate) async fn resolve(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE incident SET state = 'resolved', resolved_at = $4
-         WHERE install_id = $1 AND state = 'open'
+         WHERE install_id = $1 AND state = 'open' AND kind NOT IN ('silence', 'no-progress')
            AND EXISTS (SELECT 1 FROM run r WHERE r.id = incident.last_run_id
                          AND r.event_kind = $2 AND r.subject = $3)",
     )

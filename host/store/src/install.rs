@@ -24,6 +24,7 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
+    breaker::{self, Resting},
     plugin::Change,
     release::signature::{self, TRUSTED},
     row::{Row, json},
@@ -88,6 +89,8 @@ pub struct Install {
     /// Why nothing of it runs although its customer wants it: somebody else stopped
     /// its plugin or its release.
     pub stopped: Option<String>,
+    /// Nothing of it runs for a while, after failures in a row; it tries again by itself.
+    pub resting: Option<Resting>,
     /// The consent.
     pub grant: Grant,
     /// The configuration.
@@ -147,10 +150,11 @@ fn select() -> String {
         "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
                 i.config_json, i.connections_json, i.check_json, i.unfit_json, i.created_by,
                 i.created_at, i.enabled_at, i.uninstalled_at, p.name AS plugin_name, r.version,
-                s.key_id, s.signed_at, k.distrusted_from, {}
+                s.key_id, s.signed_at, k.distrusted_from, {}, {}
          FROM install i JOIN plugin p ON p.id = i.plugin_id JOIN release r ON r.id = i.release_id
-         {}",
+         LEFT JOIN breaker b ON b.id = i.id {}",
         stopped::COLUMNS,
+        breaker::RESTING,
         signature::JOIN
     )
 }
@@ -167,6 +171,7 @@ pub(crate) fn install(row: &sqlx::any::AnyRow) -> Result<Install, StoreError> {
         name: row.text("name")?,
         state: row.named("state", InstallState::parse)?,
         stopped: stopped::stopped(&row)?,
+        resting: breaker::resting(&row)?,
         grant: row.json_always("grant_json")?,
         config: row.json_always("config_json")?,
         connections: row.json_always("connections_json")?,

@@ -41,6 +41,10 @@ states! {
         InstallStopped = "install-stopped",
         /// For the customer: an install whose release was signed with a key that is compromised.
         InstallDistrusted = "install-distrusted",
+        /// To the customer: an install that rests after failures in a row, and tries by itself.
+        InstallResting = "install-resting",
+        /// To the publisher and the platform: a plugin of which installs rest.
+        PluginResting = "plugin-resting",
         /// For the customer: a partnership that somebody proposed to it.
         PartnershipProposed = "partnership-proposed",
         /// To the customer: a partnership that the other side ended a short while ago.
@@ -74,8 +78,9 @@ pub struct Waiting {
     /// Its name: a plugin's, an install's, an organization's, a person's, a file's.
     pub name: String,
     /// What else it takes to name it: a version, a slug; the plugin's name of an
-    /// install that is stopped; what a plugin lost; which of an install's connections do not fit, as
-    /// JSON; how many events expired; empty if nothing.
+    /// install that is stopped; what a plugin lost; when an install that rests tries again, in
+    /// microseconds; how many installs rest; how many events expired; which of an install's
+    /// connections do not fit, as JSON; empty if nothing.
     pub detail: String,
     /// Why, as somebody said it; empty if nobody did.
     pub reason: String,
@@ -179,6 +184,17 @@ const ITEMS: &str = "
     JOIN release_signature s ON s.release_id = r.id JOIN signing_key k ON k.id = s.key_id
     WHERE i.organization_id = $1 AND i.state <> 'uninstalled' AND r.state = 'approved'
       AND s.signed_at >= k.distrusted_from
+  UNION ALL
+    SELECT 'install-resting', i.id, i.name, CAST(b.rests_until AS text), b.why, 0, b.rests_since
+    FROM breaker b JOIN install i ON i.id = b.id
+    WHERE b.organization_id = $1 AND b.rests_until IS NOT NULL AND i.state = 'active'
+  UNION ALL
+    SELECT 'plugin-resting', p.id, p.name, CAST(COUNT(*) AS text), '', 0, MIN(b.rests_since)
+    FROM breaker b JOIN install i ON i.id = b.id JOIN plugin p ON p.id = i.plugin_id
+    WHERE b.rests_until IS NOT NULL AND i.state = 'active'
+      AND (p.organization_id = $1
+           OR EXISTS (SELECT 1 FROM organization o WHERE o.id = $1 AND o.is_platform = 1))
+    GROUP BY p.id, p.name
   UNION ALL
     SELECT 'partnership-proposed', y.id, o.name, o.slug, '', 0, y.created_at
     FROM partnership y JOIN organization o ON o.id = y.left_id

@@ -273,6 +273,7 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("POST", "/organizations/{org}/installs/{install}/pause", Entry("install.paused")),
     ("POST", "/organizations/{org}/installs/{install}/resume", Entry("install.resumed")),
     ("POST", "/organizations/{org}/installs/{install}/run", Entry("install.run")),
+    ("POST", "/organizations/{org}/installs/{install}/try", Entry("install.tried")),
     (
         "POST",
         "/organizations/{org}/installs/{install}/upgrade",

@@ -66,6 +66,7 @@ const STORIES: &[(&str, &[&str])] = &[
             "install-change-pause",
             "install-change-resume",
             "install-change-start-backfill",
+            "install-change-try-now",
             "install-change-uninstall",
             "install-check",
             "install-create",

@@ -49,6 +49,7 @@ const DEEP: &[(&str, &str)] = &[
     ("permissions", "what a plugin may do, one by one"),
     ("problems", "what is wrong, one by one"),
     ("refused", "calls that were refused, by reason"),
+    ("resting", "since when, why and until when it rests, which it may not"),
     ("result", "what came of a host call; its members depend on it"),
     ("rules", "sharing rules, one by one"),
     ("sbom", "a CycloneDX document, which may not be there"),

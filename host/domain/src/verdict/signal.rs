@@ -3,6 +3,8 @@
 //! A signal is the host's own observation. The guest's text never becomes one.
 //! To add one: a variant, where it is found in [`signals`], its row in
 //! `provisional`.
+use std::collections::BTreeSet;
+
 use crate::run::{CallResult, CallSummary, Ending, Outcome};
 
 /// One observation at the boundary.
@@ -33,17 +35,25 @@ pub fn signals(outcome: &Outcome) -> Vec<Signal<'_>> {
         Ending::Limit { limit, .. } => signals.push(Signal::Limit(limit)),
         Ending::HostFailed { .. } => signals.push(Signal::HostFailed),
     }
-    for (index, call) in outcome.calls.iter().enumerate().rev() {
-        let later = outcome.calls.get(index + 1..).unwrap_or_default();
-        if is_failure(&call.result) && !later.iter().any(|next| gets_over(call, next)) {
-            signals.push(Signal::Failed(call));
-            // More is never shown; a run may have 100,000 failed calls.
-            if signals.len() >= SIGNALS_MAX {
-                break;
-            }
-        }
-    }
+    // More is never shown; a run may have 100,000 failed calls.
+    let room = SIGNALS_MAX.saturating_sub(signals.len());
+    signals.extend(unmended(outcome).take(room).map(Signal::Failed));
     signals
+}
+
+/// Failed calls that the guest did not get over, newest first: nothing later shows that
+/// the same service answers well, or that the same host call works.
+pub fn unmended(outcome: &Outcome) -> impl Iterator<Item = &CallSummary> {
+    let mut mended = BTreeSet::new();
+    outcome.calls.iter().rev().filter(move |call| {
+        let what =
+            http_host(call).map_or((call.call.as_str(), call.target.as_str()), |host| ("", host));
+        if is_failure(&call.result) {
+            return !mended.contains(&what);
+        }
+        mended.insert(what);
+        false
+    })
 }
 
 /// Whether this limit is one of wall time.
@@ -61,17 +71,6 @@ pub const fn is_failure(result: &CallResult) -> bool {
         CallResult::Status { status, .. } => *status >= 400,
         _ => true,
     }
-}
-
-/// Whether a later success shows that the guest got over a failed call: the
-/// same service answered well, or the same host call worked.
-fn gets_over(failed: &CallSummary, next: &CallSummary) -> bool {
-    !is_failure(&next.result)
-        && match (http_host(failed), http_host(next)) {
-            (Some(failed), Some(next)) => failed == next,
-            (None, None) => failed.call == next.call && failed.target == next.target,
-            _ => false,
-        }
 }
 
 /// Whether this call went to a third party.

@@ -19,6 +19,7 @@ use venn_domain::{
     time::Timestamp,
 };
 use venn_store::{
+    breaker::Resting,
     install::{
         CheckRecord, ConnectionMap, Install, InstallState, NewInstall, Unfit, change::InstallChange,
     },
@@ -86,6 +87,9 @@ pub struct InstallView {
     /// Why nothing of it runs although you want it: its plugin is suspended, or its
     /// release was withdrawn or is not trusted any more. Null if nothing is in its way.
     stopped: Option<String>,
+    /// It rests: its runs failed one after the other, so that its events wait, and one of
+    /// them is tried now and then. It goes on by itself. Null if it does not rest.
+    resting: Option<Resting>,
     /// The version of the newest approved release, if it is newer than the one that runs.
     newer_version: Option<String>,
     /// That release's id.
@@ -371,6 +375,7 @@ fn view_of(app: &App, install: Install, offer: &Offer) -> InstallView {
         name: install.name,
         state: install.state.name(),
         stopped: install.stopped,
+        resting: install.resting,
         not_approved: excess.into_iter().map(|excess| excess.what).collect(),
         grant: install.grant,
         config: install.config,

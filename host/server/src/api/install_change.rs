@@ -260,6 +260,25 @@ pub async fn run(
     Ok(Accepted(RunStartedView { delivery, waited_already }))
 }
 
+/// `POST …/try`: an install that rests tries one event now; of one that does not, nothing
+/// changes.
+pub async fn try_now(
+    State(app): State<App>,
+    caller: Caller,
+    Path((org, install)): Address,
+) -> Answer {
+    let org = resolve(&app, &caller, &org, Need::user).await?;
+    let found = find(&app, &org, &install).await?;
+    if found.state != InstallState::Active {
+        return Err(wrong_state(found.state.name()));
+    }
+    if app.store.try_install(&found, caller.user()).await? {
+        app.wake.deliveries.notify_one();
+    }
+    let now = find(&app, &org, &install).await?;
+    Ok(Json(view(&app, now).await?))
+}
+
 /// The install that an address names, for an admin of its organization.
 struct Target {
     org: Organization,

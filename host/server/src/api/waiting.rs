@@ -33,7 +33,7 @@ pub struct WaitingView {
         "release-to-review", "release-refused", "release-approved", "release-stopped",
         "release-distrusted", "plugin-suspended", "integration-suspended", "plugin-narrowed",
         "integration-narrowed", "verification-ended", "install-stopped",
-        "install-distrusted", "partnership-proposed", "partnership-ended",
+        "install-distrusted", "install-resting", "plugin-resting", "partnership-proposed", "partnership-ended",
         "removals-to-confirm", "import-to-confirm", "connection-expiring",
         "connection-to-reconnect", "connection-unfit", "token-recovered", "events-expired",
     ]))]
@@ -110,6 +110,7 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
         WaitingKind::InstallStopped | WaitingKind::InstallDistrusted => {
             stopped_install(app, &item).await?
         }
+        WaitingKind::InstallResting | WaitingKind::PluginResting => resting(&item)?,
         WaitingKind::PartnershipEnded => (
             format!("{name} ended your partnership"),
             "Nothing of it is read any more, by people or by integrations. If you agree on another one, grant it to the installs that are to read it.".to_owned(),
@@ -213,6 +214,29 @@ fn expired(item: &Waiting) -> (String, String, String) {
     )
 }
 
+/// What rests after failures in a row: nobody has to act.
+fn resting(item: &Waiting) -> Result<(String, String, String), ApiError> {
+    let Waiting { name, detail, reason, .. } = item;
+    let number: i64 = detail.parse().map_err(ApiError::internal)?;
+    if item.kind == WaitingKind::InstallResting {
+        let next = Timestamp(number);
+        return Ok((
+            format!("{name} rests after failures in a row"),
+            format!(
+                "Because {reason}. It is tried again by itself, next at {next}; until it works, its events wait, and none is lost."
+            ),
+            format!("venn installs try {name}"),
+        ));
+    }
+    let installs = counted(number.unsigned_abs(), "install", "installs");
+    let verb = if number == 1 { "rests" } else { "rest" };
+    Ok((
+        format!("{installs} of {name} {verb} after failures in a row"),
+        "Their events wait, and none is lost; they are tried again by themselves. The incidents say what failed.".to_owned(),
+        format!("venn marketplace show {name}"),
+    ))
+}
+
 /// What an install needs in the place of its connections.
 fn unfit(item: &Waiting) -> Result<(String, String, String), ApiError> {
     let all: Vec<Unfit> = serde_json::from_str(&item.detail).map_err(ApiError::internal)?;
@@ -240,6 +264,8 @@ const fn is_news(kind: WaitingKind) -> bool {
             | WaitingKind::IntegrationSuspended
             | WaitingKind::PluginNarrowed
             | WaitingKind::IntegrationNarrowed
+            | WaitingKind::InstallResting
+            | WaitingKind::PluginResting
             | WaitingKind::PartnershipEnded
             | WaitingKind::TokenRecovered
     )

@@ -23,9 +23,11 @@ use super::{
 
 mod connect;
 mod grant;
+mod resting;
 mod webhook;
 
 use grant::GrantArgs;
+use resting::resting;
 
 /// The organization's installs
 #[derive(Debug, Subcommand)]
@@ -45,6 +47,8 @@ pub(crate) enum InstallsCommand {
     Pause(Which),
     /// Goes on after a pause
     Resume(Which),
+    /// Lets one that rests after failures try again now
+    Try(Which),
     Grant(Box<GrantArgs>),
     /// Replaces the configuration
     Config {
@@ -117,6 +121,7 @@ const INSTALLS: &[Column] = &[
     Column::text("VERSION", "version"),
     Column::state("STATE", "state"),
     Column::text("STOPPED", "stopped"),
+    Column::text("RESTS UNTIL", "resting.next_try_at"),
     Column::moment("SINCE", "created_at"),
 ];
 
@@ -179,6 +184,9 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
         InstallsCommand::Resume(which) => {
             show(session, &act(session, org, &id(which)?, "resume", &json!({}))?)
         }
+        InstallsCommand::Try(which) => {
+            show(session, &act(session, org, &id(which)?, "try", &json!({}))?)
+        }
         InstallsCommand::Grant(args) => {
             let id = id(&args.which)?;
             replace(session, org, &id, "grant", &grant::wanted(session, org, &id, args)?)
@@ -238,6 +246,7 @@ fn replace(
 fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
     session.show(reply, |install| {
         session.out.fields(&with_hosts(install), INSTALL)
+            + &resting(install)
             + &moved(install)
             + &unfit(install)
             + &findings(session, install)

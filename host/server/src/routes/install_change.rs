@@ -70,6 +70,17 @@ pub(super) fn calls(calls: Calls) -> Calls {
             about("Asks for a run now, whatever the manifest schedules.")
                 .details("Asked for again before it has begun it is the same one."),
         )
+        .post(
+            "/organizations/{org}/installs/{install}/try",
+            User,
+            change::try_now,
+            about("Lets an install that rests try one event now.")
+                .details(
+                    "It rests after failures in a row, and tries again by itself. If this try works, it \
+                     goes on at once; of one that does not rest nothing changes.",
+                )
+                .fails([WrongState]),
+        )
         .get(
             "/organizations/{org}/installs/{install}/backfill",
             Admin,

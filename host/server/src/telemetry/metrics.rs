@@ -136,6 +136,8 @@ instruments! {
     egress_sent = Count "venn.egress.sent", "By", [], "Bytes of bodies sent.";
     egress_received = Count "venn.egress.received", "By", [], "Bytes of bodies received.";
     deliveries = Level "venn.deliveries.unfinished", "{delivery}", ["state"], "Deliveries that are not finished.";
+    resting = Level "venn.installs.resting", "{install}", [], "Installs that rest after failures in a row, and try again by themselves.";
+    stalled = Level "venn.installs.stalled", "{install}", ["finding"], "Installs that are silent, or run and get nowhere.";
     overdue = Level "venn.deliveries.overdue", "s", [], "For how long the most overdue delivery has been due.";
     imports = Count "venn.imports", "{import}", ["state"], "Imports that were worked on, by the state that this left.";
     imports_unfinished = Level "venn.imports.unfinished", "{import}", ["state"], "Imports that are not finished.";
@@ -293,6 +295,10 @@ impl Metrics {
         for (state, count) in &backlog.imports {
             self.on.imports_unfinished.record(*count as f64, &[KeyValue::new("state", *state)]);
         }
+        self.on.resting.record(backlog.resting as f64, &[]);
+        for (finding, count) in &backlog.stalled {
+            self.on.stalled.record(*count as f64, &[KeyValue::new("finding", *finding)]);
+        }
         self.on.overdue.record(seconds(backlog.overdue_us), &[]);
         self.on.pairing_backlog.record(backlog.pairing_domains as f64, &[]);
     }
@@ -442,7 +448,7 @@ pub fn next_name(next: &Next) -> &'static str {
     match next {
         Next::Done => "done",
         Next::Again { .. } => "again",
-        Next::Retry { .. } => "retry",
+        Next::Retry { .. } | Next::Held => "retry",
         Next::Parked { .. } => "parked",
         Next::Dead { .. } => "dead",
     }

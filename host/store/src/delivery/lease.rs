@@ -3,6 +3,7 @@
 //! delivery at a time.
 use sqlx::AnyConnection;
 use venn_domain::{
+    breaker::Turn,
     room::{Room, Waiting},
     time::Timestamp,
 };
@@ -13,7 +14,7 @@ use super::{
     small,
 };
 use crate::{
-    StoreError,
+    StoreError, breaker,
     many::{padded, places},
     row::Row,
 };
@@ -30,7 +31,14 @@ pub(super) async fn lease(
     if given.is_empty() {
         return Ok(Vec::new());
     }
-    let leased = first_of(connection, now, &given).await?;
+    let turns = breaker::turns(connection, now, until, given.iter().map(|one| &one.install));
+    let turns = turns.await?;
+    let runs = |one: &&Waiting| !matches!(turns.get(&one.install), Some(Turn::Wait(_)));
+    let running: Vec<_> = given.iter().filter(runs).cloned().collect();
+    let mut leased = first_of(connection, now, &running).await?;
+    for leased in &mut leased {
+        leased.is_probe = turns.get(&leased.install) == Some(&Turn::Probe);
+    }
     take(connection, &leased, until).await?;
     let installs = given.into_iter().map(|one| one.install.into()).collect();
     queue::changed(connection, now, Of::Installs(installs)).await?;
@@ -57,6 +65,9 @@ async fn first_of(
     installs: &[Waiting],
 ) -> Result<Vec<Leased>, StoreError> {
     let ids = padded(installs.iter().map(|one| one.install.to_string()));
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut query = sqlx::query(sqlx::AssertSqlSafe(firsts(ids.len()))).bind(now.0);
     for id in ids {
         query = query.bind(id);
@@ -105,6 +116,10 @@ fn taken(row: &Row<'_>) -> Result<Leased, StoreError> {
         created_at: row.time("created_at")?,
         trace: row.text("trace")?,
         lineage: row.json("lineage")?,
+        done: row.count("progress_done")?,
+        total: row.count("progress_total")?,
+        still: row.count("still")?,
+        is_probe: false,
     })
 }
 

@@ -32,6 +32,19 @@ macro_rules! first {
 }
 pub(super) use first;
 
+/// When the next run of an install is due: its first delivery's time, or when it has
+/// rested.
+macro_rules! due {
+    ($install:literal) => {
+        first!(
+            "CASE WHEN (SELECT b.rests_until FROM breaker b WHERE b.id = d.install_id) > d.not_before
+                  THEN (SELECT b.rests_until FROM breaker b WHERE b.id = d.install_id)
+                  ELSE d.not_before END",
+            $install
+        )
+    };
+}
+
 /// Installs of which deliveries were written.
 #[derive(Debug, Clone)]
 pub(crate) enum Of {
@@ -75,7 +88,8 @@ impl Of {
     }
 }
 
-/// Puts installs where they belong by what they have to do now. Who waits already keeps
+/// Puts installs where they belong by what they have to do now, and whether they rest
+/// ([`crate::breaker`]). Who waits already keeps
 /// its place; who ran, or had nothing to do, stands at the end.
 pub(crate) async fn changed(
     connection: &mut AnyConnection,
@@ -109,7 +123,7 @@ fn changing(of: Of) -> (String, Vec<String>) {
          WHERE excluded.due_at IS NULL AND queue.due_at IS NOT NULL
             OR excluded.due_at IS NOT NULL
                AND (excluded.due_at > $1 OR queue.due_at IS NULL OR queue.due_at > $1)",
-        first!("d.not_before", "i.id")
+        due!("i.id")
     );
     (sql, bound)
 }

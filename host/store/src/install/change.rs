@@ -22,8 +22,9 @@ use super::{
 use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
-    authority,
+    authority, breaker,
     delivery::{self, Waiting},
+    detect,
     event::{NewEvent, append},
     incident, pairing,
     plugin::Change,
@@ -261,6 +262,7 @@ async fn apply(
             }
             let text = release.to_string();
             set(connection, before, "check_json = '', release_id", text.into()).await?;
+            breaker::forget(connection, before.id.as_str()).await?;
             if let Some(config) = config {
                 set(connection, before, "config_json", row::json(config).into()).await?;
             }
@@ -356,6 +358,8 @@ async fn uninstall(
     actor: &UserId,
 ) -> Result<(), StoreError> {
     source::forget(connection, &install.organization, &install.id).await?;
+    breaker::forget(connection, install.id.as_str()).await?;
+    detect::forget(connection, &install.id).await?;
     incident::resolve_all(connection, &install.id, store.now()).await?;
     schedule::forget(connection, &install.id).await?;
     webhook::close_others(store, connection, &install.id, &[], actor).await?;

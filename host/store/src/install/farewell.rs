@@ -18,8 +18,9 @@ use super::{change::manifest, control_on};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
-    authority,
+    authority, breaker,
     delivery::{lane, queue},
+    detect,
     event::{NewEvent, append},
     incident,
     row::{self, Row},
@@ -242,6 +243,8 @@ async fn gone(
         .bind(holder.id.to_string())
         .execute(&mut *connection)
         .await?;
+    breaker::forget(connection, holder.id.as_str()).await?;
+    detect::forget(connection, &holder.id).await?;
     incident::resolve_all(connection, &holder.id, store.now()).await?;
     purge(store, connection, holder, None).await
 }

@@ -15,8 +15,9 @@ use venn_domain::{
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
-    crash,
+    breaker, crash,
     delivery::Leased,
+    detect,
     import::ImportRow,
     inbox, incident, install, many,
     row::Row,
@@ -89,6 +90,8 @@ pub enum Next {
         /// Not before.
         at: Timestamp,
     },
+    /// Again when its breaker lets it; this attempt does not count.
+    Held,
     /// When a person has acted.
     Parked {
         /// What must happen.
@@ -164,6 +167,8 @@ async fn write(
     audit::append_all(store, connection, &entries).await?;
     incidents(store, connection, &held, now).await?;
     moves::move_deliveries(connection, &held, now).await?;
+    breaker::after_runs(store, connection, &held, now).await?;
+    detect::after_runs(store, connection, &held, now).await?;
     for record in held.iter().filter(|record| record.next.is_end()) {
         let Leased { install, event, .. } = &record.leased;
         let what = (event.kind.as_str(), event.subject.as_str());
@@ -295,9 +300,12 @@ async fn open_incident(
     let fresh = IncidentId::make(store.ids());
     let failure = incident::Failure {
         run: &record.id,
-        leased: &record.leased,
+        install: &record.leased.install,
+        organization: &record.leased.organization,
         plugin: &record.plugin,
-        verdict,
+        class: verdict.class,
+        kind: verdict.kind.name(),
+        fingerprint: &verdict.fingerprint,
         now: store.now(),
     };
     let (incident, is_new) = incident::group(connection, &fresh, &failure).await?;

@@ -29,7 +29,7 @@ use crate::{
 /// Installs whose place is not what their deliveries say.
 async fn misplaced(store: &TestStore) -> i64 {
     let now = store.now().0;
-    let truth = first!("d.not_before", "i.id");
+    let truth = due!("i.id");
     store
         .number(&format!(
             "SELECT COUNT(*) FROM (

@@ -75,6 +75,13 @@ async fn move_on(
         .bind(id)
         .bind(at.0)
         .bind(now.0),
+        Next::Held => sqlx::query(
+            "UPDATE delivery SET state = 'ready', state_reason = '', lease_until = NULL,
+                                 not_before = $2, attempt = attempt - 1
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(now.0),
         Next::Parked { reason } => sqlx::query(
             "UPDATE delivery SET state = CASE state_reason WHEN '' THEN 'parked' ELSE 'ready' END,
                                  state_reason = CASE state_reason WHEN '' THEN $2 ELSE '' END,
