@@ -53,6 +53,7 @@ async fn sweep(app: App, stop: CancellationToken) {
             app.store.sweep_credentials().await,
             app.store.sweep_attempts().await,
             app.store.sweep_webhooks().await,
+            app.store.sweep_put_off().await.map(drop),
         ];
         for error in swept.into_iter().filter_map(Result::err) {
             tracing::error!(error = &error as &dyn std::error::Error, "worker.sweep failed");
