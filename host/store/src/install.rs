@@ -24,6 +24,7 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
+    crash,
     plugin::Change,
     release::signature::{self, TRUSTED},
     row::{Row, json},
@@ -201,6 +202,7 @@ impl Store {
             Box::pin(async move { create(&store, connection, &new).await })
         })
         .await
+        .inspect(|_| crash::point("install.created"))
     }
 
     /// One install of an organization.

@@ -13,7 +13,7 @@ use super::{
     small,
 };
 use crate::{
-    StoreError,
+    StoreError, crash,
     many::{padded, places},
     row::Row,
 };
@@ -34,6 +34,7 @@ pub(super) async fn lease(
     take(connection, &leased, until).await?;
     let installs = given.into_iter().map(|one| one.install.into()).collect();
     queue::changed(connection, now, Of::Installs(installs)).await?;
+    crash::point("lease.before-commit");
     Ok(leased)
 }
 

@@ -18,7 +18,7 @@ use super::{ConnectionMap, Install, InstallState, can_run, find};
 use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
-    authority,
+    authority, crash,
     delivery::{
         self, Waiting,
         queue::{self, Of},
@@ -131,10 +131,13 @@ impl Store {
                 let Some(before) = find(connection, &organization, &id).await? else {
                     return Ok(Change::NotFound);
                 };
-                make(&store, connection, &before, &change, &actor).await
+                let changed = make(&store, connection, &before, &change, &actor).await?;
+                crash::point("install.before-commit");
+                Ok(changed)
             })
         })
         .await
+        .inspect(|_| crash::point("install.committed"))
     }
 
     /// Makes the event that lets a plugin read a partnership from its start;
@@ -171,10 +174,13 @@ impl Store {
                     subject: partnership.to_string(),
                     payload: row::json(&payload),
                 };
-                append(&store, connection, &new).await.map(Some)
+                let delivery = append(&store, connection, &new).await?;
+                crash::point("backfill.before-commit");
+                Ok(Some(delivery))
             })
         })
         .await
+        .inspect(|_| crash::point("backfill.committed"))
     }
 }
 
