@@ -17,7 +17,7 @@ use venn_testkit::{Call, Clock, ThirdParty as _};
 use crate::support::{Actor, World, guest, host::PUBLIC_URL, script::Script, world::CLIENT};
 
 const TOKEN_ENDPOINT: &str = "https://login.example/token";
-const API: &str = "https://api.example/me";
+pub const API: &str = "https://api.example/me";
 
 /// The guest `script` with a connection `crm` by OAuth at `api.example`.
 pub fn manifest() -> Value {
@@ -41,7 +41,7 @@ pub fn manifest() -> Value {
 }
 
 /// A call with this connection.
-fn call(connection: &str, url: &str) -> Value {
+pub fn call(connection: &str, url: &str) -> Value {
     json!({ "call": "http.send", "method": "GET", "url": url, "connection": connection })
 }
 
@@ -80,7 +80,7 @@ async fn enabled(world: &World, install: &str) {
 }
 
 /// An enabled install that is connected.
-async fn connected(world: &World) -> Script<'_> {
+pub async fn connected(world: &World) -> Script<'_> {
     listed(world, &manifest()).await;
     let install = drafted(world, "main", json!({})).await;
     connect(world, &install).await;

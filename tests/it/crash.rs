@@ -1,8 +1,16 @@
-//! Kill points on the path: kill -9, restart, nothing lost, no effect twice.
+//! Kill points: kill -9, restart, nothing lost, nothing done twice.
 //!
-//! The real program is killed from inside at a labelled place, then started
-//! again on the same data. What was answered with success must be there; each
-//! overlap must have exactly one task and one timeline entry.
+//! The real program is killed from inside at a labelled place, then started again on the
+//! same data. What was answered with success must be there, and what a run does must be
+//! done once.
+//!
+//! - [`events`]: from a list to a task; [`sources`]: a live source between its runs;
+//!   [`failures`]: a run that failed
+//! - [`calls`]: one call that changes something; [`releases`], [`people`]: the same of theirs
+//! - [`schedules`], [`tokens`], [`starts`]; `webhooks::killed`: a call from outside
+//! - [`campaign`]: at random, for as long as one likes (`docs/crash.md`)
+//!
+//! To add a kill point: a line in [`walks!`] of the file with its noun.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -25,9 +33,37 @@ use crate::{
     webhooks,
 };
 
+/// Walks, each with its kill point: a test of each, and all their points.
+macro_rules! walks {
+    ($walk:ident: $($test:ident = $point:literal;)*) => {
+        pub const POINTS: &[&str] = &[$($point),*];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                $walk($point).await;
+            }
+        )*
+    };
+}
+
+mod calls;
+mod campaign;
+mod events;
+mod failures;
+mod people;
+mod releases;
+mod schedules;
+mod sources;
+mod starts;
+mod tokens;
+
 /// Overlaps before the change, and after it.
 pub const BEFORE: usize = 2;
 pub const AFTER: usize = 12;
+
+/// Where services would reach the server.
+pub const PUBLIC: (&str, &str) = ("VENN_PUBLIC_URL", "https://venn.example");
 
 /// A server process on a data folder.
 pub struct Process {
@@ -38,38 +74,36 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it as `set_up` says.
-    async fn start(
-        data: &Data,
-        sim: &Simulator,
-        ca: &Path,
-        set_up: impl FnOnce(&mut Command),
-    ) -> Self {
-        let mut command =
-            data.venn(&["--json", "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
-        command
-            .arg("--override")
-            .arg(format!("api.hubapi.com={}", sim.addr))
-            .arg("--override-ca")
-            .arg(ca)
-            .env("VENN_LOG", "off")
-            .stdout(Stdio::piped());
-        set_up(&mut command);
+    /// Starts it, and waits until it serves.
+    async fn start(command: Command) -> Self {
+        Self::begin(command).await.expect("a server that is ready")
+    }
+
+    /// The same; none if it was killed before it served.
+    async fn begin(mut command: Command) -> Option<Self> {
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).await.unwrap();
-        let said: Value =
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
+        if line.is_empty() {
+            is_killed(&mut child).await;
+            return None;
+        }
+        let said: Value = serde_json::from_str(&line).unwrap();
         let url = said["url"].as_str().unwrap().to_owned();
-        Self { child, said, url }
+        Some(Self { child, said, url })
+    }
+
+    /// Tells it to stop.
+    pub fn terminate(&self) {
+        let pid = self.child.id().unwrap().cast_signed();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
     /// Tells it to stop, and waits until it has.
     pub async fn stop(mut self) {
-        let pid = self.child.id().unwrap().cast_signed();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.terminate();
         assert!(self.child.wait().await.unwrap().success());
     }
 
@@ -80,10 +114,14 @@ impl Process {
 
     /// Waits until it has killed itself.
     pub async fn killed(mut self) {
-        use std::os::unix::process::ExitStatusExt as _;
-        let status = self.child.wait().await.unwrap();
-        assert_eq!(status.signal(), Some(9), "the kill point was not passed: {status}");
+        is_killed(&mut self.child).await;
     }
+}
+
+async fn is_killed(child: &mut Child) {
+    use std::os::unix::process::ExitStatusExt as _;
+    let status = child.wait().await.unwrap();
+    assert_eq!(status.signal(), Some(9), "the kill point was not passed: {status}");
 }
 
 /// What a data folder was prepared with.
@@ -92,6 +130,7 @@ pub struct Prepared {
     pub platform: String,
     pub acme: String,
     pub globex: String,
+    pub publisher: String,
     pub partnership: String,
     connection: String,
 }
@@ -110,12 +149,14 @@ async fn prepared() -> &'static Prepared {
             world.listed(&CrmTasks::Rust.manifest(), CrmTasks::Rust.component()).await;
             world.listed(&hubspot_source_manifest(), hubspot_source()).await;
             world.listed(&webhooks::manifest(), guest("script")).await;
+            world.listed(&campaign::manifest(), guest("ledger")).await;
             let connection = world.connection().await;
-            let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());
-            let platform = world.host.platform.token.clone();
+            let token = |actor: &Actor| actor.token.clone();
+            let (acme, globex) = (token(&world.acme), token(&world.globex));
+            let (publisher, platform) = (token(&world.publisher), token(&world.host.platform));
             let partnership = world.partnership.clone();
             let data = world.host.stop().await;
-            Prepared { data, platform, acme, globex, partnership, connection }
+            Prepared { data, platform, acme, globex, publisher, partnership, connection }
         })
         .await
 }
@@ -125,6 +166,7 @@ pub struct Scene {
     pub data: Data,
     pub sim: Simulator,
     portal: HubSpot,
+    authority: Authority,
     ca: PathBuf,
     pub prepared: &'static Prepared,
 }
@@ -139,7 +181,14 @@ impl Scene {
         let sim = Simulator::start(hubspot).await.unwrap();
         let ca = data.path().join("test-ca.pem");
         fs::write(&ca, &sim.ca_pem).unwrap();
-        Self { data, sim, portal, ca, prepared }
+        Self { data, sim, portal, authority, ca, prepared }
+    }
+
+    /// How a server is started on its data.
+    fn command(&self) -> Command {
+        let mut command = serve(&self.data, &self.ca);
+        command.arg("--override").arg(format!("api.hubapi.com={}", self.sim.addr));
+        command
     }
 
     async fn start(&self, crash_at: Option<&str>) -> (Process, Actor, Actor) {
@@ -153,31 +202,63 @@ impl Scene {
 
     /// A server as `set_up` says, and its two customers.
     pub async fn start_as(&self, set_up: impl FnOnce(&mut Command)) -> (Process, Actor, Actor) {
-        let process = Process::start(&self.data, &self.sim, &self.ca, set_up).await;
+        let mut command = self.command();
+        set_up(&mut command);
+        let process = Process::start(command).await;
         let acme = Actor::new(&process.url, "acme", &self.prepared.acme);
         let globex = Actor::new(&process.url, "globex", &self.prepared.globex);
         (process, acme, globex)
     }
 
+    /// A draft of a plugin at Acme; its id.
+    async fn drafted(&self, acme: &Actor, name: &str, plugin: &str, mut more: Value) -> String {
+        let grant = json!({ "capabilities": [], "partnerships": [], "populations": [], "fields": [],
+            "egress_hosts": [] });
+        let body = more.as_object_mut().unwrap();
+        body.insert("name".to_owned(), json!(name));
+        body.insert("plugin".to_owned(), json!(plugin));
+        for (member, value) in [
+            ("config", json!({})),
+            ("grant", grant),
+            ("connections", json!({ "crm": self.prepared.connection })),
+        ] {
+            body.entry(member).or_insert(value);
+        }
+        let made = acme.post(&acme.own("installs"), &more).await.good();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The same, enabled.
+    pub async fn enabled(&self, acme: &Actor, name: &str, plugin: &str, more: Value) -> String {
+        let install = self.drafted(acme, name, plugin, more).await;
+        acme.post(&acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
+        install
+    }
+
     /// Enables the install; its unique property is made.
     pub async fn enable(&self) -> String {
         let (mut process, acme, _) = self.start(None).await;
-        let body = json!({
-            "plugin": "crm-tasks", "name": "main", "config": { "min_confidence": "likely" },
+        let more = json!({
+            "config": { "min_confidence": "likely" },
             "grant": {
                 "capabilities": ["overlaps:read", "timeline:write", "state", "http:egress"],
                 "partnerships": [self.prepared.partnership], "populations": ["customers"],
                 "fields": ["our-name", "their-name"], "egress_hosts": ["api.hubapi.com"],
             },
-            "connections": { "crm": self.prepared.connection },
         });
-        let made = acme.post(&acme.own("installs"), &body).await.good();
-        let install = made["id"].as_str().unwrap().to_owned();
-        acme.post(&acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
+        let install = self.enabled(&acme, "main", "crm-tasks", more).await;
         finished(&acme).await;
         process.child.kill().await.unwrap();
         install
     }
+}
+
+/// `venn serve` on this data, with certificates of this authority.
+fn serve(data: &Data, ca: &Path) -> Command {
+    let mut command =
+        data.venn(&["--json", "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.arg("--override-ca").arg(ca).env("VENN_LOG", "off").stdout(Stdio::piped());
+    command
 }
 
 /// Waits until every delivery is done.
@@ -187,147 +268,31 @@ pub async fn finished(acme: &Actor) {
     acme.until(&acme.own("deliveries?limit=200"), done).await;
 }
 
-/// Uploads the changed list without waiting; true if it was answered.
-async fn import(globex: &Actor) -> bool {
-    let body =
-        json!({ "mode": "replace", "file_name": "list.csv", "columns": null, "stages": null });
-    let made = globex.post(&globex.own("imports"), &body).await.good();
-    let path = globex.own(&format!("imports/{}/file", made["id"].as_str().unwrap()));
-    let upload = globex.request(reqwest::Method::PUT, &path).body(rows(0..AFTER, "G"));
-    upload.send().await.is_ok_and(|answer| answer.status().is_success())
+/// A call in which the server dies: nobody is answered.
+async fn unanswered<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) {
+    assert!(tokio::spawn(call).await.is_err(), "it was answered by who was dead");
 }
 
-async fn killed_at(point: &str) {
-    let scene = Scene::new().await;
-    scene.enable().await;
-    let (process, _, globex) = scene.start(Some(point)).await;
-    let accepted = import(&globex).await;
-    process.killed().await;
-
-    let (_process, acme, globex) = scene.start(None).await;
-    let newest =
-        globex.all("imports").await.into_iter().max_by_key(|one| one["id"].to_string()).unwrap();
-    if newest["state"] == "waiting-for-file" {
-        assert!(!accepted, "an upload that was answered is lost");
-        assert!(import(&globex).await);
-    }
-    let rests = |page: &Value| {
-        let mut imports = page["items"].as_array().unwrap().iter();
-        imports.all(|one| one["state"] == "done" || one["state"] == "waiting-for-file")
-    };
-    globex.until(&globex.own("imports?limit=200"), rests).await;
-    let place = acme.own(&format!("partnerships/{}", scene.prepared.partnership));
-    acme.until(&place, |answer| answer["pending_domains"] == 0).await;
-    finished(&acme).await;
-    one_task_each(&scene, &acme).await;
-}
-
-/// Exactly one task and one timeline entry for each overlap that is new.
-async fn one_task_each(scene: &Scene, acme: &Actor) {
-    let overlaps = acme.all(&format!("partnerships/{}/overlaps", scene.prepared.partnership)).await;
-    assert_eq!(overlaps.len(), AFTER);
-    let tasks = scene.sim.objects("tasks").unwrap();
-    let mut keys: Vec<_> = tasks
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|task| task["properties"]["venn_overlap"].as_str().unwrap().to_owned())
-        .collect();
-    keys.sort();
-    keys.dedup();
-    assert_eq!((keys.len(), tasks.as_array().unwrap().len()), (AFTER - BEFORE, AFTER - BEFORE));
-    for overlap in
-        overlaps.iter().filter(|overlap| keys.iter().any(|key| overlap["id"] == key.as_str()))
-    {
-        let account = overlap["our_account"].as_str().unwrap();
-        let timeline = acme.all(&format!("accounts/{account}/timeline")).await;
-        assert_eq!(timeline.len(), 1, "{account}");
-    }
-    let attempts = acme.all("runs").await;
-    let oks = attempts
-        .iter()
-        .filter(|run| run["ending"] == "ok" && run["event_kind"] == "overlaps-changed");
-    assert!(oks.count() >= 1);
-}
-
-/// Companies of a portal whose load takes more than one run.
-const COMPANIES: usize = 1_100;
-
-/// The example source is killed while it loads: every company is an account, once.
-async fn source_killed_at(point: &str) {
-    let scene = Scene::new().await;
-    for n in 0..COMPANIES {
-        scene.portal.add_company(&format!("Company {n}"), &format!("company-{n}.com"));
-    }
-    let (process, acme, _) = scene.start(Some(point)).await;
-    let body = json!({
-        "plugin": "hubspot-source", "name": "source", "config": {},
-        "grant": {
-            "capabilities": ["accounts:write", "state", "http:egress"], "partnerships": [],
-            "populations": ["prospects"], "fields": [], "egress_hosts": ["api.hubapi.com"],
-        },
-        "connections": { "crm": scene.prepared.connection },
-    });
-    let made = acme.post(&acme.own("installs"), &body).await.good();
-    let install = made["id"].as_str().unwrap().to_owned();
-    let enable = acme.own(&format!("installs/{install}/enable"));
-    acme.post(&enable, &json!({})).await.good();
-    process.killed().await;
-
-    let (_process, acme, _) = scene.start(None).await;
-    finished(&acme).await;
-    let accounts = acme.all("accounts").await;
-    let kept = accounts.iter().filter(|account| account["source"] == install.as_str());
-    assert_eq!(kept.count(), COMPANIES);
-    let source = acme.get(&acme.own(&format!("sources/{install}"))).await.good();
-    let figures = ["state", "added", "removed"].map(|name| source[name].clone());
-    assert_eq!(figures, [json!("synced"), json!(COMPANIES), json!(0)], "{source}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_source_between_two_of_its_calls() {
-    source_killed_at("deliver.before-call:6").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_source_before_the_record_of_its_second_run() {
-    source_killed_at("record.before-commit:2").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_source_after_the_record_of_its_first_run() {
-    source_killed_at("record.committed").await;
-}
-
-macro_rules! points {
-    ($($test:ident = $point:literal;)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $test() {
-                killed_at($point).await;
-            }
-        )*
-
-        #[test]
-        fn every_kill_point_has_its_test() {
-            // A call of a webhook has its own.
-            let of_calls = webhooks::killed::POINTS;
-            let of_events = [$($point),*];
-            assert_eq!(venn_store::crash::POINTS.to_vec(), [&of_events[..], &of_calls].concat());
-        }
-    };
-}
-
-points! {
-    after_the_upload_is_on_disk = "import.uploaded";
-    while_the_list_is_read = "import.reading";
-    before_the_import_is_committed = "import.before-commit";
-    after_the_import_is_committed = "import.committed";
-    before_the_pairs_are_committed = "pairing.before-commit";
-    after_the_event_is_accepted = "pairing.committed";
-    after_the_lease = "deliver.leased";
-    before_the_call_goes_out = "deliver.before-call";
-    after_the_run_before_its_record = "deliver.ran";
-    before_the_record_is_committed = "record.before-commit";
-    after_the_record_is_committed = "record.committed";
+#[test]
+fn every_kill_point_has_its_test() {
+    let walked = [
+        starts::POINTS,
+        events::POINTS,
+        sources::POINTS,
+        failures::POINTS,
+        calls::POINTS,
+        schedules::POINTS,
+        webhooks::killed::POINTS,
+        tokens::POINTS,
+        releases::POINTS,
+        people::POINTS,
+    ];
+    // A walk may say at which pass.
+    let name = |point: &&str| point.split_once(':').map_or(*point, |(name, _)| name).to_owned();
+    let mut walked: Vec<_> = walked.iter().copied().flatten().map(name).collect();
+    walked.sort();
+    walked.dedup();
+    let mut points = venn_store::crash::POINTS.to_vec();
+    points.sort_unstable();
+    assert_eq!(walked, points);
 }

@@ -26,7 +26,7 @@ use std::{
 
 use serde_json::json;
 
-mod chance;
+pub mod chance;
 mod change;
 mod guest;
 mod look;

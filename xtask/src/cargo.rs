@@ -133,3 +133,10 @@ pub(crate) fn has(program: &str) -> bool {
         .status()
         .is_ok_and(|status| status.success())
 }
+
+/// Which sources these are; empty where git does not know.
+pub(crate) fn commit() -> String {
+    let shown = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let text = shown.map(|shown| shown.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&text).trim().to_owned()
+}

@@ -15,6 +15,7 @@ mod attacks;
 mod bench;
 mod c_guest;
 mod cargo;
+mod crash;
 mod demo;
 mod flame;
 mod fuzz;
@@ -44,6 +45,8 @@ enum Task {
     Attacks(attacks::Options),
     /// Hold random operations of many organizations against who may see what.
     Model(model::Options),
+    /// Kill a server that works, again and again; nothing may be lost, doubled or stuck.
+    Crash(crash::Options),
     /// Measure us against the limit, interleaved, and print ratios.
     Bench(bench::Options),
     /// The same plugin in each guest language: sizes and times.
@@ -68,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test(options) => test::run(&options),
         Task::Attacks(options) => attacks::run(&options),
         Task::Model(options) => model::run(&options),
+        Task::Crash(options) => crash::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Languages(options) => languages::run(&options),
         Task::Openapi => openapi::write(),

@@ -1,6 +1,6 @@
 //! `cargo xtask model`: random operations by random people, held against the model of who
 //! may see what (`docs/separation.md`), as long as one likes.
-use std::{fs, process::Command};
+use std::fs;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let verdict = cargo::run(&mut command);
     let text = fs::read_to_string(&figures).context("the model told no figures")?;
     let mut told: Value = serde_json::from_str(&text)?;
-    told["commit"] = commit().into();
+    told["commit"] = cargo::commit().into();
     if options.json {
         println!("{told}");
         return verdict;
@@ -66,14 +66,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     println!(
         "seed {seed}, commit {}: {steps} steps, {answers} answers held against the model, {calls} \
          of them of imports; outside: {outside}",
-        commit()
+        cargo::commit()
     );
     verdict
-}
-
-/// Which sources these are; empty where git does not know.
-fn commit() -> String {
-    let shown = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    let text = shown.map(|shown| shown.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&text).trim().to_owned()
 }

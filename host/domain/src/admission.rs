@@ -131,6 +131,15 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What a run that ended well waits for, if its install was stopped in the middle of it.
+///
+/// Nothing of such a run may be kept, and a plugin that was told so may have gone on
+/// without. Where that can be lifted, the delivery waits and is run again; what was taken
+/// away for good, or of the grant only, is left out, and the delivery is done.
+pub fn stopped_meanwhile(at_its_end: &Admission<'_>, lost_something: bool) -> Option<Refusal> {
+    admit(at_its_end).err().filter(|refusal| lost_something && refusal.waits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +239,25 @@ mod tests {
         for (admission, expected) in cases {
             assert_eq!(refused(admission), Some(expected));
         }
+    }
+
+    #[test]
+    fn what_lost_something_to_a_stop_waits_while_that_can_be_lifted() {
+        let waits = |admission: Admission<'_>, lost| {
+            stopped_meanwhile(&admission, lost).map(|refusal| refusal.code)
+        };
+        let paused = Admission { install_state: InstallState::Paused, ..GOOD };
+        let suspended = Admission { plugin_suspended: true, ..GOOD };
+        let withdrawn = Admission { release_live: false, ..GOOD };
+        assert_eq!(waits(paused, true), Some("install.paused"));
+        assert_eq!(waits(suspended, true), Some("plugin.suspended"));
+        assert_eq!(waits(withdrawn, true), Some("release.withdrawn"));
+        assert_eq!(waits(paused, false), None, "it was over before");
+        assert_eq!(waits(GOOD, true), None, "its grant lacks something");
+        let gone = Admission { install_state: InstallState::Uninstalled, ..GOOD };
+        assert_eq!(waits(gone, true), None);
+        let ended = Admission { partnership_active: Some(false), ..paused };
+        assert_eq!(waits(ended, true), None);
     }
 
     #[test]

@@ -21,6 +21,15 @@ const JITTER_DIVISOR: i64 = 5;
 /// A third party may ask for a longer pause, up to our own longest one.
 const RETRY_AFTER_S_MAX: u32 = 36_000;
 
+/// Nothing waits longer for its next attempt: what seems to was put there by a clock that has
+/// been put back since.
+pub const LONGEST_MS: i64 =
+    RETRY_AFTER_S_MAX as i64 * 1_000 * (JITTER_DIVISOR + 1) / JITTER_DIVISOR;
+
+/// An attempt that ended with the server does not count, so often: deliveries are not given up
+/// because servers die. One under which they die more often may be what they die of.
+pub const CUT_OFF: u64 = 100;
+
 /// What a parked delivery waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "until", rename_all = "kebab-case")]
@@ -190,6 +199,7 @@ mod tests {
                     let delay = early.ms_since(NOW);
                     prop_assert!(delay >= 5_000);
                     prop_assert!((0..=delay / 5).contains(&late.ms_since(early)));
+                    prop_assert!(late.ms_since(NOW) <= LONGEST_MS);
                 }
                 (without, with) => prop_assert_eq!(without, with),
             }

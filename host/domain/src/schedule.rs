@@ -22,6 +22,10 @@ const CRON_CHARS: usize = 100;
 /// What comes later than this is missed: a restart takes less, an outage more.
 pub const MISSED_AFTER_MS: i64 = 5 * 60 * 1_000;
 
+/// A clock that is put back by more was wrong before: what it reckoned is reckoned anew. By
+/// less it repeats nothing, and what it reckoned comes that much later.
+pub const PUT_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// When the plugin wants to run by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -206,6 +210,12 @@ impl Cadence {
         let is_late = now.ms_since(newest.plus_ms(shift_ms)) > MISSED_AFTER_MS;
         let run = (missed == Missed::Once || !is_late).then_some(newest);
         Turn { run, next: self.after(newest) }
+    }
+
+    /// The next time, where it was reckoned by a clock that has been put back since; none if
+    /// it stands.
+    pub fn reckoned_anew(&self, reckoned_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if reckoned_at.ms_since(now) > PUT_BACK_MS { self.after(now) } else { None }
     }
 
     /// In words, for people.

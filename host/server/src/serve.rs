@@ -27,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 use venn_domain::{id::IdSource, time::Clock};
 use venn_sandbox::{EgressSettings, Sandbox};
-use venn_store::{Database, Store};
+use venn_store::{Database, Store, crash};
 
 use crate::{
     accesses::Accesses,
@@ -111,6 +111,7 @@ impl Server {
         })
         .await
         .with_context(|| format!("cannot open {}", settings.database.place(&data)))?;
+        crash::point("start.opened");
         let scratch = data.join("scratch");
         venn_sandbox::sweep_scratch(&scratch).context("cannot empty the scratch folder")?;
         let sandbox = Sandbox::new(venn_sandbox::Settings {
@@ -126,9 +127,11 @@ impl Server {
         // One process owns the database: what was leased when the one before was
         // killed is nobody's now.
         store.release_leases().await.context("cannot take back old leases")?;
+        crash::point("start.released");
         let first_token = crate::auth::first_token(&store, &data).await?;
         store.keep_fingerprint(&keys.fingerprint).await.context("cannot name the keys")?;
         std::fs::create_dir_all(&uploads).context("cannot create the uploads folder")?;
+        crash::point("start.keyed");
         let app = App {
             store,
             sandbox: Arc::new(sandbox),

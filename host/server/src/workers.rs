@@ -57,6 +57,7 @@ async fn sweep(app: App, stop: CancellationToken) {
             app.store.sweep_webhooks().await,
             app.store.sweep_farewells().await,
             app.store.sweep_retained().await.map(drop),
+            app.store.sweep_put_off().await.map(drop),
         ];
         for error in swept.into_iter().filter_map(Result::err) {
             tracing::error!(error = &error as &dyn std::error::Error, "worker.sweep failed");

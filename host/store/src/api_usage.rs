@@ -8,7 +8,7 @@ use venn_domain::{
     time::Timestamp,
 };
 
-use crate::{Page, Store, StoreError, row::Row};
+use crate::{Page, Store, StoreError, crash, row::Row};
 
 /// Microseconds of a day.
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
@@ -119,10 +119,12 @@ impl Store {
                     .execute(&mut *connection)
                     .await?;
                 }
+                crash::point("usage.before-commit");
                 Ok(())
             })
         })
         .await
+        .inspect(|()| crash::point("usage.committed"))
     }
 
     /// A page of an organization's records, newest day first.

@@ -16,7 +16,7 @@ use venn_domain::{
 };
 
 use crate::{
-    Page, Store, StoreError, by, many,
+    Page, Store, StoreError, by, crash, many,
     row::{Row, json},
 };
 
@@ -154,6 +154,7 @@ pub(crate) async fn append_all(
             .bind(organization.to_owned())
             .execute(&mut *connection)
             .await?;
+        crash::point("audit.appended");
     }
     Ok(())
 }

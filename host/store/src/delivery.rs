@@ -17,11 +17,14 @@ use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
     breaker,
+    connection::renewal,
     row::Row,
 };
 
+mod admission;
 mod discard;
 pub(crate) mod expire;
+mod given_back;
 pub(crate) mod lane;
 mod lease;
 pub(crate) mod queue;
@@ -102,7 +105,7 @@ impl Store {
         let now = self.now();
         self.write_data(move |connection| {
             Box::pin(async move {
-                give_back(connection, now, now).await?;
+                given_back::leases(connection, now).await?;
                 expire::expire(connection, now).await?;
                 lease::lease(connection, now, most, until).await
             })
@@ -124,8 +127,8 @@ impl Store {
         let now = self.now();
         self.write_data(move |connection| {
             Box::pin(async move {
-                let given_back = give_back(connection, now, Timestamp(i64::MAX)).await?;
-                queue::changed(connection, now, Of::Everyone).await?;
+                let given_back = given_back::of_a_dead_server(connection, now).await?;
+                renewal::give_back(connection).await?;
                 Ok(given_back)
             })
         })
@@ -187,7 +190,7 @@ impl Store {
     }
 
     /// Makes a parked, dead or waiting delivery due now, however old it is and whatever led
-    /// to it; false if it is none of these.
+    /// to it; false if it is none of these. One that was given up has all its attempts again.
     pub async fn redeliver(
         &self,
         organization: &OrganizationId,
@@ -206,7 +209,7 @@ impl Store {
             Box::pin(async move {
                 let moved = sqlx::query(
                     "UPDATE delivery SET state = 'ready', state_reason = '', not_before = $3, finished_at = NULL,
-                         expires_at = NULL
+                         expires_at = NULL, attempt = CASE state WHEN 'ready' THEN attempt ELSE 0 END
                      WHERE organization_id = $1 AND id = $2
                        AND (state IN ('parked', 'dead') OR (state = 'ready' AND not_before > $3))
                      RETURNING install_id, subject, event_id",
@@ -322,25 +325,6 @@ pub(crate) async fn not_begun(
     .fetch_optional(connection)
     .await?;
     row.map(|row| Row::new("delivery", &row).parsed("id")).transpose()
-}
-
-/// Gives back the leases that end before; returns how many.
-async fn give_back(
-    connection: &mut AnyConnection,
-    now: Timestamp,
-    before: Timestamp,
-) -> Result<u64, StoreError> {
-    let rows = sqlx::query(
-        "UPDATE delivery SET state = 'ready', lease_until = NULL
-         WHERE state = 'leased' AND lease_until < $1 RETURNING install_id",
-    )
-    .bind(before.0)
-    .fetch_all(&mut *connection)
-    .await?;
-    let installs = rows.iter().map(|row| Row::new("delivery", row).text("install_id"));
-    let installs = installs.collect::<Result<_, _>>()?;
-    queue::changed(connection, now, Of::Installs(installs)).await?;
-    Ok(rows.len() as u64)
 }
 
 fn small(number: u64) -> u32 {

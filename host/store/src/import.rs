@@ -16,7 +16,7 @@ use venn_domain::{
 };
 
 use crate::{
-    Page, Store, StoreError,
+    Page, Store, StoreError, crash,
     row::{Row, json},
 };
 
@@ -129,6 +129,7 @@ impl Store {
             })
         })
         .await
+        .inspect(|_| crash::point("import.created"))
     }
 
     /// An import of an organization.
@@ -212,6 +213,7 @@ impl Store {
                     path: id.to_string(),
                     source,
                 })?;
+                crash::point("import.placed");
                 must_find(connection, &id).await.map(Some)
             })
         })

@@ -25,6 +25,7 @@ use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
     breaker::{self, Resting},
+    crash,
     plugin::Change,
     release::signature::{self, TRUSTED},
     row::{Row, json},
@@ -207,6 +208,7 @@ impl Store {
             Box::pin(async move { create(&store, connection, &new).await })
         })
         .await
+        .inspect(|_| crash::point("install.created"))
     }
 
     /// One install of an organization.

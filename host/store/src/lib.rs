@@ -21,7 +21,11 @@ mod error;
 mod link;
 mod many;
 mod observe;
+#[cfg(test)]
+mod power_loss;
 mod row;
+#[cfg(test)]
+mod simulation;
 mod sql;
 #[cfg(test)]
 mod testing;

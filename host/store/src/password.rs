@@ -11,6 +11,7 @@ use venn_domain::{
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
+    crash,
     organization::{Person, lock, person},
     row::Row,
     session,
@@ -239,10 +240,12 @@ impl Store {
                     detail: serde_json::json!({ "sessions_ended": ended }),
                 };
                 audit::append(&store, connection, &entry).await?;
+                crash::point("password.before-commit");
                 Ok(true)
             })
         })
         .await
+        .inspect(|_| crash::point("password.committed"))
     }
 }
 

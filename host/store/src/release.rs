@@ -14,7 +14,7 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError, audit,
     audit::NewAudit,
-    authority, blob,
+    authority, blob, crash,
     delivery::{self, Waiting},
     plugin::{self, Change, PluginState, Reviewer, states},
     row::{Row, json},
@@ -206,6 +206,7 @@ impl Store {
         let store = self.clone();
         self.write(move |connection| Box::pin(async move { create(&store, connection, new).await }))
             .await
+            .inspect(|_| crash::point("release.committed"))
     }
 
     /// One release, whoever owns it.
@@ -268,6 +269,7 @@ impl Store {
             Box::pin(async move { decide(&store, connection, &id, go, reason, &reviewer).await })
         })
         .await
+        .inspect(|_| crash::point("approval.committed"))
     }
 }
 
@@ -319,6 +321,7 @@ async fn create(
         }),
     };
     audit::append(store, connection, &entry).await?;
+    crash::point("release.before-commit");
     Ok(Uploaded::New(made))
 }
 
@@ -376,5 +379,6 @@ async fn decide(
         serde_json::json!({ "version": found.version, "digest": found.digest, "reason": reason });
     let action = if go { "release.approved" } else { "release.refused" };
     plugin::tell(store, connection, &plugin, reviewer, action, id.to_string(), &detail).await?;
+    crash::point("approval.before-commit");
     Ok(find(connection, BY_ID, values()).await?.map_or(Change::NotFound, Change::Done))
 }

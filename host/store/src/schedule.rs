@@ -10,12 +10,12 @@ use venn_domain::{
     event::{SCHEDULE, ScheduleDue, of_use_until},
     id::{InstallId, OrganizationId},
     manifest::Manifest,
-    schedule::Schedule,
+    schedule::{PUT_BACK_MS, Schedule},
     time::Timestamp,
 };
 
 use crate::{
-    Store, StoreError, delivery,
+    Store, StoreError, crash, delivery,
     event::{NewEvent, append},
     row::{Row, json},
 };
@@ -23,9 +23,11 @@ use crate::{
 /// Taken in one write: bounds how long others wait for it.
 const TAKEN: u32 = 64;
 
+/// Whose time has come at `$1`, or was reckoned by a clock that is put back since: at `$2`
+/// or later.
 const DUE: &str = "
     FROM schedule s JOIN install i ON i.id = s.install_id
-    WHERE s.due_at <= $1 AND i.state = 'active'";
+    WHERE (s.due_at <= $1 OR s.reckoned_at > $2) AND i.state = 'active'";
 
 /// When an install runs by itself next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,21 +80,24 @@ impl Store {
         self.write_data(move |connection| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT s.install_id, s.name, s.planned_at, i.organization_id,
+                    "SELECT s.install_id, s.name, s.planned_at, s.reckoned_at, i.organization_id,
                             (SELECT manifest_json FROM release WHERE id = i.release_id) AS manifest_json
                      {DUE} ORDER BY s.due_at, s.install_id, s.name LIMIT {TAKEN}"
                 );
                 let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(store.now().0)
+                    .bind(put_back(store.now()).0)
                     .fetch_all(&mut *connection)
                     .await?;
                 for row in &rows {
                     come(&store, connection, &Row::new("schedule", row)).await?;
                 }
+                crash::point("schedule.before-commit");
                 Ok(rows.len() as u64)
             })
         })
         .await
+        .inspect(|_| crash::point("schedule.committed"))
     }
 
     async fn has_due_schedule(&self) -> Result<bool, StoreError> {
@@ -100,10 +105,16 @@ impl Store {
         let sql = format!("SELECT 1 AS one {DUE} LIMIT 1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(self.now().0)
+            .bind(put_back(self.now()).0)
             .fetch_optional(&mut *connection)
             .await?;
         Ok(row.is_some())
     }
+}
+
+/// What was reckoned after this was reckoned by a clock that is put back since.
+fn put_back(now: Timestamp) -> Timestamp {
+    now.plus_ms(PUT_BACK_MS)
 }
 
 /// One that has come.
@@ -121,6 +132,9 @@ async fn come(
         // Its release was told from before there were schedules, or says it otherwise now.
         return drop_one(connection, &install, &name).await;
     };
+    if let Some(next) = cadence.reckoned_anew(row.time("reckoned_at")?, store.now()) {
+        return set(store, connection, &install, schedule, next).await;
+    }
     let shift_ms = schedule.shift_ms(&install);
     let turn = cadence.turn(planned, shift_ms, schedule.missed, store.now());
     if let Some(due) = turn.run {
@@ -141,9 +155,10 @@ async fn come(
         };
         let until = of_use_until(SCHEDULE, store.now(), turn.next);
         delivery::expire::keep_until(connection, &delivery, until).await?;
+        crash::point("schedule.event");
     }
     match turn.next {
-        Some(next) => set(connection, &install, schedule, next).await,
+        Some(next) => set(store, connection, &install, schedule, next).await,
         None => drop_one(connection, &install, &name).await,
     }
 }
@@ -175,7 +190,8 @@ pub(crate) async fn plan(
             None => schedule.cadence().ok().and_then(|cadence| cadence.after(store.now())),
         };
         if let Some(planned) = planned {
-            set(connection, install, schedule, planned).await?;
+            set(store, connection, install, schedule, planned).await?;
+            crash::point("schedule.planned");
         }
     }
     Ok(())
@@ -194,16 +210,17 @@ pub(crate) async fn forget(
 }
 
 async fn set(
+    store: &Store,
     connection: &mut AnyConnection,
     install: &InstallId,
     schedule: &Schedule,
     planned: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO schedule (install_id, name, cron, time_zone, planned_at, due_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (install_id, name) DO UPDATE SET
-             planned_at = EXCLUDED.planned_at, due_at = EXCLUDED.due_at",
+        "INSERT INTO schedule (install_id, name, cron, time_zone, planned_at, due_at, reckoned_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (install_id, name) DO UPDATE SET planned_at = EXCLUDED.planned_at,
+             due_at = EXCLUDED.due_at, reckoned_at = EXCLUDED.reckoned_at",
     )
     .bind(install.to_string())
     .bind(schedule.name.clone())
@@ -211,6 +228,7 @@ async fn set(
     .bind(schedule.time_zone.clone())
     .bind(planned.0)
     .bind(planned.plus_ms(schedule.shift_ms(install)).0)
+    .bind(store.now().0)
     .execute(connection)
     .await?;
     Ok(())

@@ -10,6 +10,7 @@ use venn_domain::{
 use crate::{
     Page, Store, StoreError,
     audit::{self, NewAudit},
+    crash,
     password::PasswordLogin,
     row::Row,
     second_factor::{self, Shown},
@@ -87,10 +88,12 @@ impl Store {
                     detail: serde_json::json!({ "expires_at": new.expires_at }),
                 };
                 audit::append(&store, connection, &entry).await?;
+                crash::point("session.before-commit");
                 Ok(true)
             })
         })
         .await
+        .inspect(|_| crash::point("session.committed"))
     }
 
     /// A person's sessions that have not ended.

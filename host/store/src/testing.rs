@@ -30,6 +30,17 @@ use crate::{Database, Observer, Settings, Store, Unobserved};
 /// 2025-11-24T16:00:00Z.
 pub(crate) const START_US: i64 = 1_764_000_000_000_000;
 
+/// Numbers that look like chance and are the same each time.
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 /// A clock that stands still until it is moved.
 pub(crate) struct HandClock(AtomicI64);
 

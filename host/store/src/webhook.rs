@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
+    crash,
     install::{Install, InstallState},
     plugin::Change,
     row::Row,
@@ -146,6 +147,7 @@ impl Store {
             Box::pin(async move { open(&store, db, &keys, &install, &name, &by, &actor).await })
         })
         .await
+        .inspect(|_| crash::point("webhook.opened"))
     }
 
     /// Puts another secret; the one before is good until `previous_until`, too. Wrong state:
@@ -224,10 +226,12 @@ impl Store {
                 ] {
                     sqlx::query(sql).bind(until.0).execute(&mut *db).await?;
                 }
+                crash::point("sweep.before-commit");
                 Ok(())
             })
         })
         .await
+        .inspect(|()| crash::point("sweep.committed"))
     }
 }
 

@@ -100,7 +100,7 @@ pub async fn member(admin: &Actor, email: &str, role: &str) -> String {
     user
 }
 
-async fn invite(admin: &Actor, user: &str) -> String {
+pub async fn invite(admin: &Actor, user: &str) -> String {
     let path = admin.own(&format!("members/{user}/invitation"));
     let made = admin.post(&path, &json!({})).await.good();
     made["invitation"].as_str().unwrap().to_owned()

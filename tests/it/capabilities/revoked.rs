@@ -148,19 +148,56 @@ async fn pausing_or_suspending_stops_a_running_plugin_at_its_next_call() {
     }
     assert_eq!(did.run["effects_dropped"], 1, "{}", did.run);
     assert_eq!(world.sim.calls().len(), 1);
-    // What comes while it is suspended waits, and goes on by itself.
+    // Nothing of it was kept, so that it waits; so does what comes meanwhile.
     world.sim.clear_calls();
     let backfill = world.acme.own(&format!("installs/{}/backfill", script.install));
     let started =
         world.acme.post(&backfill, &json!({ "partnership": world.partnership })).await.good();
     world.runs(&script.install).await;
-    let path = world.acme.own(&format!("deliveries/{}", started["delivery"].as_str().unwrap()));
-    let waiting = world.acme.until(&path, |delivery| delivery["state"] == "parked").await;
+    let place = |id: &Value| world.acme.own(&format!("deliveries/{}", id.as_str().unwrap()));
+    let stopped = place(&did.run["delivery"]);
+    let waiting = world.acme.until(&stopped, |delivery| delivery["state"] == "parked").await;
     assert_eq!(waiting["state_reason"], "the platform has suspended this integration");
     assert_eq!(world.sim.calls().len(), 0);
+    // Both go on by themselves.
     world.host.platform.post("/v1/review/plugins/script/resume", &json!({})).await.good();
+    for path in [stopped, place(&started["delivery"])] {
+        world.acme.until(&path, |delivery| delivery["state"] == "done").await;
+    }
+    assert_eq!(world.sim.calls().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pause_stopped_in_the_middle_is_run_again_and_loses_nothing() {
+    let world = World::with_overlaps(1).await;
+    let script = world.script(&world.grant()).await;
+    let account = world.acme.all("accounts").await[0]["id"].as_str().unwrap().to_owned();
+    let append = json!({ "call": "timeline.append", "entries": [{ "account": account, "key": "k", "kind": "k", "text": "t" }] });
+    script.set(&json!([set("early"), append, call()])).await;
+    let change = async |verb: &str| {
+        let path = world.acme.own(&format!("installs/{}/{verb}", script.install));
+        world.acme.post(&path, &json!({})).await.good();
+    };
+    let hold = world.sim.hold("/crm");
+    script.start().await;
+    hold.held(1).await;
+    change("pause").await;
+    hold.hung_up().await;
+    hold.release();
+    let runs = world.runs(&script.install).await;
+    let of_overlaps = |run: &&Value| run["event_kind"] == "overlaps-changed";
+    let run = runs.iter().rfind(of_overlaps).unwrap();
+    // It says that it went well, and knows nothing of what is not kept.
+    assert_eq!((&run["ending"], &run["effects_dropped"]), (&json!("ok"), &json!(2)));
+    let timeline = format!("accounts/{account}/timeline");
+    assert_eq!(world.acme.all(&timeline).await.len(), 0);
+    let path = world.acme.own(&format!("deliveries/{}", run["delivery"].as_str().unwrap()));
+    let waits = world.acme.until(&path, |delivery| delivery["state"] == "parked").await;
+    assert_eq!(waits["state_reason"], "the installation is paused");
+    change("resume").await;
     world.acme.until(&path, |delivery| delivery["state"] == "done").await;
-    assert_eq!(world.sim.calls().len(), 2);
+    assert_eq!(world.acme.all(&timeline).await.len(), 1);
+    assert_eq!(script.asks(json!({ "call": "state.keys" })).await, json!({ "ok": ["early"] }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

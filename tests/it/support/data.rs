@@ -1,14 +1,17 @@
 //! What a server keeps: its data folder, and its database where that is PostgreSQL
 //! (`cargo xtask test` runs everything on both).
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use sqlx::Connection as _;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{process::Command, task::JoinHandle};
 use venn_cluster::{Cluster, Scratch};
-use venn_store::Database;
+use venn_store::{Database, Settings, Store, Unobserved};
 
-use super::venn;
+use super::{
+    host::{CountedIds, TestClock},
+    venn,
+};
 
 /// Goes away with this value.
 pub struct Data {
@@ -62,6 +65,39 @@ impl Data {
         let statement = sqlx::AssertSqlSafe(statement.to_owned());
         sqlx::query(statement).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    /// What a stopped server left, as its store reads it.
+    pub async fn store(&self) -> Store {
+        let settings = Settings {
+            folder: self.path().to_owned(),
+            database: self.database(),
+            clock: Arc::new(TestClock::at(TestClock::START_US)),
+            ids: Arc::<CountedIds>::default(),
+            observer: Arc::new(Unobserved),
+        };
+        Store::open(settings).await.unwrap()
+    }
+
+    /// What troubles a server for a while: a lock that somebody else holds on its database,
+    /// or on a database's server the end of all its sessions.
+    pub fn trouble(&self, time: Duration) -> JoinHandle<()> {
+        if let Some(scratch) = &self.scratch {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            scratch.sql(end).unwrap();
+            return tokio::spawn(async {});
+        }
+        let url = format!("sqlite://{}", self.path().join("venn.db").display());
+        tokio::spawn(async move {
+            let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+            // Where the server has just taken it, there is nothing to be done.
+            if sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.is_ok() {
+                tokio::time::sleep(time).await;
+                sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
+            }
+            connection.close().await.unwrap();
+        })
     }
 
     /// `venn COMMAND --data …`, with the database in the environment.

@@ -38,6 +38,11 @@ impl TestClock {
     /// 2026-01-01T00:00:00Z.
     pub const START_US: i64 = 1_767_225_600_000_000;
 
+    /// One that stands there.
+    pub const fn at(us: i64) -> Self {
+        Self(AtomicI64::new(us))
+    }
+
     /// Moves the time.
     pub fn advance_ms(&self, ms: i64) {
         self.0.fetch_add(ms * 1_000, Ordering::Relaxed);
@@ -51,7 +56,13 @@ impl Clock for TestClock {
 }
 
 /// Ids in order of making, for ever different.
-struct CountedIds(AtomicU64);
+pub struct CountedIds(AtomicU64);
+
+impl Default for CountedIds {
+    fn default() -> Self {
+        Self(AtomicU64::new(1))
+    }
+}
 
 impl IdSource for CountedIds {
     fn next(&self) -> (u64, u128) {
@@ -93,7 +104,7 @@ impl Host {
 
     /// The same on this database.
     pub async fn start_on(data: Data, simulators: &[(&str, &Simulator)], start_us: i64) -> Self {
-        let clock = Arc::new(TestClock(AtomicI64::new(start_us)));
+        let clock = Arc::new(TestClock::at(start_us));
         let overrides = simulators.iter().map(|(host, simulator)| NameOverride {
             host: (*host).to_owned(),
             address: simulator.addr,
@@ -115,7 +126,7 @@ impl Host {
             calls_a_minute: CALLS_A_MINUTE.get().copied().unwrap_or(limits::API_CALLS),
             pool: POOL,
             clock: clock.clone(),
-            ids: Arc::new(CountedIds(AtomicU64::new(1))),
+            ids: Arc::<CountedIds>::default(),
             metrics: Arc::new(Metrics::new(true, None)),
         };
         let server = Server::open(settings).await.unwrap();

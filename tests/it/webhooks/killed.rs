@@ -1,10 +1,10 @@
 //! The server is killed while it takes a call: what was answered is there, and a call that
 //! is sent again is one event.
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Shop, call};
 use crate::{
-    crash::{Scene, finished},
+    crash::{PUBLIC, Scene, finished},
     support::Actor,
 };
 
@@ -12,23 +12,39 @@ use crate::{
 const BEFORE: usize = 3;
 
 /// On the way of a call.
-pub const POINTS: [&str; 2] = ["webhook.before-commit", "webhook.committed"];
+pub const POINTS: &[&str] = &["webhook.before-commit", "webhook.committed", "webhook.opened"];
+
+/// An enabled install that listens; its id.
+async fn listening(scene: &Scene) -> String {
+    let (mut process, acme, _) = scene.start_as(public).await;
+    let install = scene.enabled(&acme, "shop", "script", json!({})).await;
+    finished(&acme).await;
+    process.child.kill().await.unwrap();
+    install
+}
+
+fn public(command: &mut tokio::process::Command) {
+    command.env(PUBLIC.0, PUBLIC.1);
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().as_second().to_string()
+}
+
+/// A call of which the sender hears nothing.
+async fn unheard(server: &str, shop: &Shop, id: &str) {
+    let nobody = Actor::new(server, "", "");
+    let request = nobody.request(reqwest::Method::POST, shop.path()).body("{}");
+    let headers = shop.signed(id, &now(), b"{}");
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+    assert!(request.send().await.is_err(), "it was answered by who was dead");
+}
 
 async fn killed_at(point: &str) {
     let scene = Scene::new().await;
-    let public = |command: &mut tokio::process::Command| {
-        command.env("VENN_PUBLIC_URL", "https://venn.example");
-    };
+    let install = listening(&scene).await;
     let (mut process, acme, _) = scene.start_as(public).await;
-    let body = json!({
-        "plugin": "script", "name": "shop", "config": {},
-        "grant": { "capabilities": [], "partnerships": [], "populations": [], "fields": [],
-            "egress_hosts": [] },
-        "connections": { "crm": acme.all("connections").await[0]["id"] },
-    });
-    let made = acme.post(&acme.own("installs"), &body).await.good();
-    let install = made["id"].as_str().unwrap().to_owned();
-    acme.post(&acme.own(&format!("installs/{install}/enable")), &json!({})).await.good();
     let path = acme.own(&format!("installs/{install}/webhooks/shop/open"));
     let told = acme.post(&path, &json!({})).await.good();
     process.child.kill().await.unwrap();
@@ -41,17 +57,12 @@ async fn killed_at(point: &str) {
         })
         .await;
     let shop = Shop::of(process.url(), &told);
-    let now = || (jiff::Timestamp::now().as_second()).to_string();
     let mut answered = Vec::new();
     for n in 0..BEFORE {
         let headers = shop.signed(&format!("msg_{n}"), &now(), b"{}");
         answered.push(super::receipt(&shop.calls(&headers, b"{}").await));
     }
-    let last = shop.signed("msg_last", &now(), b"{}");
-    let nobody = Actor::new(process.url(), "", "");
-    let request = nobody.request(reqwest::Method::POST, shop.path()).body("{}");
-    let request = last.iter().fold(request, |request, (name, value)| request.header(*name, value));
-    assert!(request.send().await.is_err(), "it was answered by who was dead");
+    unheard(process.url(), &shop, "msg_last").await;
     process.killed().await;
 
     let (process, acme, _) = scene.start_as(public).await;
@@ -78,4 +89,28 @@ async fn before_a_call_is_committed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_call_is_committed_and_before_it_is_answered() {
     killed_at(POINTS[1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_webhook_is_opened_and_before_its_secret_is_told() {
+    let scene = Scene::new().await;
+    let install = listening(&scene).await;
+    let (process, acme, _) = scene
+        .start_as(|command| {
+            public(command);
+            command.env("VENN_CRASH_AT", POINTS[2]);
+        })
+        .await;
+    let path = acme.own(&format!("installs/{install}/webhooks/shop/open"));
+    let request = acme.request(reqwest::Method::POST, &path).json(&json!({}));
+    assert!(request.send().await.is_err(), "it was answered by who was dead");
+    process.killed().await;
+
+    let (process, acme, _) = scene.start_as(public).await;
+    let again = acme.post(&path, &json!({})).await.good();
+    assert_eq!(again["secret"], Value::Null, "nobody was told it, and nobody is");
+    let rotate = acme.own(&format!("installs/{install}/webhooks/shop/rotate"));
+    let told = acme.post(&rotate, &json!({})).await.good();
+    let shop = Shop::of(process.url(), &told);
+    super::receipt(&shop.calls(&shop.signed("msg_1", &now(), b"{}"), b"{}").await);
 }

@@ -76,6 +76,19 @@ fn every_hour_comes_every_hour_for_ten_years() {
 }
 
 #[test]
+fn a_clock_that_was_wrong_by_more_than_a_day_is_not_believed_any_more() {
+    let daily = schedule("30 2 * * *", "UTC").cadence().unwrap();
+    let at = |text: &str| Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+    let now = at("2026-03-01T12:00:00Z");
+    let anew = |reckoned_at| daily.reckoned_anew(at(reckoned_at), now);
+    assert_eq!(anew("2036-03-01T12:00:00Z"), Some(at("2026-03-02T02:30:00Z")));
+    assert_eq!(anew("2026-03-02T12:00:00.001Z"), Some(at("2026-03-02T02:30:00Z")));
+    assert_eq!(anew("2026-03-02T12:00:00Z"), None);
+    assert_eq!(anew("2026-03-01T12:00:00Z"), None);
+    assert_eq!(anew("2016-03-01T12:00:00Z"), None);
+}
+
+#[test]
 fn where_the_clock_is_moved_a_fixed_time_comes_once() {
     let berlin = schedule("30 2 * * *", "Europe/Berlin").cadence().unwrap();
     // From 2 to 3 o'clock there is no half past two: right after the gap.

@@ -26,7 +26,7 @@ use venn_domain::{
 };
 use venn_sandbox::Gated;
 use venn_store::{
-    blob,
+    blob, crash,
     plugin::Plugin,
     release::{NewRelease, Release, ReleaseState, Uploaded},
 };
@@ -325,7 +325,9 @@ async fn take(
     };
     let component_bytes = component.len() as u64;
     let digest = app.store.put_component(component).await?;
+    crash::point("release.component");
     app.store.put_artifact(&digest, artifact).await?;
+    crash::point("release.artifact");
     let new = NewRelease {
         plugin: plugin.id.clone(),
         manifest,

@@ -18,6 +18,7 @@ use venn_store::{
         Connection,
         renewal::{Lease, Renewed},
     },
+    crash,
     secret::Opened,
 };
 
@@ -196,6 +197,7 @@ impl Renewal {
         let asker = Asker::new(Arc::clone(&self.ports), control);
         match asker.ask(&oauth, &clients, &grant).await {
             Ok(given) => {
+                crash::point("token.fetched");
                 let newer = given.refresh.map(|token| token.to_string());
                 let refresh = newer.or_else(|| self.held.refresh.clone());
                 let tokens = Tokens {

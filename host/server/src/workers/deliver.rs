@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, Span, field::Empty};
 use venn_domain::{
-    admission::{self, Admission},
+    admission,
     authority::{Authority, Control},
     id::RunId,
     limits,
@@ -149,8 +149,8 @@ async fn deliver(
 ) -> anyhow::Result<()> {
     let (control, facts) = read.with_context(|| format!("install {} is gone", leased.install))?;
     let held = Held { leased, control, facts, started_at: app.store.now(), trace_id };
-    let admitted =
-        tracing::debug_span!("run.admit").in_scope(|| admission::admit(&admission_of(&held)));
+    let admitted = tracing::debug_span!("run.admit")
+        .in_scope(|| admission::admit(&held.leased.admission(&held.control, &held.facts)));
     if let Err(refusal) = admitted {
         return not_run::refuse(app, held, refusal).await;
     }
@@ -201,6 +201,7 @@ async fn deliver(
         cpu_us = Empty,
         memory_bytes = Empty,
     );
+    crash::point("deliver.begun");
     let ran = app.sandbox.run(job, ports.clone(), app.clock.clone());
     let (mut outcome, tape) = ran.instrument(execute.clone()).await;
     told(&execute, &outcome);
@@ -218,22 +219,6 @@ fn told(span: &Span, outcome: &Outcome) {
     span.record("host_calls", outcome.usage.host_calls);
     span.record("cpu_us", outcome.usage.cpu_us);
     span.record("memory_bytes", outcome.usage.memory_bytes);
-}
-
-fn admission_of(held: &Held) -> Admission<'_> {
-    let Held { leased, control, facts, .. } = held;
-    let subject = &leased.event.subject;
-    let partnership = control.partnerships.iter().find(|one| one.id.as_str() == subject.as_str());
-    Admission {
-        kind: &leased.event.kind,
-        install_state: facts.state,
-        plugin_suspended: facts.plugin_suspended,
-        release_live: facts.release_live,
-        release_trust: facts.proof.trust(),
-        wants_kind: control.manifest.wants(&leased.event.kind),
-        partnership_active: partnership.map(|one| one.active),
-        attempt: leased.attempt,
-    }
 }
 
 /// Everything that a finished run brings to its record.
@@ -297,6 +282,7 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
     }
     concluding.record("next", next_name(&conclusion.next));
     drop(concluding);
+    crash::point("deliver.concluded");
     let ending = done.outcome.ending.name();
     let ran = Ran::of(&done.outcome, conclusion.verdict.as_ref(), &conclusion.next);
     let accounts = done.outcome.effects.accounts.as_deref();

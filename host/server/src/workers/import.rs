@@ -131,6 +131,7 @@ async fn apply_one(app: &App, import: &Import) -> anyhow::Result<()> {
     crash::point("import.committed");
     app.wake.pairing.notify_one();
     forget_file(app, &import.id).await;
+    crash::point("import.forgotten");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use venn_domain::{
 use zeroize::Zeroizing;
 
 use super::{Connection, find};
-use crate::{Store, StoreError, audit, audit::NewAudit, authority, secret, secret::Keys};
+use crate::{Store, StoreError, audit, audit::NewAudit, authority, crash, secret, secret::Keys};
 
 /// Whether the caller is the one who renews a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl Store {
             })
         })
         .await
+        .inspect(|_| crash::point("token.leased"))
     }
 
     /// Keeps a newer token in place of the one of `connection`, unless there is one already.
@@ -83,10 +84,12 @@ impl Store {
                 let Some(mut found) = now(db, &connection).await? else { return Ok(false) };
                 found.secret_version += 1;
                 replace(&store, db, &keys, &found, &renewed).await?;
+                crash::point("token.before-commit");
                 Ok(true)
             })
         })
         .await
+        .inspect(|_| crash::point("token.committed"))
     }
 
     /// Writes down why a token could not be renewed, unless there is a newer one. A
@@ -149,6 +152,16 @@ impl Store {
         })
         .await
     }
+}
+
+/// Gives every lease back: whoever had one is dead.
+pub(crate) async fn give_back(db: &mut AnyConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE oauth_connection SET lease_holder = '', lease_until = 0 WHERE lease_until > 0",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// The connection as it stands now; none if its secret is another one by now.

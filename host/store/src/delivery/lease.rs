@@ -14,7 +14,7 @@ use super::{
     small,
 };
 use crate::{
-    StoreError, breaker,
+    StoreError, breaker, crash,
     many::{padded, places},
     row::Row,
 };
@@ -42,6 +42,7 @@ pub(super) async fn lease(
     take(connection, &leased, until).await?;
     let installs = given.into_iter().map(|one| one.install.into()).collect();
     queue::changed(connection, now, Of::Installs(installs)).await?;
+    crash::point("lease.before-commit");
     Ok(leased)
 }
 

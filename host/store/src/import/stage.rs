@@ -10,6 +10,7 @@ use super::{Confirm, Import, ImportMode, ImportReport, ImportState, must_find, s
 use crate::{
     Store, StoreError,
     account::staged::{Figures, Stage},
+    crash,
 };
 
 /// One account of a list or of a live source, normalised. Every text is empty if not known.
@@ -100,6 +101,7 @@ impl Store {
             })
         })
         .await
+        .inspect(|_| crash::point("import.begun"))
     }
 
     /// Keeps rows aside and shows the progress. False if the import is not to be
@@ -149,6 +151,7 @@ impl Store {
             })
         })
         .await
+        .inspect(|_| crash::point("import.read"))
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Store, StoreError, audit,
     audit::NewAudit,
-    authority, breaker,
+    authority, breaker, crash,
     delivery::{self, Waiting},
     detect,
     event::{NewEvent, append},
@@ -135,10 +135,13 @@ impl Store {
                 let Some(before) = find(connection, &organization, &id).await? else {
                     return Ok(Change::NotFound);
                 };
-                make(&store, connection, &before, &change, &actor).await
+                let changed = make(&store, connection, &before, &change, &actor).await?;
+                crash::point("install.before-commit");
+                Ok(changed)
             })
         })
         .await
+        .inspect(|_| crash::point("install.committed"))
     }
 
     /// Makes the event that lets a plugin read a partnership from its start;
@@ -175,10 +178,13 @@ impl Store {
                     subject: partnership.to_string(),
                     payload: row::json(&payload),
                 };
-                append(&store, connection, &new).await.map(Some)
+                let delivery = append(&store, connection, &new).await?;
+                crash::point("backfill.before-commit");
+                Ok(Some(delivery))
             })
         })
         .await
+        .inspect(|_| crash::point("backfill.committed"))
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection as _};
 use venn_domain::id::PartnershipId;
 
 use super::decision::DecisionKind;
-use crate::{Store, StoreError, row::Row};
+use crate::{Store, StoreError, crash, row::Row};
 
 /// An account as pairing needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,11 @@ impl Store {
             })
         })
         .await
+        .inspect(|taken| {
+            if *taken > 0 {
+                crash::point("pairing.taken");
+            }
+        })
     }
 
     /// Reads what pairing the taken domains needs, as of one moment.

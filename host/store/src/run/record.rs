@@ -28,6 +28,7 @@ use crate::{
 mod moves;
 mod reads;
 mod rows;
+mod stopped;
 mod together;
 
 pub(crate) use together::Together;
@@ -152,18 +153,26 @@ async fn write(
     let is_held =
         |record: &&RunRecord| leases.get(record.leased.id.as_str()) == Some(&record.leased.fence);
     let held: Vec<_> = records.iter().filter(is_held).collect();
+    let now = store.now();
+    let number = stopped::number_now(connection, &held).await?;
+    let waiting = stopped::waiting(connection, &held, number).await?;
+    let held: Vec<_> = held
+        .into_iter()
+        .map(|record| waiting.get(record.leased.id.as_str()).unwrap_or(record))
+        .collect();
     let syncing =
         source::under_way(connection, held.iter().map(|held| &held.leased.install)).await?;
-    let now = store.now();
     let mut written = Vec::with_capacity(held.len());
     for record in &held {
         let ends_sync = record.next == Next::Done && syncing.contains(record.leased.id.as_str());
-        written.push(effects(store, connection, record, ends_sync, now).await?);
+        let allowed = still_allowed(connection, record, number).await?;
+        written.push(effects(store, connection, record, allowed, ends_sync, now).await?);
         entries.extend(denials(record));
     }
     rows::insert_runs(connection, &written, now).await?;
     rows::insert_logs(connection, &held).await?;
     rows::insert_tapes(connection, &held).await?;
+    crash::point("record.rows");
     audit::append_all(store, connection, &entries).await?;
     incidents(store, connection, &held, now).await?;
     moves::move_deliveries(connection, &held, now).await?;
@@ -203,10 +212,10 @@ async fn effects<'r>(
     store: &Store,
     connection: &mut AnyConnection,
     record: &'r RunRecord,
+    (effects, effects_dropped): (Effects, u64),
     ends_sync: bool,
     now: Timestamp,
 ) -> Result<Written<'r>, StoreError> {
-    let (effects, effects_dropped) = still_allowed(connection, record).await?;
     let mut accounts = AccountFigures::default();
     if effects.accounts.is_some() || ends_sync {
         let sync = source::Sync {
@@ -220,8 +229,10 @@ async fn effects<'r>(
         let rows = record.account_rows.clone();
         let writes = effects.accounts.as_deref();
         accounts = source::record(store, connection, &sync, writes, rows).await?;
+        crash::point("record.accounts");
     }
     state::write(connection, &record.leased.install, &effects.state, now).await?;
+    crash::point("record.state");
     let writer = timeline::Writer {
         organization: &record.leased.organization,
         install: &record.leased.install,
@@ -230,6 +241,7 @@ async fn effects<'r>(
         now,
     };
     timeline::append(connection, &writer, &effects.timeline).await?;
+    crash::point("record.timeline");
     Ok(Written { record, effects_dropped, accounts })
 }
 
@@ -237,16 +249,11 @@ async fn effects<'r>(
 async fn still_allowed(
     connection: &mut AnyConnection,
     record: &RunRecord,
+    number: Option<u64>,
 ) -> Result<(Effects, u64), StoreError> {
     let effects = record.outcome.as_ref().map(|outcome| outcome.effects.clone());
     let effects = effects.unwrap_or_default();
-    if effects.is_empty() {
-        return Ok((effects, 0));
-    }
-    let number: i64 = sqlx::query_scalar("SELECT number FROM authority WHERE one = 1")
-        .fetch_one(&mut *connection)
-        .await?;
-    if number.unsigned_abs() == record.authority_no {
+    if effects.is_empty() || number == Some(record.authority_no) {
         return Ok((effects, 0));
     }
     let control = install::control_on(connection, &record.leased.install, false).await?;
@@ -309,12 +316,14 @@ async fn open_incident(
         now: store.now(),
     };
     let (incident, is_new) = incident::group(connection, &fresh, &failure).await?;
+    crash::point("record.incident");
     if !is_new {
         return Ok(());
     }
     for route in &record.routes {
         let id = RouteId::make(store.ids());
         inbox::add_route(connection, &id, &incident, &record.id, route, failure.now).await?;
+        crash::point("record.route");
     }
     Ok(())
 }

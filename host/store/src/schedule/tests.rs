@@ -179,3 +179,22 @@ async fn one_that_stands_for_a_later_time_too_is_of_use_for_longer() {
         store.clock.advance_ms(HOUR_MS);
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_was_years_ahead_silences_nobody_for_years() {
+    let (world, install) = world(&[hourly("look", "skip")]).await;
+    let store = &world.test;
+    let years_ms = 10 * 365 * 24 * HOUR_MS;
+    store.clock.advance_ms(years_ms);
+    assert_eq!(take(store).await, 1);
+    store.clock.advance_ms(-years_ms);
+    // What the wrong clock had reckoned is reckoned anew, and nothing else is done.
+    assert_eq!((take(store).await, take(store).await), (1, 0));
+    let planned = store.schedules(&install.id, world.release.manifest.clone()).await.unwrap();
+    assert_eq!(planned[0].next_at, Some(store.now().plus_ms(HOUR_MS)));
+    let before = made(store).await.len();
+    begun(store).await;
+    store.clock.advance_ms(HOUR_MS);
+    assert_eq!(take(store).await, 1);
+    assert_eq!(made(store).await.len(), before + 1);
+}

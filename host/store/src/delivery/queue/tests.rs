@@ -23,7 +23,7 @@ use crate::{
     event::{NewEvent, append},
     install::{Install, change::InstallChange, tests::World},
     run::Next,
-    testing::TestStore,
+    testing::{Chance, TestStore},
 };
 
 /// Installs whose place is not what their deliveries say.
@@ -41,17 +41,6 @@ async fn misplaced(store: &TestStore) -> i64 {
                 OR (truth > {now} AND due <> truth) OR (truth <= {now} AND due > {now})"
         ))
         .await
-}
-
-/// Numbers that look like chance and are the same each time.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
 }
 
 async fn happens(world: &World, install: &Install, subject: u64) {

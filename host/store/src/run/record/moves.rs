@@ -4,7 +4,7 @@ use venn_domain::time::Timestamp;
 
 use super::{Next, RunRecord};
 use crate::{
-    StoreError,
+    StoreError, crash,
     delivery::{
         lane,
         queue::{self, Of},
@@ -58,8 +58,8 @@ async fn move_on(
         Next::Done => return Ok(()),
         Next::Again { continuation, done, total } => sqlx::query(
             "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2, step = step + 1,
-                                 state_reason = '', attempt = 0, continuation = $3, progress_done = $4, progress_total = $5,
-                                 expires_at = NULL
+                                 state_reason = '', attempt = 0, cut_off = 0, continuation = $3,
+                                 progress_done = $4, progress_total = $5, expires_at = NULL
              WHERE id = $1",
         )
         .bind(id)
@@ -100,5 +100,6 @@ async fn move_on(
         .bind(now.0),
     };
     query.execute(connection).await?;
+    crash::point("record.moved");
     Ok(())
 }

@@ -9,7 +9,9 @@ use futures::future::join_all;
 use venn_domain::{
     id::{ReleaseId, RunId},
     limits,
-    run::{Effects, Ending, LogLine, Outcome, PartnerRead, PartnerReads, Report, Usage},
+    run::{
+        Effects, Ending, LogLine, Outcome, PartnerRead, PartnerReads, Report, StateWrite, Usage,
+    },
     sharing::Purpose,
 };
 
@@ -161,4 +163,36 @@ async fn what_changed_while_it_ran_is_not_waited_for() {
     }
     let ready = format!("ready, , {}", now.0);
     assert_eq!(states, [format!("parked, a person, {}", now.0), ready.clone(), ready]);
+}
+
+#[tokio::test]
+async fn what_was_stopped_in_the_middle_waits_with_nothing_of_it_kept() {
+    let (world, mut records) = ended(3).await;
+    let write = |key: &str| StateWrite {
+        partnership: None,
+        key: key.to_owned(),
+        value: Some(b"v".to_vec()),
+    };
+    for record in &mut records {
+        let outcome = record.outcome.as_mut().unwrap();
+        outcome.effects.state = vec![write("kept")];
+    }
+    // The first was over before, the second loses its effect, the third its next step, too.
+    records[2].next = Next::Again { continuation: "further".to_owned(), done: 1, total: 2 };
+    let recorded = world.test.record_run(records[0].clone()).await.unwrap();
+    assert_eq!(recorded, WRITTEN);
+    let suspend = world.test.suspend_plugin(&world.owned.0.id, "it leaks", &world.reviewer);
+    suspend.await.unwrap();
+    let recorded = all(&world, &records[1..]).await;
+    let lost = |one: &Result<_, _>| matches!(one, Ok(Recorded::Written { effects_dropped: 1 }));
+    assert!(recorded.iter().all(lost), "{recorded:?}");
+    assert_eq!(world.test.number("SELECT COUNT(*) FROM state").await, 1);
+    let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+    assert!(world.test.lease(100, until).await.unwrap().is_empty());
+    let why = world.test.texts("SELECT state_reason FROM delivery WHERE state = 'parked'").await;
+    assert_eq!(why, ["the platform has suspended this integration"; 2].join(" "));
+    world.test.resume_plugin(&world.owned.0.id, &world.reviewer).await.unwrap();
+    let again = world.test.lease(100, until).await.unwrap();
+    let steps: Vec<_> = again.iter().map(|leased| (leased.step, leased.attempt)).collect();
+    assert_eq!(steps, [(0, 1), (0, 1)], "from the same step");
 }
