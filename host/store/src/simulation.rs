@@ -183,6 +183,7 @@ impl Walk {
             run.next = match retry::next_attempt(attempt, now, &of_the_service(), jitter) {
                 retry::Next::At(at) => Next::Retry { at },
                 retry::Next::Parked { until } => Next::Parked { reason: until.to_string() },
+                retry::Next::Held => Next::Held,
                 retry::Next::Dead { why } => Next::Dead { reason: why.to_owned() },
             };
             run.outcome = Some(ended(Ending::Fault(Claim::default()), Effects::default()));
