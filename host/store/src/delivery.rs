@@ -227,6 +227,9 @@ impl Store {
                     .execute(&mut *connection)
                     .await?;
                 lane::began_anew(connection, &install, &subject).await?;
+                // Who asks for it now does not wait until the install has rested.
+                let (which, id) = ("install_id = $1", install.clone());
+                breaker::try_now_where(connection, which, id, Timestamp(now)).await?;
                 queue::changed(connection, Timestamp(now), Of::Installs(vec![install])).await?;
                 audit::append(&store, connection, &entry).await?;
                 Ok(true)

@@ -9,6 +9,7 @@ use crate::{
 /// Examples that a real server refuses, and why that is right.
 const REFUSED: &[(&str, &str, &str)] = &[
     ("source-confirm", "wrong-state", "no source waits for a yes in the town"),
+    ("delivery-discard", "wrong-state", "the town's deliveries are done"),
     ("signing-key-register", "bad-signature", "nobody has the private half of a published key"),
     ("signing-key-rotate", "bad-signature", "nobody has the private half of a published key"),
     ("connect-begin", "wrong-state", "the town's connection is an API key"),
