@@ -45,6 +45,14 @@ pub const UNINSTALLING: &str = "uninstalling";
 /// Derived data of a partnership must go.
 pub const ERASE: &str = "erase";
 
+/// Whether a run about this kind may be at work beside others of its install, where the
+/// manifest asks for that: those that are about one partnership, or one address that others
+/// call, and leave the rest of the install as it is. What concerns the install as a whole
+/// runs alone.
+pub fn runs_beside_others(kind: &str) -> bool {
+    [OVERLAPS_CHANGED, WEBHOOK, REQUEST].contains(&kind)
+}
+
 /// Something that happened, as a guest gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {

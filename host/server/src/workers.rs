@@ -52,6 +52,7 @@ async fn sweep(app: App, stop: CancellationToken) {
             app.store.forget_usage().await,
             app.store.sweep_credentials().await,
             app.store.sweep_attempts().await,
+            app.store.sweep_login_attempts().await,
             app.store.sweep_webhooks().await,
         ];
         for error in swept.into_iter().filter_map(Result::err) {

@@ -4,7 +4,10 @@
 //! It does not ask whether the plugin wants the kind; whoever appends has the
 //! manifest at hand and asks `Manifest::wants`. Leasing is in `delivery`.
 use sqlx::AnyConnection;
-use venn_domain::id::{DeliveryId, EventId, InstallId, OrganizationId};
+use venn_domain::{
+    event::runs_beside_others,
+    id::{DeliveryId, EventId, InstallId, OrganizationId},
+};
 
 use crate::{
     Store, StoreError,
@@ -57,8 +60,8 @@ pub(crate) async fn append(
     let sql = format!(
         "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
              state_reason, attempt, step, not_before, fence, progress_done, progress_total,
-             created_at, is_next)
-         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, {})",
+             created_at, alone, is_next)
+         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, $7, {})",
         lane::OF_A_NEW_ONE
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -68,6 +71,7 @@ pub(crate) async fn append(
         .bind(new.organization.to_string())
         .bind(new.subject.clone())
         .bind(now.0)
+        .bind(i64::from(!runs_beside_others(new.kind)))
         .execute(&mut *connection)
         .await?;
     queue::changed(connection, now, Of::Installs(vec![new.install.to_string()])).await?;

@@ -222,6 +222,8 @@ fn what_must_hold_beyond_the_shape() {
         ("\"installed\"]", "\"overlaps-changed\"]", "events[1]: it stands twice. Keep one of them".into()),
         ("cpu_ms = 500", "cpu_ms = 5001", "limits.cpu_ms: it is 0 or more than the published limit. Ask for 1 to 5000 ms, or split the work with `again`".into()),
         ("cpu_ms = 500", "scratch_files = 100", "limits: room for files is asked for, but `scratch` is not. Ask for the capability, or leave the numbers out".into()),
+        ("cpu_ms = 500", "concurrency = 0", "limits.concurrency: it is 0 or more than the published limit. Ask for 1 to 16 runs, or leave it out: then it is one".into()),
+        ("cpu_ms = 500", "concurrency = 17", "limits.concurrency: it is 0 or more than the published limit. Ask for 1 to 16 runs, or leave it out: then it is one".into()),
         ("cpu_ms = 500", "wall_ms = 0", "limits.wall_ms: it is 0 or more than the published limit. Ask for 1 to 60000 ms, or split the work with `again`".into()),
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("nightly", "run-now"), "schedules[0].name: runs that a person asks for have this name. Choose another name".into()),
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}, {schedule}]"), "schedules[1].name: the name stands twice. Choose another name".into()),
