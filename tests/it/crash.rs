@@ -188,7 +188,7 @@ pub async fn finished(acme: &Actor) {
 }
 
 /// Uploads the changed list without waiting; true if it was answered.
-async fn import(globex: &Actor) -> bool {
+pub async fn import(globex: &Actor) -> bool {
     let body =
         json!({ "mode": "replace", "file_name": "list.csv", "columns": null, "stages": null });
     let made = globex.post(&globex.own("imports"), &body).await.good();
@@ -223,7 +223,7 @@ async fn killed_at(point: &str) {
 }
 
 /// Exactly one task and one timeline entry for each overlap that is new.
-async fn one_task_each(scene: &Scene, acme: &Actor) {
+pub async fn one_task_each(scene: &Scene, acme: &Actor) {
     let overlaps = acme.all(&format!("partnerships/{}/overlaps", scene.prepared.partnership)).await;
     assert_eq!(overlaps.len(), AFTER);
     let tasks = scene.sim.objects("tasks").unwrap();
