@@ -13,7 +13,8 @@ async fn counting(world: &World, concurrency: u64) -> (String, Vec<Shop>) {
     capabilities.retain(|one| one["name"] != "accounts:write");
     manifest["events"].as_array_mut().unwrap().push(json!("webhook"));
     manifest["limits"] = json!({ "concurrency": concurrency });
-    let webhook = |name: &str| json!({ "name": name, "title": "A shop", "signature": "standard-webhooks" });
+    let webhook =
+        |name: &str| json!({ "name": name, "title": "A shop", "signature": "standard-webhooks" });
     manifest["webhooks"] = ["a", "b", "c", "d"].map(webhook).into_iter().collect();
     world.listed(&manifest, guest("count")).await;
     let install = world.enabled("count", &world.grant(), &json!({})).await;

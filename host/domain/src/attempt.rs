@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// How often all strangers from one address may fail, and all the browsers of one account.
-pub const TOGETHER: Pace = Pace { times: limits::LOGIN_FAILURES, period_ms: limits::LOGIN_FAILURES_MS };
+pub const TOGETHER: Pace =
+    Pace { times: limits::LOGIN_FAILURES, period_ms: limits::LOGIN_FAILURES_MS };
 
 /// How long it is remembered that somebody logged in from a source.
 const KNOWN_MS: i64 = 30 * 24 * 60 * 60 * 1_000;

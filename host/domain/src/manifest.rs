@@ -18,6 +18,7 @@ use crate::{
         EgressRule,
         customer_host::{self, CompletedHost},
     },
+    limits,
     schedule::Schedule,
     webhook::Webhook,
 };

@@ -9,8 +9,8 @@ use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, answers::Answers, attempts, call::Usage, checking::Checking,
-    dependencies, hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
+    accesses::Accesses, answers::Answers, attempts, call::Usage, checking::Checking, dependencies,
+    hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
     telemetry::metrics::Metrics, turns::Turns,
 };
 

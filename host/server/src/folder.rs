@@ -54,8 +54,7 @@ pub async fn lock_beside(data: &Path) -> anyhow::Result<File> {
     let file = open_lock(data)?;
     let since = tokio::time::Instant::now();
     loop {
-        for how in
-            [FlockOperation::NonBlockingLockExclusive, FlockOperation::NonBlockingLockShared]
+        for how in [FlockOperation::NonBlockingLockExclusive, FlockOperation::NonBlockingLockShared]
         {
             if flock(&file, how).is_ok() {
                 return Ok(file);

@@ -100,8 +100,7 @@ impl Server {
         std::fs::create_dir_all(&data)
             .with_context(|| format!("cannot create the data folder {}", data.display()))?;
         let beside = matches!(settings.database, Database::Postgres(_));
-        let lock =
-            if beside { folder::lock_beside(&data).await? } else { folder::lock(&data)? };
+        let lock = if beside { folder::lock_beside(&data).await? } else { folder::lock(&data)? };
         let keys = installation::keys(&data, &settings.database).await?;
         let clock = settings.clock;
         let store = Store::open_beside(venn_store::Settings {

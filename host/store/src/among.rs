@@ -142,11 +142,7 @@ impl Among {
 }
 
 /// What a function of locks says.
-async fn locked(
-    db: &mut AnyConnection,
-    sql: &'static str,
-    key: i64,
-) -> Result<bool, StoreError> {
+async fn locked(db: &mut AnyConnection, sql: &'static str, key: i64) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(sql).bind(key).fetch_one(db).await?)
 }
 

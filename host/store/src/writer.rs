@@ -200,14 +200,15 @@ async fn commit(
     let begin = link.begin();
     let connection = link.connection().await?;
     let mut group_tx = loop {
-        match in_time(BEGIN_TIMEOUT, connection.begin_with(begin)).await {
+        let failed = match in_time(BEGIN_TIMEOUT, connection.begin_with(begin)).await {
             Ok(begun) => break begun,
-            // Another server writes, for as long as it takes; this one's session stands.
-            Err(error) if error.is_turn_of_another() => {
-                in_time(BEGIN_TIMEOUT, sqlx::raw_sql("ROLLBACK").execute(&mut *connection)).await?;
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => error,
+        };
+        if !failed.is_turn_of_another() {
+            return Err(failed.into());
         }
+        // Another server writes, for as long as it takes; this one's session stands.
+        in_time(BEGIN_TIMEOUT, sqlx::raw_sql("ROLLBACK").execute(&mut *connection)).await?;
     };
     for member in group.drain(..) {
         let mut member_tx = group_tx.begin().await?;

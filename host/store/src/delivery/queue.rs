@@ -143,10 +143,8 @@ pub(super) async fn served(
     installs: Vec<String>,
 ) -> Result<(), StoreError> {
     let ids = padded(installs.iter().cloned());
-    let sql = format!(
-        "UPDATE queue SET due_at = NULL WHERE install_id IN ({})",
-        places(1, ids.len())
-    );
+    let sql =
+        format!("UPDATE queue SET due_at = NULL WHERE install_id IN ({})", places(1, ids.len()));
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for id in ids {
         query = query.bind(id);

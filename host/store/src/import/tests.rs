@@ -71,7 +71,11 @@ impl World {
         let rows_read = rows.len() as u64;
         let progress = Progress { bytes_read: 10, rows_read, rows_rejected: 0 };
         assert!(self.store.add_import_rows(&id, FIRST, rows, progress).await.unwrap());
-        self.store.end_reading(&id, FIRST, progress, ImportReport::default()).await.unwrap().unwrap()
+        self.store
+            .end_reading(&id, FIRST, progress, ImportReport::default())
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Reads a list and applies it.
@@ -237,7 +241,8 @@ async fn a_cancelled_import_leaves_no_rows_and_takes_no_more() {
     let cancelled = world.store.cancel_import(&id).await.unwrap().unwrap();
     assert_eq!(cancelled.state, ImportState::Cancelled);
     assert!(!world.store.add_import_rows(&id, FIRST, rows(2), Progress::default()).await.unwrap());
-    let end = world.store.end_reading(&id, FIRST, Progress::default(), ImportReport::default()).await;
+    let end =
+        world.store.end_reading(&id, FIRST, Progress::default(), ImportReport::default()).await;
     assert!(end.unwrap().is_none());
     assert_eq!(world.store.number("SELECT COUNT(*) FROM import_row").await, 0);
     assert!(world.store.cancel_import(&id).await.unwrap().is_none());

@@ -114,10 +114,7 @@ impl Store {
         let mut connection = self.read().await?;
         let mut snapshot = connection.begin().await?;
         let sides = "SELECT left_id, right_id, pairing_no FROM partnership WHERE id = $1";
-        let sides = sqlx::query(sides)
-            .bind(id.to_string())
-            .fetch_optional(&mut *snapshot)
-            .await?;
+        let sides = sqlx::query(sides).bind(id.to_string()).fetch_optional(&mut *snapshot).await?;
         let Some(sides) = sides else { return Ok(None) };
         let sides = Row::new("partnership", &sides);
         let (left_id, right_id) = (sides.text("left_id")?, sides.text("right_id")?);

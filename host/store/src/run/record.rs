@@ -200,8 +200,7 @@ async fn effects<'r>(
     let (effects, effects_dropped) = still_allowed(connection, record).await?;
     let mut accounts = AccountFigures::default();
     let (install, seen) = (&record.leased.install, &record.seen);
-    if !effects.is_empty()
-        && state::is_overtaken(connection, install, seen, &effects.state).await?
+    if !effects.is_empty() && state::is_overtaken(connection, install, seen, &effects.state).await?
     {
         let effects_dropped = effects_dropped + effects.len() as u64;
         return Ok(Written { record, effects_dropped, accounts, overtaken: true });
