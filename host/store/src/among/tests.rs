@@ -56,11 +56,15 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 async fn raise(store: &Store) {
+    try_raise(store).await.unwrap();
+}
+
+async fn try_raise(store: &Store) -> Result<(), StoreError> {
     let raising = store.clone();
     let raised = store.write(move |connection| {
         Box::pin(async move { authority::raise(&raising, connection).await })
     });
-    raised.await.unwrap();
+    raised.await
 }
 
 #[tokio::test]
@@ -184,11 +188,15 @@ async fn who_loses_its_session_joins_again_and_believes_nothing_meanwhile() {
              WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
         .unwrap();
-    until(async || two.first.ping().await.is_ok() && two.second.ping().await.is_ok()).await;
+    // What is written over a session that is gone is not written, and says so.
+    for store in [&*two.first, &two.second] {
+        until(async || try_raise(store).await.is_ok()).await;
+    }
     until(async || !two.first.is_alone() && !two.second.is_alone()).await;
-    raise(&two.second).await;
-    assert_eq!(two.first.confirmed_authority_no().await, before + 1);
+    assert_eq!(two.first.confirmed_authority_no().await, before + 2);
     assert_ne!(two.first.leads(), two.second.leads(), "one of them leads");
+    raise(&two.second).await;
+    assert_eq!(two.first.confirmed_authority_no().await, before + 3);
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ impl Scene {
     async fn start(&self) -> Vec<Running> {
         let until = self.world.test.now().plus_ms(60_000);
         let mut started = Vec::new();
-        for leased in self.world.test.lease(1, until).await.unwrap() {
+        for leased in self.world.test.lease(64, until).await.unwrap() {
             let (_, facts) = self.world.test.control(&self.install.id).await.unwrap().unwrap();
             let number = leased.event.subject.parse().unwrap();
             assert_eq!(leased.attempt, 1, "being overtaken is no attempt that failed");
