@@ -89,12 +89,9 @@ async fn what_both_accepted_is_done_once_though_one_is_killed_with_runs_under_wa
     // What is sent to the one that came is read by the one that leads.
     let list = two.second.1.import("replace", rows(0..AFTER, "A")).await;
     assert_eq!(list["state"], "done");
-    let made = two.second.2.post(
-        &two.second.2.own("imports"),
-        &json!({ "mode": "merge", "file_name": "list.csv", "columns": null, "stages": null }),
-    );
-    let last = made.await.good()["id"].as_str().unwrap().to_owned();
-    let file = two.second.2.own(&format!("imports/{last}/file"));
+    let body = json!({ "mode": "merge", "file_name": "list.csv", "columns": null, "stages": null });
+    let made = two.second.2.post(&two.second.2.own("imports"), &body).await.good();
+    let file = two.second.2.own(&format!("imports/{}/file", made["id"].as_str().unwrap()));
     let upload = two.second.2.request(Method::PUT, &file).body(rows(0..AFTER, "G"));
     two.second.2.send(upload).await.good();
 
