@@ -157,6 +157,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_concerns_the_install_as_a_whole_and_what_is_not_known_runs_alone() {
+        let beside: Vec<_> =
+            KINDS.iter().map(|(kind, _)| *kind).filter(|kind| runs_beside_others(kind)).collect();
+        assert_eq!(beside, [OVERLAPS_CHANGED, WEBHOOK, REQUEST]);
+        assert!(!runs_beside_others("of-a-newer-contract"));
+    }
+
     fn asked(content_type: &str, body: &[u8]) -> Option<Value> {
         let asked = Requested::from_call("overlaps", content_type, body)?;
         Some(serde_json::to_value(asked).unwrap())

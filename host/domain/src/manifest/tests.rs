@@ -125,6 +125,18 @@ fn broken(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_source_has_one_run_at_a_time() {
+    let source = GOOD.replacen("name = \"state\"", "name = \"accounts:write\"", 1);
+    let asked = source.replacen("cpu_ms = 500", "concurrency = 2", 1);
+    let problems = texts(&Manifest::parse_toml(&asked).unwrap_err());
+    let expected = "limits.concurrency: `accounts:write` is asked for, and a source's rows come in order. Leave it out, or do without the capability";
+    assert!(problems.contains(&expected.to_owned()), "{problems:?}");
+    let one = source.replacen("cpu_ms = 500", "concurrency = 1", 1);
+    let problems = Manifest::parse_toml(&one).err().map(|problems| texts(&problems));
+    assert!(!problems.unwrap_or_default().contains(&expected.to_owned()));
+}
+
+#[test]
 fn a_wrong_shape_is_told_with_line_and_column() {
     assert_eq!(
         broken("title = \"CRM tasks\"", "titel = \"CRM tasks\"")[0]

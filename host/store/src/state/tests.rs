@@ -21,18 +21,8 @@ use crate::{
     event::{NewEvent, append},
     install::{Install, tests::World},
     run::{Next, Recorded, RunRecord},
+    testing::Chance,
 };
-
-/// Numbers that look like chance and are the same each time.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
 
 /// One step of what a run does. All that it has read goes into all that it writes.
 #[derive(Debug, Clone)]

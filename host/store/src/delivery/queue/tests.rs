@@ -26,7 +26,7 @@ use crate::{
     install::{Install, change::InstallChange, tests::World},
     run::{Next, RunRecord},
     state::StateSeen,
-    testing::TestStore,
+    testing::{Chance, TestStore},
 };
 
 /// Installs whose place is not what their deliveries say.
@@ -57,18 +57,7 @@ async fn too_close(store: &TestStore) -> i64 {
 }
 
 /// Runs at once that the release asks for.
-const AT_ONCE: usize = 3;
-
-/// Numbers that look like chance and are the same each time.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
+const AT_ONCE: i64 = 3;
 
 async fn happens(world: &World, install: &Install, subject: u64, kind: &'static str) {
     let new = NewEvent {
@@ -190,7 +179,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
                         WHERE state = 'leased' GROUP BY install_id) w";
         at_once = at_once.max(world.test.number(most).await);
     }
-    assert_eq!(at_once, AT_ONCE as i64);
+    assert_eq!(at_once, AT_ONCE);
     world.changed(&installs[0], InstallChange::Uninstall).await;
     assert_eq!(misplaced(&world.test).await, 0, "an install was removed");
 }
