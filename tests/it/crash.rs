@@ -110,6 +110,7 @@ async fn prepared() -> &'static Prepared {
             world.listed(&CrmTasks::Rust.manifest(), CrmTasks::Rust.component()).await;
             world.listed(&hubspot_source_manifest(), hubspot_source()).await;
             world.listed(&webhooks::manifest(), guest("script")).await;
+            world.listed(&webhooks::asking(), guest("script")).await;
             let connection = world.connection().await;
             let (acme, globex) = (world.acme.token.clone(), world.globex.token.clone());
             let platform = world.host.platform.token.clone();

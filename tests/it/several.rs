@@ -148,6 +148,46 @@ async fn what_is_taken_away_at_one_stops_a_run_at_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_at_one_is_answered_though_the_other_runs_it() {
+    let Some(scene) = scene().await else { return };
+    let (first, acme, _) = scene.start_as(public).await;
+    let call = json!({ "call": "http.send", "method": "GET", "connection": "crm",
+        "url": "https://api.hubapi.com/crm/v3/objects/tasks" });
+    let steps = json!({ "configured": [call], "request": [{ "call": "event" }] });
+    let body = json!({
+        "plugin": "asking", "name": "shop", "config": {},
+        "grant": { "capabilities": ["http:egress"], "partnerships": [], "populations": [],
+            "fields": [], "egress_hosts": ["api.hubapi.com"] },
+        "connections": { "crm": acme.all("connections").await[0]["id"] },
+    });
+    let made = acme.post(&acme.own("installs"), &body).await.good();
+    let install = acme.own(&format!("installs/{}", made["id"].as_str().unwrap()));
+    acme.post(&format!("{install}/enable"), &json!({})).await.good();
+    let told = acme.post(&format!("{install}/webhooks/shop/open"), &json!({})).await.good();
+    finished(&acme).await;
+    // A run at the first holds up what is asked at the second; the first goes on with it.
+    let hold = scene.sim.hold("/crm");
+    acme.put(&format!("{install}/config"), &json!({ "steps": steps })).await.good();
+    hold.held(1).await;
+    let (second, ..) = scene.start_as(public).await;
+    let shop = Shop::of(second.url(), &told);
+    let now = jiff::Timestamp::now().as_second().to_string();
+    let mut headers = shop.signed("ask_1", &now, b"{}");
+    headers.push(("content-type", "application/json".to_owned()));
+    let asked = async {
+        let waits = |page: &Value| {
+            let mut waiting = page["items"].as_array().unwrap().iter();
+            waiting.any(|one| one["event_kind"] == "request")
+        };
+        acme.until(&acme.own("deliveries?state=ready&limit=200"), waits).await;
+        hold.release();
+    };
+    let (answer, ()) = tokio::join!(shop.calls(&headers, b"{}"), asked);
+    assert_eq!((answer.status, &answer.body[0]["kind"]), (200, &json!("request")), "{answer:?}");
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_logs_out_at_one_is_out_at_the_other_and_guesses_count_at_both() {
     let Some(scene) = scene().await else { return };
     let (first, acme, _) = scene.start_as(public).await;
