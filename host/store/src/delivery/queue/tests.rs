@@ -179,7 +179,7 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
                         WHERE state = 'leased' GROUP BY install_id) w";
         at_once = at_once.max(world.test.number(most).await);
     }
-    assert_eq!(at_once, AT_ONCE);
+    assert!(at_once > 1, "nothing ran beside anything");
     world.changed(&installs[0], InstallChange::Uninstall).await;
     assert_eq!(misplaced(&world.test).await, 0, "an install was removed");
 }
