@@ -150,6 +150,7 @@ async fn prepared() -> &'static Prepared {
             world.listed(&hubspot_source_manifest(), hubspot_source()).await;
             world.listed(&webhooks::manifest(), guest("script")).await;
             world.listed(&campaign::manifest(), guest("ledger")).await;
+            world.listed(&webhooks::asking(), guest("script")).await;
             let connection = world.connection().await;
             let token = |actor: &Actor| actor.token.clone();
             let (acme, globex) = (token(&world.acme), token(&world.globex));

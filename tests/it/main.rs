@@ -17,6 +17,7 @@
 mod support;
 
 mod access;
+mod at_once;
 mod attacks;
 mod audit;
 mod breakers;
@@ -37,6 +38,7 @@ mod partnerships;
 mod publish;
 mod sandbox;
 mod schedules;
+mod several;
 mod sources;
 mod storage;
 mod storm;

@@ -22,6 +22,15 @@ pub fn manifest() -> Value {
     manifest
 }
 
+/// The same as another plugin, which answers its calls.
+pub fn asking() -> Value {
+    let mut manifest = manifest();
+    manifest["name"] = json!("asking");
+    manifest["events"].as_array_mut().unwrap().push(json!("request"));
+    manifest["webhooks"][0]["answers"] = json!(true);
+    manifest
+}
+
 /// The shop: it knows the URL and the secret.
 pub struct Shop {
     path: String,

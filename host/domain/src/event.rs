@@ -46,6 +46,14 @@ pub const UNINSTALLING: &str = "uninstalling";
 /// Derived data of a partnership must go.
 pub const ERASE: &str = "erase";
 
+/// Whether a run about this kind may be at work beside others of its install, where the
+/// manifest asks for that: those that are about one partnership, or one address that others
+/// call, and leave the rest of the install as it is. What concerns the install as a whole
+/// runs alone.
+pub fn runs_beside_others(kind: &str) -> bool {
+    [OVERLAPS_CHANGED, WEBHOOK, REQUEST].contains(&kind)
+}
+
 /// Something that happened, as a guest gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -165,6 +173,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_concerns_the_install_as_a_whole_and_what_is_not_known_runs_alone() {
+        let beside: Vec<_> =
+            KINDS.iter().map(|(kind, _)| *kind).filter(|kind| runs_beside_others(kind)).collect();
+        assert_eq!(beside, [OVERLAPS_CHANGED, WEBHOOK, REQUEST]);
+        assert!(!runs_beside_others("of-a-newer-contract"));
+    }
 
     fn asked(content_type: &str, body: &[u8]) -> Option<Value> {
         let asked = Requested::from_call("overlaps", content_type, body)?;

@@ -46,6 +46,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod attempt;
 pub mod audit;
 pub mod authority;
 pub mod breaker;

@@ -36,6 +36,8 @@ limits! {
     RUN_CPU_MS_MAX: u64 = 5_000, "run.cpu.max", "ms", "The most that a manifest may ask for.";
     RUN_WALL_MS: u64 = 10_000, "run.wall", "ms", "A run that waits longer should ask for another one.";
     RUN_WALL_MS_MAX: u64 = 60_000, "run.wall.max", "ms", "The most that a manifest may ask for; below the lease.";
+    INSTALL_RUNS: u64 = 1, "install.runs", "runs", "At work at once for one install: what a plugin keeps is simple to keep one after the other.";
+    INSTALL_RUNS_MAX: u64 = 16, "install.runs.max", "runs", "The most that a manifest may ask for; a quarter of what a server works on.";
     SCHEDULES: usize = 8, "manifest.schedules", "schedules", "A person reads them; one run can do several things.";
     WEBHOOKS: usize = 8, "manifest.webhooks", "webhooks", "A person reads them; one carries all kinds of calls of its sender.";
     SCHEDULE_SPREAD_S_MAX: u64 = 3_600, "schedule.spread", "s", "Later than this is another time.";

@@ -18,6 +18,7 @@ use crate::{
         EgressRule,
         customer_host::{self, CompletedHost},
     },
+    limits,
     schedule::Schedule,
     webhook::Webhook,
 };
@@ -211,6 +212,16 @@ pub struct LimitRequest {
     /// Scratch files and directories of one run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scratch_files: Option<u64>,
+    /// Runs of one install that may be at work at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u64>,
+}
+
+impl LimitRequest {
+    /// How many runs of one install may be at work at once.
+    pub fn runs_at_once(&self) -> u64 {
+        self.concurrency.unwrap_or(limits::INSTALL_RUNS)
+    }
 }
 
 /// One fault code and the FAQ entry for it.

@@ -35,6 +35,21 @@ impl Failures {
         wait.saturating_sub(passed)
     }
 
+    /// As they were kept.
+    pub const fn kept(count: u32, last: Timestamp) -> Self {
+        Self { count, last }
+    }
+
+    /// How many, and when the last one was: to keep them.
+    pub const fn to_keep(&self) -> (u32, Timestamp) {
+        (self.count, self.last)
+    }
+
+    /// What was last before this is forgotten.
+    pub fn forgotten(now: Timestamp) -> Timestamp {
+        now.plus_ms(-FORGOTTEN_MS)
+    }
+
     /// Counts one more. An attempt counts as failed when it begins, and is taken
     /// back when it ends well: many at the same moment are many.
     pub fn add(&mut self, now: Timestamp) {
@@ -80,6 +95,16 @@ impl Pace {
 pub struct Spent(Timestamp);
 
 impl Spent {
+    /// As it was kept.
+    pub const fn kept(until: Timestamp) -> Self {
+        Self(until)
+    }
+
+    /// Until when it is spent evenly: to keep it.
+    pub const fn to_keep(self) -> Timestamp {
+        self.0
+    }
+
     /// Does it once more, or says how many milliseconds to wait until it may be.
     pub fn spend(&mut self, pace: Pace, now: Timestamp) -> Result<(), u64> {
         let wait_ms = self.wait_ms(pace, now);

@@ -75,8 +75,13 @@ impl Secret {
 /// The rest of the host, as one run sees it: bound to one install.
 #[async_trait]
 pub trait Ports: Send + Sync {
-    /// The number of the newest authority: one atomic load.
+    /// The number of the newest authority that this server knows of: one atomic load.
     fn authority_number(&self) -> u64;
+
+    /// The number of the newest authority, whichever server changed it.
+    async fn confirmed_number(&self) -> u64 {
+        self.authority_number()
+    }
 
     /// The newest authority.
     async fn authority(&self) -> Result<Arc<Authority>, PortError>;

@@ -9,8 +9,8 @@ use venn_sandbox::Sandbox;
 use venn_store::{Store, StoreError};
 
 use crate::{
-    accesses::Accesses, answers::Answers, attempts::Attempts, call::Usage, checking::Checking,
-    dependencies, hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
+    accesses::Accesses, answers::Answers, attempts, call::Usage, checking::Checking, dependencies,
+    hooks::Heard, keys::Keys, password::Hashing, rate::Rate, releases::Loaded,
     telemetry::metrics::Metrics, turns::Turns,
 };
 
@@ -37,8 +37,8 @@ pub struct App {
     pub advisories: PathBuf,
     /// Wakes the workers.
     pub wake: Wake,
-    /// Attempts to log in.
-    pub attempts: Arc<Attempts>,
+    /// Sources of attempts to log in that are new.
+    pub new_sources: attempts::New,
     /// How fast tokens call.
     pub rate: Arc<Rate>,
     /// What is heard at webhooks.

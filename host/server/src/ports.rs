@@ -23,6 +23,7 @@ use venn_store::{
     import::ImportRow,
     install::{CheckFinding, CheckRecord},
     overlap::{InstallScope, ReadError},
+    state::StateSeen,
 };
 
 use crate::{account_row, app::App, credential, error::ApiError, releases, turns};
@@ -36,12 +37,20 @@ pub struct InstallPorts {
     /// A draft is checked before it is enabled.
     for_check: bool,
     reads: Mutex<PartnerReads>,
+    seen: Mutex<StateSeen>,
 }
 
 impl InstallPorts {
     /// The ports of a run.
     pub fn new(app: App, install: InstallId) -> Self {
-        Self { app, install, for_check: false, reads: Mutex::default() }
+        let (reads, seen) = (Mutex::default(), Mutex::default());
+        Self { app, install, for_check: false, reads, seen }
+    }
+
+    /// The same of a run that begins where this was the last write to the install's state.
+    pub fn since(app: App, install: InstallId, state_no: u64) -> Self {
+        let seen = Mutex::new(StateSeen::since(state_no));
+        Self { seen, ..Self::new(app, install) }
     }
 
     /// The same for an install as it is being set up, or looked at.
@@ -58,6 +67,11 @@ impl InstallPorts {
     /// What was handed over of partners' accounts so far, for their audit.
     pub fn reads(&self) -> PartnerReads {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was read of the install's state so far.
+    pub fn seen(&self) -> StateSeen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn note<'o>(&self, overlaps: impl IntoIterator<Item = &'o Overlap>) {
@@ -112,6 +126,10 @@ fn read_failed(error: &ReadError) -> PortError {
 impl Ports for InstallPorts {
     fn authority_number(&self) -> u64 {
         self.app.store.authority_no()
+    }
+
+    async fn confirmed_number(&self) -> u64 {
+        self.app.store.confirmed_authority_no().await
     }
 
     async fn authority(&self) -> Result<Arc<Authority>, PortError> {
@@ -264,8 +282,12 @@ impl Ports for InstallPorts {
         partnership: Option<&PartnershipId>,
         key: &str,
     ) -> Result<Option<Vec<u8>>, PortError> {
-        let value = self.app.store.state_get(&self.install, partnership, key).await;
-        value.map_err(|error| failed(&error))
+        let got = self.app.store.state_get(&self.install, partnership, key).await;
+        let (value, version) = got.map_err(|error| failed(&error))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.value(partnership, key, version);
+        drop(seen);
+        Ok(value)
     }
 
     async fn state_keys(
@@ -277,7 +299,11 @@ impl Ports for InstallPorts {
     ) -> Result<Vec<String>, PortError> {
         let keys =
             self.app.store.state_keys(&self.install, partnership, prefix, cursor, limit).await;
-        keys.map_err(|error| failed(&error))
+        let keys = keys.map_err(|error| failed(&error))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.listing(partnership, (prefix, cursor, limit), &keys);
+        drop(seen);
+        Ok(keys)
     }
 
     async fn credential(&self, connection: &str) -> Result<Secret, PortError> {

@@ -88,7 +88,7 @@ pub struct Server {
     pub app: App,
     /// The platform's first token, on the first start only.
     pub first_token: Option<String>,
-    /// Held as long as the server is: one process owns a data folder.
+    /// Held as long as the server is: one process owns a data folder, or several servers.
     _lock: std::fs::File,
 }
 
@@ -99,10 +99,11 @@ impl Server {
         folder::private();
         std::fs::create_dir_all(&data)
             .with_context(|| format!("cannot create the data folder {}", data.display()))?;
-        let lock = folder::lock(&data)?;
+        let beside = matches!(settings.database, Database::Postgres(_));
+        let lock = if beside { folder::lock_beside(&data).await? } else { folder::lock(&data)? };
         let keys = installation::keys(&data, &settings.database).await?;
         let clock = settings.clock;
-        let store = Store::open(venn_store::Settings {
+        let store = Store::open_beside(venn_store::Settings {
             folder: data.clone(),
             database: settings.database.clone(),
             clock: clock.clone(),
@@ -113,7 +114,10 @@ impl Server {
         .with_context(|| format!("cannot open {}", settings.database.place(&data)))?;
         crash::point("start.opened");
         let scratch = data.join("scratch");
-        venn_sandbox::sweep_scratch(&scratch).context("cannot empty the scratch folder")?;
+        let is_alone = store.is_alone();
+        if is_alone {
+            venn_sandbox::sweep_scratch(&scratch).context("cannot empty the scratch folder")?;
+        }
         let sandbox = Sandbox::new(venn_sandbox::Settings {
             compile_program: settings.compile_program,
             compile_args: vec!["compile-child".to_owned()],
@@ -124,9 +128,11 @@ impl Server {
         })
         .context("cannot make the sandbox")?;
         let uploads = data.join("uploads");
-        // One process owns the database: what was leased when the one before was
-        // killed is nobody's now.
-        store.release_leases().await.context("cannot take back old leases")?;
+        if is_alone {
+            // What was leased when the one before was killed is nobody's now. Beside others
+            // it may be theirs: then it runs out.
+            store.release_leases().await.context("cannot take back old leases")?;
+        }
         crash::point("start.released");
         let first_token = crate::auth::first_token(&store, &data).await?;
         store.keep_fingerprint(&keys.fingerprint).await.context("cannot name the keys")?;
@@ -141,7 +147,7 @@ impl Server {
             uploads,
             advisories: data.join(advisories::FOLDER),
             wake: Wake::default(),
-            attempts: Arc::default(),
+            new_sources: Arc::default(),
             rate: Arc::new(Rate::a_minute(settings.calls_a_minute)),
             heard: Arc::default(),
             answers: Arc::default(),
@@ -157,6 +163,9 @@ impl Server {
             renewals: TaskTracker::new(),
             public_url: settings.public_url.map(Into::into),
         };
+        if beside {
+            folder::share(&lock, &data)?;
+        }
         Ok(Self { app, first_token, _lock: lock })
     }
 

@@ -54,6 +54,7 @@ async fn sweep(app: App, stop: CancellationToken) {
             app.store.forget_usage().await,
             app.store.sweep_credentials().await,
             app.store.sweep_attempts().await,
+            app.store.sweep_login_attempts().await,
             app.store.sweep_webhooks().await,
             app.store.sweep_farewells().await,
             app.store.sweep_retained().await.map(drop),

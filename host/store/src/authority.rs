@@ -9,6 +9,11 @@ use sqlx::AnyConnection;
 
 use crate::{Store, StoreError};
 
+/// A number that matches nothing.
+const UNKNOWN: u64 = u64::MAX;
+
+const NUMBER: &str = "SELECT number FROM authority WHERE one = 1";
+
 /// The newest committed number, as one atomic.
 #[derive(Default)]
 pub(crate) struct AuthorityNumber {
@@ -31,7 +36,7 @@ impl AuthorityNumber {
         match self.publish_now(connection).await {
             Ok(()) => self.raised.store(false, Ordering::Release),
             Err(error) => {
-                self.number.store(u64::MAX, Ordering::Release);
+                self.number.store(UNKNOWN, Ordering::Release);
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "store.authority.publish failed"
@@ -41,22 +46,25 @@ impl AuthorityNumber {
     }
 
     pub(crate) fn is_trusted(&self) -> bool {
-        self.get() != u64::MAX
+        self.get() != UNKNOWN
     }
 
     /// No host call trusts the number from now on, until it was read again.
     pub(crate) fn distrust(&self) {
         self.raised.store(true, Ordering::Release);
-        self.number.store(u64::MAX, Ordering::Release);
+        self.number.store(UNKNOWN, Ordering::Release);
+    }
+
+    /// Somebody else has raised it so far; what is distrusted stays so.
+    fn heard(&self, number: u64) {
+        self.number.fetch_max(number, Ordering::AcqRel);
     }
 
     pub(crate) async fn publish_now(
         &self,
         connection: &mut AnyConnection,
     ) -> Result<(), StoreError> {
-        let number: i64 = sqlx::query_scalar("SELECT number FROM authority WHERE one = 1")
-            .fetch_one(connection)
-            .await?;
+        let number: i64 = sqlx::query_scalar(NUMBER).fetch_one(connection).await?;
         self.number.store(number.unsigned_abs(), Ordering::Release);
         Ok(())
     }
@@ -72,8 +80,35 @@ pub(crate) async fn raise(store: &Store, connection: &mut AnyConnection) -> Resu
 }
 
 impl Store {
-    /// The newest authority number that was committed: one atomic load.
+    /// The newest authority number that this server knows of: one atomic load.
     pub fn authority_no(&self) -> u64 {
         self.authority().get()
+    }
+
+    /// The newest that was committed, by whichever server. Who is alone knows it; beside
+    /// others it is asked for. One that nobody can confirm matches nothing.
+    pub async fn confirmed_authority_no(&self) -> u64 {
+        let known = self.authority().get();
+        // In this order: what was known while it was alone was the newest.
+        if self.is_alone() {
+            return known;
+        }
+        match self.read_authority_no().await {
+            Ok(number) => {
+                self.authority().heard(number);
+                number
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "store.authority.confirm failed");
+                UNKNOWN
+            }
+        }
+    }
+
+    async fn read_authority_no(&self) -> Result<u64, StoreError> {
+        let mut connection = self.read().await?;
+        let number: i64 = sqlx::query_scalar(NUMBER).fetch_one(&mut *connection).await?;
+        Ok(number.unsigned_abs())
     }
 }

@@ -17,6 +17,7 @@ use venn_domain::{
 
 use crate::{
     Database, StoreError,
+    among::Among,
     authority::AuthorityNumber,
     dialect,
     link::Link,
@@ -58,13 +59,25 @@ struct Inner {
     observer: Arc<dyn Observer>,
     authority: Arc<AuthorityNumber>,
     logins: Arc<Logins>,
+    among: Arc<Among>,
     together: Together,
     count_floor: AtomicU64,
 }
 
 impl Store {
-    /// Opens or creates the store in its folder.
+    /// Opens or creates the store in its folder; nobody else may have it.
     pub async fn open(settings: Settings) -> Result<Self, StoreError> {
+        Self::open_among(settings, Among::nobody()).await
+    }
+
+    /// The same beside other servers that open it so: on a PostgreSQL database only.
+    pub async fn open_beside(settings: Settings) -> Result<Self, StoreError> {
+        let several = settings.database.dialect().is_remote();
+        let among = if several { Among::others() } else { Among::nobody() };
+        Self::open_among(settings, among).await
+    }
+
+    async fn open_among(settings: Settings, among: Among) -> Result<Self, StoreError> {
         let (folder, database) = (settings.folder, settings.database);
         std::fs::create_dir_all(&folder).map_err(|source| StoreError::File {
             what: "creating the data folder",
@@ -72,7 +85,9 @@ impl Store {
             source,
         })?;
         let authority = Arc::new(AuthorityNumber::default());
-        let link = Link::open(database.clone(), folder.clone(), authority.clone()).await?;
+        let among = Arc::new(among);
+        let link = Link::open(database.clone(), folder.clone(), authority.clone(), among.clone());
+        let link = link.await?;
         let dialect = database.dialect();
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
@@ -94,6 +109,7 @@ impl Store {
             ids: settings.ids,
             observer: settings.observer,
             authority,
+            among,
             together: Together::default(),
             count_floor: AtomicU64::new(limits::COUNT_FLOOR),
         };
@@ -133,6 +149,16 @@ impl Store {
 
     pub(crate) fn authority(&self) -> &AuthorityNumber {
         &self.inner.authority
+    }
+
+    /// Whether no other server has the database.
+    pub fn is_alone(&self) -> bool {
+        self.inner.among.is_alone()
+    }
+
+    /// Whether the work is this server's that one does at a time: reading lists, pairing.
+    pub fn leads(&self) -> bool {
+        self.inner.among.leads()
     }
 
     pub(crate) fn logins(&self) -> &Logins {

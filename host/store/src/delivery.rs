@@ -3,7 +3,7 @@
 //!
 //! Order is per (install, subject): an older unfinished delivery of the same
 //! subject blocks the newer ones, and nothing else. An install runs one
-//! delivery at a time.
+//! delivery at a time, or several that may be beside one another (`delivery.alone`).
 use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     event::Event,

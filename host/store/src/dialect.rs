@@ -5,12 +5,16 @@
 //!   text that is ordered by its bytes, so a PostgreSQL database has locale `C`
 //! - the `blob` type, which PostgreSQL gets as a domain over `bytea`
 //! - who owns the database: on PostgreSQL an advisory lock of the writer's
-//!   session, so that whoever loses the session has lost the right to write
+//!   session, so that whoever loses the session has lost the right to write; how
+//!   several share it is in `among.rs`
 use std::time::Duration;
 
 use sqlx::AnyConnection;
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    among::{LOOK, OWNS},
+};
 
 /// How long a connection may take to be made, and a reader may wait for one.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -18,15 +22,9 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a reader of the embedded database waits for another process's lock.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// The advisory lock of the one server on a PostgreSQL database: `venn` in ASCII.
-const OWNER_LOCK: i64 = 0x7665_6e6e;
-
 /// How long a start waits for the owner before: a killed process's session ends
 /// once PostgreSQL has noticed.
 const OWNER_WAIT: Duration = Duration::from_secs(5);
-
-/// How often it looks meanwhile.
-const OWNER_LOOK: Duration = Duration::from_millis(50);
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +35,8 @@ pub(crate) enum Dialect {
 
 impl Dialect {
     /// How the writer begins a group. IMMEDIATE: take the write lock now, so that
-    /// no member fails half-way on it. PostgreSQL's writer is the only one by its lock.
+    /// no member fails half-way on it. PostgreSQL's writer is the only one by its lock, or
+    /// takes turns with others ([`crate::among::BEGIN`]).
     pub(crate) const fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
@@ -64,6 +63,10 @@ impl Dialect {
                     "SET tcp_keepalives_idle = 5",
                     "SET tcp_keepalives_interval = 2",
                     "SET tcp_keepalives_count = 3",
+                    // Who stands still in the middle of a write holds up others no longer than this.
+                    "SET idle_in_transaction_session_timeout = '30s'",
+                    // A turn is waited for in parts: in between it is seen that the session stands.
+                    "SET lock_timeout = '2s'",
                     // What was answered is on the disk. More than `on` is the operator's to ask for.
                     "SELECT set_config('synchronous_commit', 'on', false)
                      WHERE current_setting('synchronous_commit') = 'off'",
@@ -140,7 +143,7 @@ impl Dialect {
             if since.elapsed() > OWNER_WAIT {
                 return Err(StoreError::InUse);
             }
-            tokio::time::sleep(OWNER_LOOK).await;
+            tokio::time::sleep(LOOK).await;
         }
         Ok(())
     }
@@ -150,7 +153,7 @@ impl Dialect {
         match self {
             Self::Sqlite => Ok(true),
             Self::Postgres => Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-                .bind(OWNER_LOCK)
+                .bind(OWNS)
                 .fetch_one(connection)
                 .await?),
         }

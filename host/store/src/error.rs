@@ -19,6 +19,16 @@ pub enum StoreError {
     /// Another server has the database.
     #[error("another `venn serve` uses this database; stop it, or name another database")]
     InUse,
+    /// Other servers have the database, and it lacks steps of this program's schema.
+    #[error(
+        "the database has schema {found}, this program needs {known}, and other servers use the database; stop them all, then start this one"
+    )]
+    Older {
+        /// The database's schema.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
     /// The database was made by a newer Venn.
     #[error(
         "the database has schema {found}, and this program knows schemas up to {known}: it was opened by a newer Venn; start that version, or restore a backup from before the upgrade"
@@ -125,6 +135,12 @@ impl StoreError {
         matches!(self, Self::Connect { source: sqlx::Error::Database(_), .. })
     }
 
+    /// Whether a group did not begin only because another server is writing.
+    pub(crate) fn is_turn_of_another(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+    }
+
     /// Turns a violated unique constraint into [`StoreError::Taken`].
     pub(crate) fn taken(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |error| match error.as_database_error() {
@@ -133,6 +149,9 @@ impl StoreError {
         }
     }
 }
+
+/// PostgreSQL's, after `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// SQLite's `SQLITE_BUSY`, `SQLITE_IOERR`, `SQLITE_FULL`.
 const BUSY: u32 = 5;

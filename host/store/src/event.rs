@@ -5,7 +5,7 @@
 //! manifest at hand and asks `Manifest::wants`. Leasing is in `delivery`.
 use sqlx::AnyConnection;
 use venn_domain::{
-    event::of_use_until,
+    event::{of_use_until, runs_beside_others},
     id::{DeliveryId, EventId, InstallId, OrganizationId},
     lineage::Lineage,
 };
@@ -73,8 +73,8 @@ pub(crate) async fn append_after(
     let sql = format!(
         "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
              state_reason, attempt, step, not_before, fence, progress_done, progress_total,
-             created_at, expires_at, is_next)
-         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, $7, {})",
+             created_at, expires_at, alone, is_next)
+         VALUES ($1, $2, $3, $4, $5, 'ready', '', 0, 0, $6, 0, 0, 0, $6, $7, $8, {})",
         lane::OF_A_NEW_ONE
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -85,6 +85,7 @@ pub(crate) async fn append_after(
         .bind(new.subject.clone())
         .bind(now.0)
         .bind(of_use_until(new.kind, now, None).map(|until| until.0))
+        .bind(i64::from(!runs_beside_others(new.kind)))
         .execute(&mut *connection)
         .await?;
     queue::changed(connection, now, Of::Installs(vec![new.install.to_string()])).await?;

@@ -14,6 +14,7 @@
 use futures::{TryStream, TryStreamExt as _};
 use sqlx::any::AnyRow;
 
+mod among;
 mod database;
 mod db;
 mod dialect;
@@ -53,6 +54,7 @@ pub mod incident;
 pub mod install;
 pub mod installation;
 pub mod login;
+pub mod login_attempt;
 pub mod organization;
 pub mod overlap;
 pub mod pairing;

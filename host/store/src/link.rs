@@ -1,8 +1,8 @@
 //! The writer's connection, and getting it back after the database was away: the
 //! server, or on the embedded one the disk.
 //!
-//! On PostgreSQL the session holds the lock on the database: who has no session
-//! writes nothing, and who gets one again asks for the lock first. While there is
+//! On PostgreSQL the session holds the locks on the database (`among.rs`): who has no
+//! session writes nothing, and who gets one again asks for the locks first. While there is
 //! none, no host call trusts the authority number that it has.
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Database, StoreError,
+    among::{self, Among},
     authority::AuthorityNumber,
     dialect::{CONNECT_TIMEOUT, Dialect},
     login::Logins,
@@ -20,39 +21,72 @@ use crate::{
 /// while nobody wrote is noticed before a write is lost to it.
 const TRUSTED_FOR: Duration = Duration::from_millis(100);
 
+/// How often it is looked whether the session still stands, and who else is there.
+pub(crate) const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a start waits for who is alone to see it: that one may be in the middle of the
+/// largest write.
+const JOIN_WAIT: Duration = Duration::from_secs(30);
+
+/// The same for who had a place before: its callers are told meanwhile.
+const JOIN_AGAIN: Duration = Duration::from_secs(3);
+
 /// The writer's connection; none while the database is away.
 pub(crate) struct Link {
     database: Database,
     folder: PathBuf,
     authority: Arc<AuthorityNumber>,
     logins: Arc<Logins>,
+    among: Arc<Among>,
     connection: Option<AnyConnection>,
     away: bool,
     used: Instant,
+    looked: Instant,
 }
 
 impl Link {
-    /// Connects, takes the database and brings its schema up to date.
+    /// Connects, takes the database or a place on it, and brings its schema up to date.
     pub(crate) async fn open(
         database: Database,
         folder: PathBuf,
         authority: Arc<AuthorityNumber>,
+        among: Arc<Among>,
     ) -> Result<Self, StoreError> {
         let mut connection = database.connect(&folder, true).await?;
         let dialect = database.dialect();
         dialect.set_up_writer(&mut connection).await?;
-        dialect.own(&mut connection).await?;
-        crate::schema::bring_up(&mut connection, dialect).await?;
+        if among.beside() {
+            join(&among, &mut connection, JOIN_WAIT).await?;
+        } else {
+            dialect.own(&mut connection).await?;
+        }
+        if among.is_alone() {
+            crate::schema::bring_up(&mut connection, dialect).await?;
+        } else {
+            crate::schema::must_fit(&mut connection, dialect).await?;
+        }
         authority.publish_now(&mut connection).await?;
         Ok(Self {
             database,
             folder,
-            logins: Arc::new(Logins::new(authority.clone())),
+            logins: Arc::new(Logins::new(authority.clone(), among.clone())),
             authority,
+            among,
             connection: Some(connection),
             away: false,
             used: Instant::now(),
+            looked: Instant::now(),
         })
+    }
+
+    /// How a group begins: several servers take turns.
+    pub(crate) fn begin(&self) -> &'static str {
+        if self.among.is_alone() { self.dialect().begin() } else { among::BEGIN }
+    }
+
+    /// For how long nobody needs to look.
+    pub(crate) fn rest(&self) -> Duration {
+        LOOK_AFTER.saturating_sub(self.looked.elapsed())
     }
 
     pub(crate) const fn dialect(&self) -> Dialect {
@@ -97,7 +131,9 @@ impl Link {
         let mut connection = self.database.connect(&self.folder, false).await?;
         let dialect = self.dialect();
         dialect.set_up_writer(&mut connection).await?;
-        if !dialect.try_own(&mut connection).await? {
+        if self.among.beside() {
+            join(&self.among, &mut connection, JOIN_AGAIN).await?;
+        } else if !dialect.try_own(&mut connection).await? {
             return Err(StoreError::InUse);
         }
         // Another server may have been here meanwhile, and let somebody go.
@@ -111,11 +147,25 @@ impl Link {
         Ok(connection)
     }
 
-    /// Looks whether the session still stands, and reads the authority number by it.
+    /// Looks whether the session still stands and who else is there, and reads the
+    /// authority number by it.
     pub(crate) async fn look(&mut self) {
-        let authority = self.authority.clone();
+        self.looked = Instant::now();
+        let (authority, among, logins) =
+            (self.authority.clone(), self.among.clone(), self.logins.clone());
         let seen = match self.connection().await {
-            Ok(connection) => in_time(CONNECT_TIMEOUT, authority.publish_now(connection)).await,
+            Ok(connection) => {
+                let looked = async {
+                    let has_become_alone = among.look(connection).await?;
+                    authority.publish_now(connection).await?;
+                    if has_become_alone {
+                        logins.forget();
+                        among.set_alone();
+                    }
+                    Ok::<_, StoreError>(())
+                };
+                in_time(CONNECT_TIMEOUT, looked).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = seen {
@@ -127,6 +177,7 @@ impl Link {
     /// the next user gets another one.
     pub(crate) fn failed(&mut self, error: &StoreError) {
         self.authority.distrust();
+        self.among.left();
         self.connection = None;
         // Once per outage, however often it is looked.
         if !std::mem::replace(&mut self.away, true) {
@@ -141,6 +192,23 @@ impl Link {
             tracing::warn!(error = &error as &dyn std::error::Error, "store.link.close failed");
         }
     }
+}
+
+/// Takes a place on the database beside others, or all of it where there are none.
+async fn join(
+    among: &Among,
+    connection: &mut AnyConnection,
+    most: Duration,
+) -> Result<(), StoreError> {
+    let since = Instant::now();
+    among.come(connection).await?;
+    while !among.try_join(connection).await? {
+        if since.elapsed() > most {
+            return Err(StoreError::InUse);
+        }
+        tokio::time::sleep(among::LOOK).await;
+    }
+    Ok(())
 }
 
 /// What a database that hangs does not answer in this time has failed.

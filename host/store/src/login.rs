@@ -4,7 +4,7 @@
 //! Every write forgets all logins once its group has its fate, before anybody is
 //! answered; only what goes through `Store::write_data` does not. So nobody is let in
 //! with what an answered call took away. While the database is away nothing is
-//! remembered: another server may have it.
+//! remembered: another server may have it; nor beside other servers, which write, too.
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -19,6 +19,7 @@ use venn_domain::{
 
 use crate::{
     Store, StoreError,
+    among::Among,
     authority::AuthorityNumber,
     row::Row,
     token::{Kind, nouns, scopes},
@@ -45,12 +46,14 @@ pub struct LoginToken {
 pub(crate) struct Logins {
     generation: AtomicU64,
     authority: Arc<AuthorityNumber>,
+    among: Arc<Among>,
     read: Cache<TokenId, (u64, Arc<LoginToken>)>,
 }
 
 impl Logins {
-    pub(crate) fn new(authority: Arc<AuthorityNumber>) -> Self {
-        Self { generation: AtomicU64::default(), authority, read: Cache::new(REMEMBERED) }
+    pub(crate) fn new(authority: Arc<AuthorityNumber>, among: Arc<Among>) -> Self {
+        let (generation, read) = (AtomicU64::default(), Cache::new(REMEMBERED));
+        Self { generation, authority, among, read }
     }
 
     /// Nothing that was read before counts from now on.
@@ -65,7 +68,8 @@ impl Logins {
 
     fn get(&self, id: &TokenId, generation: u64) -> Option<Arc<LoginToken>> {
         let (kept, login) = self.read.get(id)?;
-        (kept == generation && self.authority.is_trusted()).then_some(login)
+        let is_newest = self.authority.is_trusted() && self.among.is_alone();
+        (kept == generation && is_newest).then_some(login)
     }
 
     fn keep(&self, id: &TokenId, generation: u64, login: Arc<LoginToken>) {

@@ -294,8 +294,8 @@ async fn create(
     let id = ReleaseId::make(store.ids());
     sqlx::query(
         "INSERT INTO release (id, plugin_id, version, digest, manifest_json, component_bytes,
-             state, gate_json, uploaded_by, decision_reason, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'submitted', $7, $8, '', $9)",
+             state, gate_json, uploaded_by, decision_reason, created_at, concurrency)
+         VALUES ($1, $2, $3, $4, $5, $6, 'submitted', $7, $8, '', $9, $10)",
     )
     .bind(id.to_string())
     .bind(new.plugin.to_string())
@@ -306,6 +306,7 @@ async fn create(
     .bind(json(&new.gate))
     .bind(new.actor.to_string())
     .bind(store.now().0)
+    .bind(new.manifest.limits.runs_at_once().cast_signed())
     .execute(&mut *connection)
     .await?;
     signature::insert(connection, &id, &new.signature).await?;

@@ -80,6 +80,19 @@ pub(crate) async fn bring_up(
     Ok(found)
 }
 
+/// For who is not alone on the database: it is up to date, or nothing is done.
+pub(crate) async fn must_fit(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+) -> Result<(), StoreError> {
+    let found = versions(connection, dialect).await?;
+    if found.differ() {
+        let known = found.to;
+        return Err(StoreError::Older { found: found.from.unwrap_or_default(), known });
+    }
+    Ok(())
+}
+
 async fn versions(
     connection: &mut AnyConnection,
     dialect: Dialect,

@@ -34,6 +34,7 @@ use crate::{
     event::{NewEvent, append},
     install::{Install, change::InstallChange, tests::World},
     run::{Next, RunRecord},
+    state::StateSeen,
     testing::{Chance, START_US},
 };
 
@@ -64,6 +65,7 @@ fn record(world: &World, leased: &Leased, outcome: Outcome, next: Next) -> RunRe
         reads: PartnerReads::new(),
         tape: Vec::new(),
         trace_id: String::new(),
+        seen: StateSeen::default(),
         account_rows: Vec::new(),
         started_at: world.test.now(),
         next,
@@ -157,7 +159,11 @@ impl Walk {
     /// A run that counts itself.
     async fn counting(&self, leased: &Leased) -> RunRecord {
         let key = format!("{}/{}", leased.id, leased.step);
-        let before = self.world.test.state_get(&leased.install, None, &key).await.unwrap();
+        let (_, facts) = self.world.test.control(&leased.install).await.unwrap().unwrap();
+        let mut seen = StateSeen::since(facts.state_no);
+        let (before, version) =
+            self.world.test.state_get(&leased.install, None, &key).await.unwrap();
+        seen.value(None, &key, version);
         let count = before.map_or(0, |bytes| bytes[0]) + 1;
         let write = StateWrite { partnership: None, key, value: Some(vec![count]) };
         let effects = Effects { state: vec![write], ..Effects::default() };
@@ -167,7 +173,8 @@ impl Walk {
         } else {
             Next::Done
         };
-        record(&self.world, leased, ended(Ending::Ok(Report::default()), effects), next)
+        let run = record(&self.world, leased, ended(Ending::Ok(Report::default()), effects), next);
+        RunRecord { seen, ..run }
     }
 
     /// One that is under way ends, well or not; whoever lost its lease writes nothing.

@@ -66,6 +66,23 @@ impl IdSource for CountedIds {
     }
 }
 
+/// Ids that count up from here: for one of several stores on one database.
+pub(crate) fn counted_from(first: u64) -> Arc<dyn IdSource> {
+    Arc::new(CountedIds(AtomicU64::new(first)))
+}
+
+/// Numbers that look like chance and are the same each time.
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    /// One below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 /// A caller's trace context, set by hand; none at first.
 #[derive(Default)]
 pub(crate) struct HandTrace(Mutex<String>);
@@ -135,6 +152,29 @@ impl TestStore {
         };
         let store = Store::open(settings).await.unwrap();
         Self { store, folder, clock, trace, scratch }
+    }
+
+    /// One that others may be beside.
+    pub(crate) async fn open_beside(folder: tempfile::TempDir, scratch: Scratch) -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(START_US)));
+        let trace = Arc::new(HandTrace::default());
+        let settings = Settings {
+            database: database(Some(&scratch)),
+            clock: clock.clone(),
+            ..settings(folder.path())
+        };
+        let store = Store::open_beside(settings).await.unwrap();
+        Self { store, folder, clock, trace, scratch: Some(scratch) }
+    }
+
+    /// Where its rows are.
+    pub(crate) fn database(&self) -> Database {
+        database(self.scratch.as_ref())
+    }
+
+    /// The PostgreSQL database of a test that has one.
+    pub(crate) fn scratch(&self) -> &Scratch {
+        self.scratch.as_ref().unwrap()
     }
 
     pub(crate) const fn is_embedded(&self) -> bool {

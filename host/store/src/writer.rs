@@ -27,10 +27,6 @@ const GROUP_MAX: usize = 128;
 /// embedded database's lock.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the writer idles before it looks whether a remote database still stands,
-/// or one that was away is back.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
-
 /// What became of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -150,7 +146,7 @@ async fn run(
                 inbox.close();
                 continue;
             }
-            () = tokio::time::sleep(LOOK_AFTER), if link.dialect().is_remote() || link.is_away() => {
+            () = tokio::time::sleep(link.rest()), if link.dialect().is_remote() || link.is_away() => {
                 link.look().await;
                 continue;
             }
@@ -173,6 +169,10 @@ async fn run(
         for answer in answers {
             answer(fate);
         }
+        // A writer that never idles looks, too: somebody may wait for it to share.
+        if link.dialect().is_remote() && link.rest().is_zero() {
+            link.look().await;
+        }
     }
 }
 
@@ -193,10 +193,23 @@ async fn commit(
     group: &mut Vec<Member>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), Failure> {
-    let (begin, is_remote) = (link.dialect().begin(), link.dialect().is_remote());
+    let is_remote = link.dialect().is_remote();
     let authority = link.authority();
+    link.connection().await?;
+    // Only now: a session that is new may have found others there.
+    let begin = link.begin();
     let connection = link.connection().await?;
-    let mut group_tx = in_time(BEGIN_TIMEOUT, connection.begin_with(begin)).await?;
+    let mut group_tx = loop {
+        let failed = match in_time(BEGIN_TIMEOUT, connection.begin_with(begin)).await {
+            Ok(begun) => break begun,
+            Err(error) => error,
+        };
+        if !failed.is_turn_of_another() {
+            return Err(failed.into());
+        }
+        // Another server writes, for as long as it takes; this one's session stands.
+        in_time(BEGIN_TIMEOUT, sqlx::raw_sql("ROLLBACK").execute(&mut *connection)).await?;
+    };
     for member in group.drain(..) {
         let mut member_tx = group_tx.begin().await?;
         let (answer, keep) = member(&mut member_tx).await;

@@ -26,8 +26,19 @@ pub struct Browser {
 
 impl Browser {
     pub fn at(host: &Host, address: &'static str) -> Self {
-        let nobody = Actor::new(&host.url, "acme", "");
+        Self::of(&host.url, address)
+    }
+
+    /// At a server of this URL.
+    pub fn of(url: &str, address: &'static str) -> Self {
+        let nobody = Actor::new(url, "acme", "");
         Self { nobody, address, cookies: Vec::new(), csrf: String::new() }
+    }
+
+    /// The same browser, whose calls go to another server.
+    pub fn moved_to(&self, url: &str) -> Self {
+        let (cookies, csrf) = (self.cookies.clone(), self.csrf.clone());
+        Self { cookies, csrf, ..Self::of(url, self.address) }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -1,18 +1,15 @@
 //! Calls at whose other end a person waits: the plugin's answer is the call's.
 use serde_json::{Value, json};
 
-use super::{Headers, Shop, manifest, now_s, receipt};
+use super::{Headers, Shop, asking, now_s, receipt};
 use crate::support::{Answer, World, guest};
 
 /// Acme with a shop whose calls the plugin answers: with what it does for a `request`.
 async fn asked(steps: Value) -> (World, String, Shop) {
     let world = World::start().await;
-    let mut manifest = manifest();
-    manifest["events"].as_array_mut().unwrap().push(json!("request"));
-    manifest["webhooks"][0]["answers"] = json!(true);
-    world.listed(&manifest, guest("script")).await;
+    world.listed(&asking(), guest("script")).await;
     let config = json!({ "steps": { "request": steps } });
-    let install = world.enabled("script", &world.grant(), &config).await;
+    let install = world.enabled("asking", &world.grant(), &config).await;
     world.runs(&install).await;
     let path = format!("installs/{install}/webhooks/shop/open");
     let told = world.acme.post(&world.acme.own(&path), &json!({})).await.good();

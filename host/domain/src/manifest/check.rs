@@ -172,6 +172,16 @@ impl Manifest {
                 list.add(name, "it is 0 or more than the published limit", next);
             }
         }
+        let most = limits::INSTALL_RUNS_MAX;
+        if asked.concurrency.is_some_and(|asked| asked == 0 || asked > most) {
+            let next = format!("Ask for 1 to {most} runs, or leave it out: then it is one");
+            let reason = "it is 0 or more than the published limit";
+            list.add("limits.concurrency", reason, next);
+        }
+        if asked.runs_at_once() > 1 && self.capability_set().has(Capability::AccountsWrite) {
+            let reason = "`accounts:write` is asked for, and a source's rows come in order";
+            list.add("limits.concurrency", reason, "Leave it out, or do without the capability");
+        }
         let sized = asked.scratch_bytes.is_some() || asked.scratch_files.is_some();
         if sized && !self.capability_set().has(Capability::Scratch) {
             let reason = "room for files is asked for, but `scratch` is not";

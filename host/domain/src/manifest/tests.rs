@@ -125,6 +125,18 @@ fn broken(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_source_has_one_run_at_a_time() {
+    let source = GOOD.replacen("name = \"state\"", "name = \"accounts:write\"", 1);
+    let asked = source.replacen("cpu_ms = 500", "concurrency = 2", 1);
+    let problems = texts(&Manifest::parse_toml(&asked).unwrap_err());
+    let expected = "limits.concurrency: `accounts:write` is asked for, and a source's rows come in order. Leave it out, or do without the capability";
+    assert!(problems.contains(&expected.to_owned()), "{problems:?}");
+    let one = source.replacen("cpu_ms = 500", "concurrency = 1", 1);
+    let problems = Manifest::parse_toml(&one).err().map(|problems| texts(&problems));
+    assert!(!problems.unwrap_or_default().contains(&expected.to_owned()));
+}
+
+#[test]
 fn a_wrong_shape_is_told_with_line_and_column() {
     assert_eq!(
         broken("title = \"CRM tasks\"", "titel = \"CRM tasks\"")[0]
@@ -222,6 +234,8 @@ fn what_must_hold_beyond_the_shape() {
         ("\"installed\"]", "\"overlaps-changed\"]", "events[1]: it stands twice. Keep one of them".into()),
         ("cpu_ms = 500", "cpu_ms = 5001", "limits.cpu_ms: it is 0 or more than the published limit. Ask for 1 to 5000 ms, or split the work with `again`".into()),
         ("cpu_ms = 500", "scratch_files = 100", "limits: room for files is asked for, but `scratch` is not. Ask for the capability, or leave the numbers out".into()),
+        ("cpu_ms = 500", "concurrency = 0", "limits.concurrency: it is 0 or more than the published limit. Ask for 1 to 16 runs, or leave it out: then it is one".into()),
+        ("cpu_ms = 500", "concurrency = 17", "limits.concurrency: it is 0 or more than the published limit. Ask for 1 to 16 runs, or leave it out: then it is one".into()),
         ("cpu_ms = 500", "wall_ms = 0", "limits.wall_ms: it is 0 or more than the published limit. Ask for 1 to 60000 ms, or split the work with `again`".into()),
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}]").replace("nightly", "run-now"), "schedules[0].name: runs that a person asks for have this name. Choose another name".into()),
         ("\"installed\"]", &format!("\"schedule\"]\nschedules = [{schedule}, {schedule}]"), "schedules[1].name: the name stands twice. Choose another name".into()),

@@ -84,7 +84,7 @@ pub(crate) struct Live {
 impl Live {
     /// One comparison; only a change of authority costs a reload.
     pub(crate) async fn refresh(&mut self) -> Result<(), Declined> {
-        if self.ports.authority_number() != self.authority.number() {
+        if self.ports.confirmed_number().await != self.authority.number() {
             self.authority = self.ports.authority().await?;
         }
         Ok(())

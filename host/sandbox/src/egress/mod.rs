@@ -266,7 +266,7 @@ impl RunEgress {
                 let why = format!("no whole answer within {} ms", total.as_millis());
                 return Ok(failed("timeout", why));
             }
-            if self.ports.authority_number() == seen {
+            if self.ports.confirmed_number().await == seen {
                 continue;
             }
             let authority = self.authority().await?;
@@ -429,7 +429,7 @@ impl RunEgress {
     /// The newest authority: one comparison unless it changed.
     async fn authority(&self) -> Result<Arc<Authority>, Declined> {
         let held = Arc::clone(&self.authority.lock().unwrap_or_else(PoisonError::into_inner));
-        if held.number() == self.ports.authority_number() {
+        if held.number() == self.ports.confirmed_number().await {
             return Ok(held);
         }
         let newest = self.ports.authority().await?;

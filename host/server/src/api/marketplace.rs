@@ -83,6 +83,8 @@ pub struct ListingView {
     webhooks: Vec<WebhookView>,
     /// When it runs by itself.
     schedules: Vec<ScheduleRequestView>,
+    /// How many runs of one install may be at work at once.
+    concurrency: u64,
     /// JSON Schema (2020-12) of the configuration.
     config_schema: Value,
     /// An e-mail address of those who help.
@@ -247,6 +249,7 @@ fn view(keys: &Keys, listing: Listing) -> ListingView {
         connections: manifest.connections.into_iter().map(connection).collect(),
         webhooks: manifest.webhooks.into_iter().map(webhook).collect(),
         schedules: manifest.schedules.into_iter().map(schedule).collect(),
+        concurrency: manifest.limits.runs_at_once(),
         owner_name,
         owner_kind: plugin.owner_kind.name(),
         publisher,

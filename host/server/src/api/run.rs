@@ -90,6 +90,9 @@ pub struct RunView {
     log_dropped: u64,
     /// Effects that were not allowed any more when the run ended.
     effects_dropped: u64,
+    /// Another run of the install had written what this one had read of its state: none of
+    /// its effects was kept, and the delivery ran again, alone.
+    overtaken: bool,
     /// The trace in which it is found; null if it was not traced.
     trace_id: Option<String>,
     /// Accounts that it added as a source.
@@ -296,6 +299,7 @@ fn view(run: Run) -> RunView {
         usage: run.usage,
         log_dropped: run.log_dropped,
         effects_dropped: run.effects_dropped,
+        overtaken: run.overtaken,
         trace_id: run.trace_id,
         accounts_added: run.accounts.added,
         accounts_changed: run.accounts.changed,

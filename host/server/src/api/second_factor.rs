@@ -138,7 +138,7 @@ pub async fn confirm(
     if found.confirmed_at.is_some() {
         return Err(nothing());
     }
-    let attempt = app.begin_as(&caller, address)?;
+    let attempt = app.begin_as(&caller, address).await?;
     let secret = app.second_factor_secret(org, caller.user(), found.version).await?;
     let step = secret.step_of(body.code.expose(), app.clock.now()).ok_or_else(wrong)?;
     let recovery = second_factor::recovery_codes().map_err(ApiError::internal)?;
@@ -148,7 +148,7 @@ pub async fn confirm(
     if !done {
         return Err(nothing());
     }
-    app.attempts.succeeded(attempt, app.clock.now());
+    app.store.attempt_succeeded(attempt).await?;
     let told = RecoveryCodesView { recovery_codes: Some(recovery) };
     CreatedOnce::new(&told, &RecoveryCodesView { recovery_codes: None })
 }
@@ -170,14 +170,14 @@ pub async fn remove(
         let detail = "Your organization lets nobody in without a second factor.";
         return Err(ApiError::new(Code::WrongState, detail, next));
     }
-    let attempt = app.begin_as(&caller, address)?;
+    let attempt = app.begin_as(&caller, address).await?;
     let shown = app.shown(org, caller.user(), &active, body.code.expose()).await?;
     let shown = shown.ok_or_else(wrong)?;
     let removed = app.store.remove_second_factor(org, caller.user(), Some(shown), caller.user());
     if !removed.await? {
         return Err(wrong());
     }
-    app.attempts.succeeded(attempt, app.clock.now());
+    app.store.attempt_succeeded(attempt).await?;
     Ok(NoContent)
 }
 

@@ -18,7 +18,7 @@ use venn_store::{session::Session, token::NewToken};
 use crate::{
     answer::{Created, NoContent, WithCookies},
     app::App,
-    attempts::Account,
+    attempts::{self, Account},
     auth::{Caller, device, secret, session, source::Source},
     body::JsonBody,
     error::{ApiError, Code},
@@ -92,14 +92,14 @@ pub async fn create(
     let browser = known.and_then(|login| device::of(&headers, &app.keys.device, login));
     let account = Account::new(&body.organization, &body.email);
     let attempt = app
-        .attempts
-        .begin(account, address, browser, app.clock.now())
+        .begin_attempt(account, address, browser)
+        .await?
         .map_err(|wait_ms| ApiError::wait("Too many attempts to log in failed.", wait_ms))?;
     let kept = known.and_then(|login| login.hash.clone());
-    let right = match app.hashing.verify(attempt.lane(), body.password, kept).await {
+    let right = match app.hashing.verify(attempts::lane(&attempt), body.password, kept).await {
         Ok(right) => right,
         Err(error) => {
-            app.attempts.take_back(&attempt);
+            app.store.take_back_attempt(attempt).await?;
             return Err(error);
         }
     };
@@ -115,7 +115,7 @@ pub async fn create(
         (None, _) => None,
         (Some(_), None) => {
             // The password is right: nothing was guessed.
-            app.attempts.take_back(&attempt);
+            app.store.take_back_attempt(attempt).await?;
             return Err(code_needed("There is no code with the request."));
         }
         (Some(active), Some(code)) => {
@@ -146,7 +146,7 @@ pub async fn create(
     }
     let mut cookies = vec![session::given(&text)];
     cookies.extend(remembered);
-    app.attempts.succeeded(attempt, app.clock.now());
+    app.store.attempt_succeeded(attempt).await?;
     let view = NewSessionView {
         id,
         user_id: user.id,

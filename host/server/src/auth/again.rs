@@ -2,12 +2,12 @@
 //! the password. A stolen session guesses it no faster than the door lets.
 use std::net::IpAddr;
 
-use venn_store::password::PasswordLogin;
+use venn_store::{login_attempt::Attempt, password::PasswordLogin};
 
 use super::Caller;
 use crate::{
     app::App,
-    attempts::{Account, Attempt},
+    attempts::Account,
     error::{ApiError, Code},
     password::{Lane, Password},
 };
@@ -26,11 +26,10 @@ impl App {
     }
 
     /// Begins to show something as the caller.
-    pub fn begin_as(&self, caller: &Caller, address: IpAddr) -> Result<Attempt, ApiError> {
+    pub async fn begin_as(&self, caller: &Caller, address: IpAddr) -> Result<Attempt, ApiError> {
         let account = Account::new(caller.principal.organization.as_str(), caller.user().as_str());
-        self.attempts
-            .begin(account, address, Some(caller.token.as_str()), self.clock.now())
-            .map_err(|wait_ms| ApiError::wait("It was wrong too often.", wait_ms))
+        let begun = self.begin_attempt(account, address, Some(caller.token.as_str())).await?;
+        begun.map_err(|wait_ms| ApiError::wait("It was wrong too often.", wait_ms))
     }
 
     /// Refuses whoever does not know the caller's password.
@@ -42,9 +41,9 @@ impl App {
         place: &str,
         password: Password,
     ) -> Result<(), ApiError> {
-        let attempt = self.begin_as(caller, address)?;
+        let attempt = self.begin_as(caller, address).await?;
         match self.hashing.verify(Lane::Known, password, login.hash.clone()).await {
-            Ok(true) => self.attempts.succeeded(attempt, self.clock.now()),
+            Ok(true) => self.store.attempt_succeeded(attempt).await?,
             Ok(false) => {
                 return Err(ApiError::new(
                     Code::Invalid,
@@ -53,7 +52,7 @@ impl App {
                 ));
             }
             Err(error) => {
-                self.attempts.take_back(&attempt);
+                self.store.take_back_attempt(attempt).await?;
                 return Err(error);
             }
         }

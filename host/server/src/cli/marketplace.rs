@@ -116,6 +116,10 @@ fn render(listing: &Value, paint: Paint) -> String {
         out.push_str(&signs_in(item, &name, &host));
     }
     out.push_str(&by_itself(list(listing, "schedules"), paint));
+    if at(listing, "concurrency").as_u64().is_some_and(|runs| runs > 1) {
+        let runs = text(listing, "concurrency");
+        put!(out, "\nUp to {runs} of its runs are at work at once for one install.\n");
+    }
     told_by(&mut out, listing, paint);
     configuration(&mut out, listing, paint);
     put!(out, "\nNext: `venn install {} --name NAME …`\n", text(listing, "name"));

@@ -91,6 +91,7 @@ const RUN: &[Field] = &[
     Field::number("Attempt", "attempt"),
     Field::number("Denials", "denials"),
     Field::number("Effects dropped", "effects_dropped"),
+    Field::text("Overtaken", "overtaken"),
     Field::number("Accounts added", "accounts_added"),
     Field::number("Accounts changed", "accounts_changed"),
     Field::number("Accounts unchanged", "accounts_unchanged"),

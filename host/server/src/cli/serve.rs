@@ -140,9 +140,11 @@ async fn serve(session: &Session, args: ServeArgs, metrics: Arc<Metrics>) -> Res
     .await?;
     server.app.store.set_count_floor(args.count_floor);
     let first_start = server.first_token.is_some();
+    let is_alone = server.app.store.is_alone();
     // Signals are taken before the address is told: who reads it may stop us.
     let stop = stop_on_signals().context("signals cannot be taken")?;
-    announce(session, address, scraped_at, &args.storage.data, first_start)?;
+    let token = first_start.then(|| args.storage.data.join("admin.token"));
+    announce(session, address, scraped_at, token.as_deref(), is_alone)?;
     server.run(listener, scraped, stop).await?;
     tracing::info!("server.stopped");
     Ok(())
@@ -152,21 +154,23 @@ fn announce(
     session: &Session,
     address: SocketAddr,
     scraped_at: Option<SocketAddr>,
-    data: &Path,
-    first_start: bool,
+    token: Option<&Path>,
+    is_alone: bool,
 ) -> Result<(), Failure> {
     let url = format!("http://{address}");
     let metrics = scraped_at.map(|address| format!("http://{address}/metrics"));
-    let token = first_start.then(|| data.join("admin.token"));
     if session.out.json {
         return session.out.print(
-            &serde_json::json!({ "url": url, "metrics_url": metrics, "admin_token_file": token })
+            &serde_json::json!({ "url": url, "metrics_url": metrics, "admin_token_file": token, "alone": is_alone })
                 .to_string(),
         );
     }
     let mut text = format!("Venn is at {url}\n");
     if let Some(metrics) = metrics {
         put!(text, "Its figures are at {metrics}\n");
+    }
+    if !is_alone {
+        text.push_str("Other servers serve its database, too.\n");
     }
     if let Some(file) = token {
         let file = file.display();

@@ -29,6 +29,7 @@ use venn_store::{
     delivery::Leased,
     install::{InstallControl, InstallFacts},
     run::{Recorded, RunRecord},
+    state::StateSeen,
 };
 
 use crate::{
@@ -173,7 +174,7 @@ async fn deliver(
     let run = RunId::make(app.store.ids());
     Span::current().record("run", run.as_str());
     let authority = Arc::new(Authority::new(control.clone()));
-    let ports = Arc::new(InstallPorts::new(app.clone(), leased.install.clone()));
+    let ports = Arc::new(InstallPorts::since(app.clone(), leased.install.clone(), facts.state_no));
     let job = Job {
         prepared,
         info: RunInfo {
@@ -208,8 +209,9 @@ async fn deliver(
     crash::point("deliver.ran");
     bound_state(app, &leased, &mut outcome).await?;
     bound_steps(leased.step, &mut outcome);
-    let reads = ports.reads();
-    let done = Done { run, control, facts, authority, outcome, reads, tape, started_at, trace_id };
+    let (reads, seen) = (ports.reads(), ports.seen());
+    let done =
+        Done { run, control, facts, authority, outcome, reads, seen, tape, started_at, trace_id };
     record(app, leased, done).await
 }
 
@@ -229,6 +231,7 @@ struct Done {
     authority: Arc<Authority>,
     outcome: Outcome,
     reads: PartnerReads,
+    seen: StateSeen,
     tape: Tape,
     started_at: Timestamp,
     trace_id: String,
@@ -300,6 +303,7 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
         verdict: conclusion.verdict,
         routes: conclusion.routes,
         reads: done.reads,
+        seen: done.seen,
         tape: done.tape.encode()?,
         trace_id: done.trace_id,
         account_rows,
@@ -314,6 +318,10 @@ async fn record(app: &App, leased: Leased, done: Done) -> anyhow::Result<()> {
             if writes_accounts {
                 app.wake.pairing.notify_one();
             }
+        }
+        Recorded::Overtaken => {
+            app.metrics.ran(&ran);
+            tracing::info!(run = %done.run, "run.overtaken: another run changed what it had read");
         }
         Recorded::Fenced => {
             app.metrics.fenced();

@@ -35,7 +35,10 @@ const BATCHES_AHEAD: usize = 2;
 
 /// The import worker.
 pub async fn run(app: App, stop: CancellationToken) {
-    if let Err(error) = sweep(&app).await {
+    // What another server is being sent is not what a crash left.
+    if app.store.is_alone()
+        && let Err(error) = sweep(&app).await
+    {
         tracing::warn!(error = ?error, "import.uploads.sweep failed");
     }
     let bell = app.wake.imports.clone();
@@ -61,6 +64,9 @@ pub async fn forget_file(app: &App, id: &ImportId) {
 /// Works on every import once; true if any of them moved. One that fails does
 /// not keep the others waiting.
 async fn turn(app: &App) -> anyhow::Result<bool> {
+    if !app.store.leads() {
+        return Ok(false);
+    }
     let mut moved = false;
     for import in app.store.imports_to_work_on().await? {
         let span = tracing::info_span!("import.work", import = %import.id);
@@ -85,16 +91,14 @@ async fn turn(app: &App) -> anyhow::Result<bool> {
 /// Reads the whole file; applies it if nobody has to be asked.
 #[tracing::instrument(name = "import.file.read", skip_all)]
 async fn read_one(app: &App, import: &Import) -> anyhow::Result<()> {
-    if !app.store.begin_reading(&import.id).await? {
-        return Ok(());
-    }
+    let Some(reading) = app.store.begin_reading(&import.id).await? else { return Ok(()) };
     let (batches, mut inbox) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
     let (path, options) = (file_of(app, &import.id), import.options.clone());
     let reader = tokio::task::spawn_blocking(move || read::read(&path, &options, &batches));
     while let Some(batch) = inbox.recv().await {
         let read::Batch { rows, progress } = batch;
-        if !app.store.add_import_rows(&import.id, rows, progress).await? {
-            // Cancelled: the reading thread ends when nobody takes its batches.
+        if !app.store.add_import_rows(&import.id, reading, rows, progress).await? {
+            // Cancelled, or another server reads it: the reading thread ends when nobody takes its batches.
             break;
         }
         crash::point("import.reading");
@@ -104,7 +108,7 @@ async fn read_one(app: &App, import: &Import) -> anyhow::Result<()> {
     let moved = match end {
         read::End::Cancelled => None,
         read::End::Whole { progress, report } => {
-            app.store.end_reading(&import.id, progress, report).await?
+            app.store.end_reading(&import.id, reading, progress, report).await?
         }
         read::End::Refused { report } => {
             app.metrics.imported(ImportState::Failed.name());
@@ -115,7 +119,9 @@ async fn read_one(app: &App, import: &Import) -> anyhow::Result<()> {
         Some(import) if import.state == ImportState::Applying => apply_one(app, &import).await,
         Some(import) if import.state == ImportState::WaitingForConfirmation => Ok(()),
         _ => {
-            forget_file(app, &import.id).await;
+            if app.store.import_is_over(&import.id).await? {
+                forget_file(app, &import.id).await;
+            }
             Ok(())
         }
     }

@@ -33,6 +33,9 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// One batch of every partnership that has work; true if any was written. A
 /// partnership that fails does not hold up the others.
 async fn turn(app: &App) -> anyhow::Result<bool> {
+    if !app.store.leads() {
+        return Ok(false);
+    }
     let mut last: Option<PartnershipId> = None;
     let mut moved = false;
     while let Some(id) = app.store.partnership_with_work(last.as_ref()).await? {

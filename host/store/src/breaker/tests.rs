@@ -21,6 +21,7 @@ use crate::{
     event::{NewEvent, append},
     install::{Install, change::InstallChange, tests::World},
     run::{Next, RunRecord},
+    state::StateSeen,
     waiting::WaitingKind,
 };
 
@@ -142,6 +143,7 @@ async fn ends(world: &World, leased: Leased, how: Ends) {
         reads: PartnerReads::new(),
         tape: Vec::new(),
         trace_id: String::new(),
+        seen: StateSeen::default(),
         account_rows: Vec::new(),
         started_at: now,
     };

@@ -1,6 +1,6 @@
 //! Which deliveries are taken: of installs that wait for their turn, the first one that
 //! is due of each. Whose turn it is the domain decides ([`Room`]); an install runs one
-//! delivery at a time.
+//! delivery at a time, or as many as its release asks for.
 use sqlx::AnyConnection;
 use venn_domain::{
     breaker::Turn,
@@ -10,7 +10,7 @@ use venn_domain::{
 
 use super::{
     COLUMNS, Leased, event,
-    queue::{self, Of, first},
+    queue::{self, first},
     small,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) async fn lease(
     }
     take(connection, &leased, until).await?;
     let installs = given.into_iter().map(|one| one.install.into()).collect();
-    queue::changed(connection, now, Of::Installs(installs)).await?;
+    queue::served(connection, now, installs).await?;
     crash::point("lease.before-commit");
     Ok(leased)
 }

@@ -1,5 +1,6 @@
-//! The queue of installs: those that have work to do, none of which runs. However much
-//! an install has to do, it stands there once.
+//! The queue of installs: those that have work to do and may do it beside what they do
+//! already, which is nothing unless their release asks for more. However much an install
+//! has to do, it stands there once.
 //!
 //! Whatever may change what an install could do next says so with [`changed`], in the
 //! same transaction: each statement that writes `delivery` outside of tests.
@@ -41,6 +42,30 @@ macro_rules! due {
                   THEN (SELECT b.rests_until FROM breaker b WHERE b.id = d.install_id)
                   ELSE d.not_before END",
             $install
+        )
+    };
+}
+
+/// When install `i` may do its next work; null while it may not, or has none. It may if
+/// nothing of it runs. What may run beside others may do so as long as there are fewer than
+/// its release asks for, and none that runs alone. What comes first and runs alone lets
+/// nothing that comes later go before it.
+macro_rules! may_go_on {
+    () => {
+        concat!(
+            "CASE WHEN NOT EXISTS (SELECT 1 FROM delivery o
+                                   WHERE o.install_id = i.id AND o.state = 'leased')
+                       OR ",
+            first!("d.alone", "i.id"),
+            " = 0
+                          AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.install_id = i.id
+                                              AND o.state = 'leased' AND o.alone = 1)
+                          AND (SELECT COUNT(*) FROM delivery o
+                               WHERE o.install_id = i.id AND o.state = 'leased')
+                              < (SELECT r.concurrency FROM release r WHERE r.id = i.release_id)
+                  THEN ",
+            due!("i.id"),
+            " END"
         )
     };
 }
@@ -112,10 +137,7 @@ fn changing(of: Of) -> (String, Vec<String>) {
     let (condition, bound) = of.condition();
     let sql = format!(
         "INSERT INTO queue (install_id, organization_id, plugin_id, due_at)
-         SELECT i.id, i.organization_id, i.plugin_id,
-             CASE WHEN EXISTS (SELECT 1 FROM delivery o
-                               WHERE o.install_id = i.id AND o.state = 'leased') THEN NULL
-                  ELSE {} END
+         SELECT i.id, i.organization_id, i.plugin_id, {}
          FROM install i WHERE {condition}
          ON CONFLICT (install_id) DO UPDATE SET due_at =
              CASE WHEN excluded.due_at IS NULL OR excluded.due_at > $1 THEN excluded.due_at
@@ -123,9 +145,26 @@ fn changing(of: Of) -> (String, Vec<String>) {
          WHERE excluded.due_at IS NULL AND queue.due_at IS NOT NULL
             OR excluded.due_at IS NOT NULL
                AND (excluded.due_at > $1 OR queue.due_at IS NULL OR queue.due_at > $1)",
-        due!("i.id")
+        may_go_on!()
     );
     (sql, bound)
+}
+
+/// These were given room: what they may do besides comes after everybody else's turn.
+pub(super) async fn served(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    installs: Vec<String>,
+) -> Result<(), StoreError> {
+    let ids = padded(installs.iter().cloned());
+    let sql =
+        format!("UPDATE queue SET due_at = NULL WHERE install_id IN ({})", places(1, ids.len()));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for id in ids {
+        query = query.bind(id);
+    }
+    query.execute(&mut *connection).await?;
+    changed(connection, now, Of::Installs(installs)).await
 }
 
 /// Who could be given what is free: of the organizations that come first, in each the

@@ -12,6 +12,7 @@ use crate::{
     delivery::Leased,
     event::{NewEvent, append},
     install::{Install, change::InstallChange, tests::World},
+    state::StateSeen,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -72,6 +73,7 @@ async fn ends(world: &World, leased: Leased, next: Next, status: u16) {
         reads: PartnerReads::new(),
         tape: Vec::new(),
         trace_id: String::new(),
+        seen: StateSeen::default(),
         account_rows: Vec::new(),
         started_at: world.test.now(),
     };

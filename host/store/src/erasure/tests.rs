@@ -40,7 +40,7 @@ async fn world() -> World {
             "INSERT INTO run_log SELECT id, 1, 1, 'info', 'canary' FROM run WHERE install_id = '{id}'"
         ),
         format!(
-            "INSERT INTO state VALUES ('{id}', '{partnership}', CAST('k' AS blob), CAST('canary' AS blob), 1)"
+            "INSERT INTO state (install_id, partition_key, key, value, updated_at) VALUES ('{id}', '{partnership}', CAST('k' AS blob), CAST('canary' AS blob), 1)"
         ),
     ] {
         world.test.sql(&sql).await;

@@ -1,7 +1,8 @@
 //! Rows of an import that is being read: kept aside, seen by nobody else.
 //!
 //! Reading starts over from the file after a crash, so what stands here before
-//! [`Store::begin_reading`] counts for nothing.
+//! [`Store::begin_reading`] counts for nothing. Who read before, and does not know that
+//! another server reads now, adds nothing: each reading has a number.
 use sha2::{Digest as _, Sha256};
 use sqlx::AnyConnection;
 use venn_domain::id::ImportId;
@@ -85,19 +86,26 @@ impl ImportRow {
 }
 
 impl Store {
-    /// Reading starts, or starts over. False if the import is not to be read any more.
-    pub async fn begin_reading(&self, id: &ImportId) -> Result<bool, StoreError> {
+    /// Reading starts, or starts over: its number. None if the import is not to be read
+    /// any more.
+    pub async fn begin_reading(&self, id: &ImportId) -> Result<Option<u64>, StoreError> {
         let id = id.clone();
         self.write_data(move |connection| {
             Box::pin(async move {
-                if !set_progress(connection, &id, Progress::default()).await? {
-                    return Ok(false);
-                }
+                let number: Option<i64> = sqlx::query_scalar(
+                    "UPDATE import SET reading_no = reading_no + 1
+                     WHERE id = $1 AND state = 'reading' RETURNING reading_no",
+                )
+                .bind(id.to_string())
+                .fetch_optional(&mut *connection)
+                .await?;
+                let Some(number) = number.map(i64::unsigned_abs) else { return Ok(None) };
+                set_progress(connection, &id, number, Progress::default()).await?;
                 sqlx::query("DELETE FROM import_row WHERE import_id = $1")
                     .bind(id.to_string())
                     .execute(connection)
                     .await?;
-                Ok(true)
+                Ok(Some(number))
             })
         })
         .await
@@ -105,17 +113,18 @@ impl Store {
     }
 
     /// Keeps rows aside and shows the progress. False if the import is not to be
-    /// read any more: it was cancelled.
+    /// read any more, or is read by another: it was cancelled, or began anew.
     pub async fn add_import_rows(
         &self,
         id: &ImportId,
+        reading: u64,
         rows: Vec<ImportRow>,
         progress: Progress,
     ) -> Result<bool, StoreError> {
         let (store, id) = (self.clone(), id.clone());
         self.write_data(move |connection| {
             Box::pin(async move {
-                if !set_progress(connection, &id, progress).await? {
+                if !set_progress(connection, &id, reading, progress).await? {
                     return Ok(false);
                 }
                 let import = must_find(connection, &id).await?;
@@ -128,17 +137,18 @@ impl Store {
     }
 
     /// The whole file is read: the import goes on, or asks first. None if it was
-    /// cancelled meanwhile.
+    /// cancelled meanwhile, or began anew.
     pub async fn end_reading(
         &self,
         id: &ImportId,
+        reading: u64,
         progress: Progress,
         report: ImportReport,
     ) -> Result<Option<Import>, StoreError> {
         let id = id.clone();
         self.write_data(move |connection| {
             Box::pin(async move {
-                if !set_progress(connection, &id, progress).await? {
+                if !set_progress(connection, &id, reading, progress).await? {
                     return Ok(None);
                 }
                 set_report(connection, &id, &report).await?;
@@ -210,21 +220,23 @@ pub(super) async fn set_figures(
     Ok(())
 }
 
-/// Shows the progress; false if the import is not being read.
+/// Shows the progress; false if the import is not being read, or not by this reading.
 async fn set_progress(
     connection: &mut AnyConnection,
     id: &ImportId,
+    reading: u64,
     progress: Progress,
 ) -> Result<bool, StoreError> {
     let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
     let shown = sqlx::query(
         "UPDATE import SET bytes_read = $1, rows_read = $2, rows_rejected = $3
-         WHERE id = $4 AND state = 'reading'",
+         WHERE id = $4 AND state = 'reading' AND reading_no = $5",
     )
     .bind(number(progress.bytes_read))
     .bind(number(progress.rows_read))
     .bind(number(progress.rows_rejected))
     .bind(id.to_string())
+    .bind(reading.cast_signed())
     .execute(connection)
     .await?;
     Ok(shown.rows_affected() > 0)

@@ -11,6 +11,9 @@ use venn_domain::{account::Account, id::PartnershipId};
 use super::*;
 use crate::{account::AccountFilter, testing::TestStore};
 
+/// The number of an import's first reading.
+const FIRST: u64 = 1;
+
 /// A store with one organization and its admin.
 struct World {
     store: TestStore,
@@ -58,7 +61,7 @@ impl World {
         };
         let id = self.store.create_import(new).await.unwrap().id;
         self.store.import_file_came(&id, 10, || Ok(())).await.unwrap().unwrap();
-        assert!(self.store.begin_reading(&id).await.unwrap());
+        assert_eq!(self.store.begin_reading(&id).await.unwrap(), Some(FIRST));
         id
     }
 
@@ -67,8 +70,12 @@ impl World {
         let id = self.reading(mode).await;
         let rows_read = rows.len() as u64;
         let progress = Progress { bytes_read: 10, rows_read, rows_rejected: 0 };
-        assert!(self.store.add_import_rows(&id, rows, progress).await.unwrap());
-        self.store.end_reading(&id, progress, ImportReport::default()).await.unwrap().unwrap()
+        assert!(self.store.add_import_rows(&id, FIRST, rows, progress).await.unwrap());
+        self.store
+            .end_reading(&id, FIRST, progress, ImportReport::default())
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Reads a list and applies it.
@@ -213,23 +220,29 @@ async fn reading_starts_over_after_a_crash() {
     let world = World::new().await;
     let id = world.reading(ImportMode::Replace).await;
     let progress = Progress { bytes_read: 5, rows_read: 3, rows_rejected: 1 };
-    world.store.add_import_rows(&id, rows(2), progress).await.unwrap();
+    world.store.add_import_rows(&id, FIRST, rows(2), progress).await.unwrap();
     let found = world.store.imports_to_work_on().await.unwrap();
     assert_eq!((found.len(), found[0].rows_read, found[0].bytes_read), (1, 3, 5));
-    assert!(world.store.begin_reading(&id).await.unwrap());
+    let second = world.store.begin_reading(&id).await.unwrap().unwrap();
     assert_eq!(world.store.number("SELECT COUNT(*) FROM import_row").await, 0);
-    assert!(world.store.add_import_rows(&id, rows(2), progress).await.unwrap());
+    assert!(world.store.add_import_rows(&id, second, rows(2), progress).await.unwrap());
+    // Who began before, and lives after all, neither adds anything nor ends it.
+    assert!(!world.store.add_import_rows(&id, FIRST, rows(3), progress).await.unwrap());
+    let ended = world.store.end_reading(&id, FIRST, progress, ImportReport::default()).await;
+    assert!(ended.unwrap().is_none());
+    assert_eq!(world.store.number("SELECT COUNT(*) FROM import_row").await, 2);
 }
 
 #[tokio::test]
 async fn a_cancelled_import_leaves_no_rows_and_takes_no_more() {
     let world = World::new().await;
     let id = world.reading(ImportMode::Replace).await;
-    world.store.add_import_rows(&id, rows(2), Progress::default()).await.unwrap();
+    world.store.add_import_rows(&id, FIRST, rows(2), Progress::default()).await.unwrap();
     let cancelled = world.store.cancel_import(&id).await.unwrap().unwrap();
     assert_eq!(cancelled.state, ImportState::Cancelled);
-    assert!(!world.store.add_import_rows(&id, rows(2), Progress::default()).await.unwrap());
-    let end = world.store.end_reading(&id, Progress::default(), ImportReport::default()).await;
+    assert!(!world.store.add_import_rows(&id, FIRST, rows(2), Progress::default()).await.unwrap());
+    let end =
+        world.store.end_reading(&id, FIRST, Progress::default(), ImportReport::default()).await;
     assert!(end.unwrap().is_none());
     assert_eq!(world.store.number("SELECT COUNT(*) FROM import_row").await, 0);
     assert!(world.store.cancel_import(&id).await.unwrap().is_none());
@@ -241,7 +254,7 @@ async fn a_failed_import_says_why_and_changes_nothing() {
     let world = World::new().await;
     world.import(ImportMode::Replace, rows(2)).await;
     let id = world.reading(ImportMode::Replace).await;
-    world.store.add_import_rows(&id, rows(1), Progress::default()).await.unwrap();
+    world.store.add_import_rows(&id, FIRST, rows(1), Progress::default()).await.unwrap();
     let error = ImportProblem {
         line: Some(3),
         column: None,

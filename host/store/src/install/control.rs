@@ -48,6 +48,8 @@ pub struct InstallFacts {
     pub plugin_suspended: bool,
     /// The release is approved and not withdrawn.
     pub release_live: bool,
+    /// The number of the last run that wrote to its state.
+    pub state_no: u64,
 }
 
 /// What a control is read for.
@@ -62,7 +64,8 @@ enum For {
 fn select(installs: usize) -> String {
     format!(
         "SELECT i.id, i.organization_id, i.plugin_id, i.release_id, i.name, i.state, i.grant_json,
-                i.config_json, i.connections_json, i.erasing_json, i.enabled_at, p.name AS plugin_name,
+                i.config_json, i.connections_json, i.erasing_json, i.enabled_at, i.state_no,
+                p.name AS plugin_name,
                 p.organization_id AS publisher_id, p.approval_json, r.version, r.digest,
                 r.manifest_json, {}, {}
          FROM install i JOIN plugin p ON p.id = i.plugin_id
@@ -213,6 +216,7 @@ async fn one(
         enabled_at: row.time_or_none("enabled_at")?,
         plugin_suspended: row.text("plugin_state")? == "suspended",
         release_live: row.text("release_state")? == "approved",
+        state_no: row.count("state_no")?,
     };
     Ok((control, facts))
 }

@@ -90,7 +90,7 @@ async fn what_a_write_overtook_and_what_was_read_before_an_outage_does_not_count
     let (store, id) = with_token().await;
     let login = store.token_for_login(&id).await.unwrap().unwrap();
     let authority = Arc::new(AuthorityNumber::default());
-    let logins = Logins::new(authority.clone());
+    let logins = Logins::new(authority.clone(), Arc::new(Among::nobody()));
     let before = logins.generation();
     logins.forget();
     logins.keep(&id, before, login.clone());

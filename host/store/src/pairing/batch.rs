@@ -54,6 +54,8 @@ pub struct Batch {
     pub tied_right: Vec<PairingAccount>,
     /// How many domains were taken.
     pub(crate) taken: u64,
+    /// Which taking it was: somebody else's is another one.
+    pub(crate) number: u64,
 }
 
 impl Batch {
@@ -116,10 +118,8 @@ impl Store {
     pub async fn pairing_batch(&self, id: &PartnershipId) -> Result<Option<Batch>, StoreError> {
         let mut connection = self.read().await?;
         let mut snapshot = connection.begin().await?;
-        let sides = sqlx::query("SELECT left_id, right_id FROM partnership WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *snapshot)
-            .await?;
+        let sides = "SELECT left_id, right_id, pairing_no FROM partnership WHERE id = $1";
+        let sides = sqlx::query(sides).bind(id.to_string()).fetch_optional(&mut *snapshot).await?;
         let Some(sides) = sides else { return Ok(None) };
         let sides = Row::new("partnership", &sides);
         let (left_id, right_id) = (sides.text("left_id")?, sides.text("right_id")?);
@@ -132,6 +132,7 @@ impl Store {
             tied_left: tied(&mut snapshot, &key, "left_account", &left_id).await?,
             tied_right: tied(&mut snapshot, &key, "right_account", &right_id).await?,
             taken: taken(&mut snapshot, &key).await?,
+            number: sides.count("pairing_no")?,
         };
         snapshot.rollback().await?;
         Ok(Some(batch))
@@ -179,6 +180,10 @@ const EXPAND: [&str; 3] = [
 ];
 
 async fn take(connection: &mut AnyConnection, id: &str, limit: u32) -> Result<(), StoreError> {
+    sqlx::query("UPDATE partnership SET pairing_no = pairing_no + 1 WHERE id = $1")
+        .bind(id.to_owned())
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(
         "INSERT INTO pairing_taken (partnership_id, domain, lineage, lineage_runs)
          SELECT w.partnership_id, w.domain, w.lineage, w.lineage_runs FROM pairing_work w

@@ -320,3 +320,25 @@ async fn an_event_knows_whose_runs_led_to_it_and_stands_for_all_of_them() {
     let own = two.store.number("SELECT COUNT(*) FROM event WHERE lineage = ''").await;
     assert_eq!(own, 2);
 }
+
+#[tokio::test]
+async fn what_a_former_leader_found_is_not_written_over_the_next_batch() {
+    let two = Two::agreed().await;
+    let [left, _] = two.both("acme", "acme.com", CUSTOMERS).await;
+    two.store.take_pairing(&two.id, 10).await.unwrap();
+    let slow = two.store.pairing_batch(&two.id).await.unwrap().unwrap();
+    let pair = super::FoundPair {
+        left: slow.left[0].id.clone(),
+        right: slow.right[0].id.clone(),
+        evidence: "name",
+        confidence: "sure",
+    };
+    two.pair_taken().await;
+    // The next batch has as many domains, and the same one.
+    two.remove(&left, "acme.com").await;
+    assert_eq!(two.store.take_pairing(&two.id, 10).await.unwrap(), 1);
+    let found = super::Found { pairs: vec![pair], unpaired: vec![] };
+    assert_eq!(two.store.write_pairing(slow, found).await.unwrap(), Written::default());
+    assert_eq!(two.pair_taken().await, Written { removed: 1, ..Written::default() });
+    assert_eq!(live(&two).await, 0);
+}

@@ -159,7 +159,7 @@ async fn lineage(
 /// The partnership stands, and nobody else wrote what was taken.
 async fn is_current(connection: &mut AnyConnection, batch: &Batch) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT p.state,
+        "SELECT p.state, p.pairing_no,
              (SELECT COUNT(*) FROM pairing_taken t WHERE t.partnership_id = p.id) AS taken
          FROM partnership p WHERE p.id = $1",
     )
@@ -168,7 +168,8 @@ async fn is_current(connection: &mut AnyConnection, batch: &Batch) -> Result<boo
     .await?;
     let Some(row) = row else { return Ok(false) };
     let row = Row::new("partnership", &row);
-    Ok(row.text("state")? == "active" && batch.taken > 0 && row.count("taken")? == batch.taken)
+    let is_ours = row.count("pairing_no")? == batch.number && row.count("taken")? == batch.taken;
+    Ok(row.text("state")? == "active" && batch.taken > 0 && is_ours)
 }
 
 /// Which stored overlaps a batch decides about: those on its domains, and

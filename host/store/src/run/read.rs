@@ -49,6 +49,9 @@ pub struct Run {
     pub log_dropped: u64,
     /// Effects left out because their capability was revoked meanwhile.
     pub effects_dropped: u64,
+    /// Another run had written what it had read: nothing of it was kept, and its delivery
+    /// ran again.
+    pub overtaken: bool,
     /// The trace in which it is found, if it was traced.
     pub trace_id: Option<String>,
     /// What it did to accounts.
@@ -78,7 +81,7 @@ pub struct RunFilter {
 const COLUMNS: &str = "r.id, r.delivery_id, r.install_id, r.organization_id, r.plugin_id, r.release_id,
     l.version, r.event_kind, r.subject, r.step, r.attempt, r.ending, r.ending_json, r.summary, r.calls_json,
     r.usage_json, r.verdict_json, r.log_dropped, r.effects_dropped, r.started_at, r.ended_at, r.trace_id,
-    r.accounts_added, r.accounts_changed, r.accounts_unchanged, r.accounts_removed";
+    r.accounts_added, r.accounts_changed, r.accounts_unchanged, r.accounts_removed, r.overtaken";
 
 impl Store {
     /// An organization's runs, newest first.
@@ -199,6 +202,7 @@ fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         verdict: row.json("verdict_json")?,
         log_dropped: row.count("log_dropped")?,
         effects_dropped: row.count("effects_dropped")?,
+        overtaken: row.truth("overtaken")?,
         trace_id: Some(row.text("trace_id")?).filter(|id| !id.is_empty()),
         accounts: AccountFigures {
             added: row.count("accounts_added")?,

@@ -22,7 +22,8 @@ use crate::{
     inbox, incident, install, many,
     row::Row,
     source::{self, AccountFigures},
-    state, timeline,
+    state::{self, StateSeen},
+    timeline,
 };
 
 mod moves;
@@ -60,6 +61,8 @@ pub struct RunRecord {
     pub routes: Vec<NewRoute>,
     /// What it was told of partners' accounts.
     pub reads: PartnerReads,
+    /// What it has read of the install's state.
+    pub seen: StateSeen,
     /// The encoded tape; empty if refused.
     pub tape: Vec<u8>,
     /// The trace in which it is found; empty if it was not traced.
@@ -137,6 +140,9 @@ pub enum Recorded {
         /// Effects left out because their capability was revoked meanwhile.
         effects_dropped: u64,
     },
+    /// Another run of the install had written what this one has read of the state: of its
+    /// effects nothing is written, and the delivery runs again at once, alone.
+    Overtaken,
     /// The lease was lost; nothing is written, another run has or will have it.
     Fenced,
 }
@@ -174,19 +180,21 @@ async fn write(
     rows::insert_tapes(connection, &held).await?;
     crash::point("record.rows");
     audit::append_all(store, connection, &entries).await?;
-    incidents(store, connection, &held, now).await?;
-    moves::move_deliveries(connection, &held, now).await?;
-    breaker::after_runs(store, connection, &held, now).await?;
-    detect::after_runs(store, connection, &held, now).await?;
-    for record in held.iter().filter(|record| record.next.is_end()) {
+    let ended: Vec<_> = written.iter().filter(|one| !one.overtaken).map(|one| one.record).collect();
+    incidents(store, connection, &ended, now).await?;
+    moves::run_again(connection, &written, now).await?;
+    moves::move_deliveries(connection, &ended, now).await?;
+    breaker::after_runs(store, connection, &ended, now).await?;
+    detect::after_runs(store, connection, &ended, now).await?;
+    for record in ended.iter().filter(|record| record.next.is_end()) {
         let Leased { install, event, .. } = &record.leased;
         let what = (event.kind.as_str(), event.subject.as_str());
         install::farewell::ended(store, connection, install, what).await?;
     }
     crash::point("record.before-commit");
-    let mut dropped = written.iter().map(|written| written.effects_dropped);
-    let became = |record| match is_held(&record).then(|| dropped.next()).flatten() {
-        Some(effects_dropped) => Recorded::Written { effects_dropped },
+    let mut became_of_held = written.iter().map(Written::became);
+    let became = |record| match is_held(&record).then(|| became_of_held.next()).flatten() {
+        Some(became) => became,
         None => Recorded::Fenced,
     };
     Ok(records.iter().map(became).collect())
@@ -217,6 +225,12 @@ async fn effects<'r>(
     now: Timestamp,
 ) -> Result<Written<'r>, StoreError> {
     let mut accounts = AccountFigures::default();
+    let (install, seen) = (&record.leased.install, &record.seen);
+    if !effects.is_empty() && state::is_overtaken(connection, install, seen, &effects.state).await?
+    {
+        let effects_dropped = effects_dropped + effects.len() as u64;
+        return Ok(Written { record, effects_dropped, accounts, overtaken: true });
+    }
     if effects.accounts.is_some() || ends_sync {
         let sync = source::Sync {
             organization: &record.leased.organization,
@@ -242,7 +256,7 @@ async fn effects<'r>(
     };
     timeline::append(connection, &writer, &effects.timeline).await?;
     crash::point("record.timeline");
-    Ok(Written { record, effects_dropped, accounts })
+    Ok(Written { record, effects_dropped, accounts, overtaken: false })
 }
 
 /// The effects that are still allowed, and how many are not.

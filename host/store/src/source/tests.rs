@@ -169,10 +169,10 @@ impl World {
         };
         let id = self.store.create_import(new).await.unwrap().id;
         self.store.import_file_came(&id, 1, || Ok(())).await.unwrap();
-        assert!(self.store.begin_reading(&id).await.unwrap());
-        assert!(self.store.add_import_rows(&id, rows, Progress::default()).await.unwrap());
+        let reading = self.store.begin_reading(&id).await.unwrap().unwrap();
+        assert!(self.store.add_import_rows(&id, reading, rows, Progress::default()).await.unwrap());
         let (progress, report) = (Progress::default(), ImportReport::default());
-        self.store.end_reading(&id, progress, report).await.unwrap().unwrap();
+        self.store.end_reading(&id, reading, progress, report).await.unwrap().unwrap();
         self.store.apply_import(&id).await.unwrap().unwrap()
     }
 

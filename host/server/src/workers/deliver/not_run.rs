@@ -7,7 +7,10 @@ use venn_domain::{
     run::{Effects, Ending, Outcome, PartnerReads, Usage},
     sharing::Purpose,
 };
-use venn_store::run::{Next, Recorded, RunRecord};
+use venn_store::{
+    run::{Next, Recorded, RunRecord},
+    state::StateSeen,
+};
 
 use super::Held;
 use crate::{
@@ -66,6 +69,7 @@ async fn stopped(app: &App, held: Held, ending: Ending, kept: Option<Next>) -> a
         routes: conclusion.routes,
         reads: PartnerReads::new(),
         tape: Vec::new(),
+        seen: StateSeen::default(),
         account_rows: Vec::new(),
         trace_id,
         started_at,
@@ -97,6 +101,7 @@ pub(super) async fn refuse(app: &App, held: Held, refusal: Refusal) -> anyhow::R
         reads: PartnerReads::new(),
         tape: Vec::new(),
         trace_id,
+        seen: StateSeen::default(),
         account_rows: Vec::new(),
         started_at,
         next,

@@ -29,13 +29,11 @@ use crate::{
 /// Installs whose place is not what their deliveries say.
 async fn misplaced(store: &TestStore) -> i64 {
     let now = store.now().0;
-    let truth = due!("i.id");
+    let truth = may_go_on!();
     store
         .number(&format!(
             "SELECT COUNT(*) FROM (
-                 SELECT q.due_at AS due,
-                     CASE WHEN EXISTS (SELECT 1 FROM delivery o WHERE o.install_id = i.id
-                                           AND o.state = 'leased') THEN NULL ELSE {truth} END AS truth
+                 SELECT q.due_at AS due, {truth} AS truth
                  FROM install i LEFT JOIN queue q ON q.install_id = i.id) w
              WHERE (truth IS NULL AND due IS NOT NULL) OR (truth IS NOT NULL AND due IS NULL)
                 OR (truth > {now} AND due <> truth) OR (truth <= {now} AND due > {now})"
@@ -43,9 +41,24 @@ async fn misplaced(store: &TestStore) -> i64 {
         .await
 }
 
-async fn happens(world: &World, install: &Install, subject: u64) {
+/// Installs of which runs are at work that may not be so together: more than the release
+/// asks for, one that runs alone and another, or two about the same.
+async fn too_close(store: &TestStore) -> i64 {
+    let sql = format!(
+        "SELECT COUNT(*) FROM (
+             SELECT install_id FROM delivery WHERE state = 'leased' GROUP BY install_id
+             HAVING COUNT(*) > {AT_ONCE} OR (MAX(alone) = 1 AND COUNT(*) > 1)
+                 OR COUNT(DISTINCT subject) < COUNT(*)) w"
+    );
+    store.number(&sql).await
+}
+
+/// Runs at once that the release asks for.
+const AT_ONCE: i64 = 3;
+
+async fn happens(world: &World, install: &Install, subject: u64, kind: &'static str) {
     // What a person asks for is given up where the clock goes on.
-    let kind = if subject == 0 { "request" } else { "configured" };
+    let kind = if subject == 0 { "request" } else { kind };
     came(world, install, kind, &format!("subject-{subject}")).await;
 }
 
@@ -120,16 +133,23 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
     for name in ["a", "b", "c"] {
         installs.push(world.active_as(name).await);
     }
+    let asks = format!("UPDATE release SET concurrency = {AT_ONCE}");
+    world.test.sql(&asks).await;
     let mut chance = Chance(7);
+    let mut at_once = 0;
     let mut running: Vec<Leased> = Vec::new();
     for step in 0..400 {
         let install = installs[chance.below(3) as usize].clone();
         let what = chance.below(12);
         match what {
-            0 | 1 => happens(&world, &install, chance.below(3)).await,
+            0 | 1 => {
+                let kind = ["configured", "webhook", "webhook"][chance.below(3) as usize];
+                happens(&world, &install, chance.below(6), kind).await;
+            }
             2..=4 => {
                 let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
-                running.extend(world.test.lease(1 + chance.below(3) as u32, until).await.unwrap());
+                let most = [1, 2, 64][chance.below(3) as usize];
+                running.extend(world.test.lease(most, until).await.unwrap());
             }
             5..=7 if !running.is_empty() => {
                 let leased = running.swap_remove(chance.below(running.len() as u64) as usize);
@@ -156,7 +176,12 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
         }
         assert_eq!(misplaced(&world.test).await, 0, "after {what} in step {step}");
         assert_eq!(stuck(&world.test).await, 0, "after {what} in step {step}");
+        assert_eq!(too_close(&world.test).await, 0, "after {what} in step {step}");
+        let most = "SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM delivery
+                        WHERE state = 'leased' GROUP BY install_id) w";
+        at_once = at_once.max(world.test.number(most).await);
     }
+    assert!(at_once > 1, "nothing ran beside anything");
     world.changed(&installs[0], InstallChange::Uninstall).await;
     assert_eq!(misplaced(&world.test).await, 0, "an install was removed");
 }

@@ -20,6 +20,7 @@ use crate::{
     },
     release::Release,
     run::{Next, RunRecord},
+    state::StateSeen,
     testing::TestStore,
 };
 
@@ -193,6 +194,7 @@ impl World {
             reads: PartnerReads::new(),
             tape: Vec::new(),
             trace_id: String::new(),
+            seen: StateSeen::default(),
             account_rows: Vec::new(),
             started_at: self.test.now(),
             next,

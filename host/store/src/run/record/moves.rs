@@ -1,8 +1,8 @@
 //! What becomes of deliveries after their runs.
 use sqlx::AnyConnection;
-use venn_domain::time::Timestamp;
+use venn_domain::{event::runs_beside_others, time::Timestamp};
 
-use super::{Next, RunRecord};
+use super::{Next, RunRecord, rows::Written};
 use crate::{
     StoreError, crash,
     delivery::{
@@ -12,6 +12,34 @@ use crate::{
     many::{padded, places},
     row::without_nul,
 };
+
+/// Deliveries whose runs were overtaken: again at once, and alone, so that this one is not.
+/// It was no attempt that failed.
+pub(super) async fn run_again(
+    connection: &mut AnyConnection,
+    written: &[Written<'_>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let leased: Vec<_> =
+        written.iter().filter(|one| one.overtaken).map(|one| &one.record.leased).collect();
+    let ids = padded(leased.iter().map(|leased| leased.id.to_string()));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE delivery SET state = 'ready', state_reason = '', lease_until = NULL,
+             not_before = $1, attempt = attempt - 1, alone = 1
+         WHERE id IN ({})",
+        places(2, ids.len())
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0);
+    for id in ids {
+        query = query.bind(id);
+    }
+    query.execute(&mut *connection).await?;
+    let installs = leased.iter().map(|leased| leased.install.to_string()).collect();
+    queue::changed(connection, now, Of::Installs(installs)).await
+}
 
 /// Those that are done in one statement, the others one by one.
 pub(super) async fn move_deliveries(
@@ -59,14 +87,16 @@ async fn move_on(
         Next::Again { continuation, done, total } => sqlx::query(
             "UPDATE delivery SET state = 'ready', lease_until = NULL, not_before = $2, step = step + 1,
                                  state_reason = '', attempt = 0, cut_off = 0, continuation = $3,
-                                 progress_done = $4, progress_total = $5, expires_at = NULL
+                                 progress_done = $4, progress_total = $5, expires_at = NULL, alone = $6
              WHERE id = $1",
         )
         .bind(id)
         .bind(now.0)
         .bind(without_nul(continuation))
         .bind(done.cast_signed())
-        .bind(total.cast_signed()),
+        .bind(total.cast_signed())
+        // One step that was overtaken does not keep the next from going beside others.
+        .bind(i64::from(!runs_beside_others(&record.leased.event.kind))),
         Next::Retry { at } => sqlx::query(
             "UPDATE delivery SET state = 'ready', state_reason = '', lease_until = NULL,
                                  not_before = CASE state_reason WHEN '' THEN $2 ELSE $3 END

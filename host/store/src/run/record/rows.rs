@@ -5,7 +5,7 @@ use venn_domain::{
     time::Timestamp,
 };
 
-use super::RunRecord;
+use super::{Recorded, RunRecord};
 use crate::{
     StoreError, many,
     row::{json, without_nul},
@@ -17,6 +17,17 @@ pub(super) struct Written<'r> {
     pub(super) record: &'r RunRecord,
     pub(super) effects_dropped: u64,
     pub(super) accounts: AccountFigures,
+    /// Another run had written what this one has read.
+    pub(super) overtaken: bool,
+}
+
+impl Written<'_> {
+    pub(super) const fn became(&self) -> Recorded {
+        if self.overtaken {
+            return Recorded::Overtaken;
+        }
+        Recorded::Written { effects_dropped: self.effects_dropped }
+    }
 }
 
 pub(super) async fn insert_runs(
@@ -27,9 +38,9 @@ pub(super) async fn insert_runs(
     let into = "run (id, delivery_id, install_id, organization_id, plugin_id, release_id, step, attempt,
                      event_kind, subject, authority_no, ending, ending_json, summary, calls_json,
                      usage_json, verdict_json, log_dropped, effects_dropped, started_at, ended_at, trace_id,
-                     accounts_added, accounts_changed, accounts_unchanged, accounts_removed)";
+                     accounts_added, accounts_changed, accounts_unchanged, accounts_removed, overtaken)";
     many::insert(connection, into, written, |query, written| {
-        let Written { record, effects_dropped, accounts } = written;
+        let Written { record, effects_dropped, accounts, overtaken } = written;
         let outcome = record.outcome.as_ref();
         let ending = outcome.map(|outcome| &outcome.ending);
         query
@@ -59,6 +70,7 @@ pub(super) async fn insert_runs(
             .bind(accounts.changed.cast_signed())
             .bind(accounts.unchanged.cast_signed())
             .bind(accounts.removed.cast_signed())
+            .bind(i64::from(*overtaken))
     })
     .await
 }

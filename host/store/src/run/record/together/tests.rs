@@ -20,6 +20,7 @@ use crate::{
     delivery::{Leased, Waiting, unpark},
     install::tests::World,
     run::Next,
+    state::StateSeen,
 };
 
 /// A world in which this many runs have just ended.
@@ -64,6 +65,7 @@ fn record(world: &World, leased: Leased) -> RunRecord {
         verdict: None,
         routes: Vec::new(),
         reads,
+        seen: StateSeen::default(),
         tape: vec![1, 2, 3],
         trace_id: String::new(),
         account_rows: Vec::new(),
