@@ -49,7 +49,7 @@ macro_rules! walks {
 
 mod calls;
 mod campaign;
-mod events;
+pub mod events;
 mod failures;
 mod people;
 mod releases;

@@ -8,7 +8,11 @@ use tokio::process::Command;
 
 use crate::{
     access::sessions::{Browser, HOME, PASSWORD, member},
-    crash::{AFTER, Process, Scene, finished, import, one_task_each},
+    crash::{
+        AFTER, Process, Scene,
+        events::{import, one_task_each},
+        finished,
+    },
     support::{Actor, world::rows},
     webhooks::{Shop, receipt},
 };

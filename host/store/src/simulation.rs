@@ -277,7 +277,7 @@ impl Walk {
         for step in 0..STEPS {
             for (install, id) in &self.accepted {
                 let key = format!("{id}/{step}");
-                let count = store.state_get(install, None, &key).await.unwrap();
+                let (count, _) = store.state_get(install, None, &key).await.unwrap();
                 assert_eq!(count, Some(vec![1]), "step {step} of {id}, of seed {seed}");
             }
         }

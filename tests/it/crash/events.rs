@@ -32,7 +32,7 @@ walks! { killed_at:
 }
 
 /// Uploads the changed list without waiting; true if it was answered.
-async fn import(globex: &Actor) -> bool {
+pub async fn import(globex: &Actor) -> bool {
     let body =
         json!({ "mode": "replace", "file_name": "list.csv", "columns": null, "stages": null });
     let made = globex.request(Method::POST, &globex.own("imports")).json(&body).send().await;
@@ -94,7 +94,7 @@ pub async fn overlaps(scene: &Scene, acme: &Actor) -> Vec<Value> {
 }
 
 /// Exactly one task and one timeline entry for each overlap that is new.
-async fn one_task_each(scene: &Scene, acme: &Actor) {
+pub async fn one_task_each(scene: &Scene, acme: &Actor) {
     let overlaps = overlaps(scene, acme).await;
     assert_eq!(overlaps.len(), AFTER);
     let mut keys = tasks(scene);
