@@ -71,18 +71,6 @@ pub(crate) fn counted_from(first: u64) -> Arc<dyn IdSource> {
     Arc::new(CountedIds(AtomicU64::new(first)))
 }
 
-/// Numbers that look like chance and are the same each time.
-pub(crate) struct Chance(pub(crate) u64);
-
-impl Chance {
-    /// One below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
-
 /// A caller's trace context, set by hand; none at first.
 #[derive(Default)]
 pub(crate) struct HandTrace(Mutex<String>);
