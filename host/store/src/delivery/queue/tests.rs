@@ -166,9 +166,6 @@ async fn whatever_happens_an_install_stands_where_its_deliveries_say() {
             8 => world.test.clock.advance_ms(1 + chance.below(50_000).cast_signed()),
             9 => unpark(&world, &mut chance, &install).await,
             10 => asked_for_again_or_given_up(&world, &mut chance).await,
-            11 if step == 399 => {
-                world.changed(&install, InstallChange::Uninstall).await;
-            }
             11 if chance.below(5) == 0 => {
                 world.test.release_leases().await.unwrap();
             }
