@@ -171,7 +171,7 @@ async fn ledger(store: &Store, listener: &Listener) -> BTreeMap<String, u64> {
         let keys = store.state_keys(&install, None, "", after.as_deref(), 200).await.unwrap();
         let Some(last) = keys.last().cloned() else { return ledger };
         for key in keys {
-            let value = store.state_get(&install, None, &key).await.unwrap().unwrap();
+            let value = store.state_get(&install, None, &key).await.unwrap().0.unwrap();
             ledger.insert(key, serde_json::from_slice(&value).unwrap());
         }
         after = Some(last);
