@@ -67,7 +67,7 @@ async fn runs_that_count_at_once_count_every_call_once() {
     let (counts, overtaken) = counted(&world, &install).await;
     assert_eq!(counts, [1, 2, 3, 4]);
     assert!(overtaken >= 2, "{overtaken} were overtaken");
-    let listing = world.acme.get("/v1/marketplace/count").await.good();
+    let listing = world.acme.get("/v1/marketplace/plugins/count").await.good();
     assert_eq!(listing["concurrency"], 3);
 }
 
