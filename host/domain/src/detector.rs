@@ -109,9 +109,9 @@ pub fn silent_since(runs: &[Timestamp], work: &Work, now: Timestamp) -> Option<T
     };
     let gaps = runs.iter().zip(runs.iter().skip(1)).map(|(one, next)| passed(*one, *next));
     let usual = gaps.max().unwrap_or(0);
-    let least = limits::SILENCE_MS_MIN.cast_signed();
-    let silence = usual.saturating_mul(limits::SILENCE_GAPS.cast_signed()).max(least);
-    let is_due = work.due_since.is_some_and(|since| passed(since, now) >= least.max(usual));
+    let shortest = limits::SILENCE_MS_MIN.cast_signed();
+    let silence = usual.saturating_mul(limits::SILENCE_GAPS.cast_signed()).max(shortest);
+    let is_due = work.due_since.is_some_and(|since| passed(since, now) >= shortest.max(usual));
     (passed(last, now) >= silence && (is_due || work.is_called)).then_some(last)
 }
 
