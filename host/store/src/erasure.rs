@@ -245,7 +245,7 @@ async fn recorded_elsewhere(
     .await?;
     let run = |detail: &String| {
         let detail: serde_json::Value = serde_json::from_str(detail).ok()?;
-        Some(detail["run"].as_str()?.to_owned())
+        Some(detail.get("run")?.as_str()?.to_owned())
     };
     let runs: Vec<String> = details.iter().filter_map(run).collect();
     for some in runs.chunks(64) {

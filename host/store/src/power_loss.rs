@@ -138,7 +138,7 @@ async fn what_was_answered_is_there_wherever_the_log_is_cut_off() {
     assert_eq!(disk.log.len(), *written.answered.last().unwrap());
     let is_tried = |at: &usize| {
         let within = at.saturating_sub(LOG_HEADER) % FRAME;
-        *at <= LOG_HEADER || within <= FRAME_HEADER || within % stride() == 0
+        *at <= LOG_HEADER || within <= FRAME_HEADER || within.is_multiple_of(stride())
     };
     let folder = tempfile::tempdir().unwrap();
     for at in (0..=disk.log.len()).filter(is_tried) {

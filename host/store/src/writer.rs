@@ -201,7 +201,7 @@ async fn commit(
     let connection = link.connection().await?;
     let mut group_tx = loop {
         let failed = match in_time(BEGIN_TIMEOUT, connection.begin_with(begin)).await {
-            Ok(begun) => break begun,
+            Ok(transaction) => break transaction,
             Err(error) => error,
         };
         if !failed.is_turn_of_another() {

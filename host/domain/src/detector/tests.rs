@@ -66,13 +66,13 @@ fn who_ends_well_although_its_service_did_not_answer_was_cut_short() {
         assert!(!is_cut_short(&outcome(claim, &[result])), "it says so");
     }
     let cut = CallResult::NetworkFailed { kind: "connect".to_owned() };
-    assert!(is_cut_short(&outcome(ok(), &[cut.clone()])));
+    assert!(is_cut_short(&outcome(ok(), std::slice::from_ref(&cut))));
     // What is not there is an answer.
     assert!(!is_cut_short(&outcome(ok(), &[status(404)])));
     assert!(!is_cut_short(&outcome(ok(), &[])));
     // It goes on with it.
     let again = Report { again: Some("on".to_owned()), ..Report::default() };
-    assert!(!is_cut_short(&outcome(Ending::Ok(again), &[cut.clone()])));
+    assert!(!is_cut_short(&outcome(Ending::Ok(again), std::slice::from_ref(&cut))));
     // It made something of it.
     let mut kept = outcome(ok(), &[cut]);
     let write = StateWrite { partnership: None, key: "k".to_owned(), value: None };

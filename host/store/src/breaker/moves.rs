@@ -141,7 +141,9 @@ impl Moving<'_> {
         forget(self.connection, &destination.id).await?;
         let mut there = at(self.connection, organization, host).await?;
         // Their failures are about something else, or over.
-        there.iter_mut().for_each(|kept| kept.destination.clear());
+        for kept in &mut there {
+            kept.destination.clear();
+        }
         self.rest_anew(there, None).await
     }
 
@@ -176,26 +178,23 @@ impl Moving<'_> {
         let there = at(self.connection, &leased.organization, host).await?;
         let asked_s = self.record.verdict.as_ref().and_then(|verdict| verdict.retry_after_s);
         let jitter = self.store.jitter_permille();
-        let mut destination = match self.destination(host).await? {
-            Some(mut open) => {
-                if open.prober != leased.install.as_str() {
-                    return Ok(Vec::new());
-                }
-                open.breaker.after(Sign::Failed { asked_s }, true, self.now, jitter);
-                open
+        let mut destination = if let Some(mut open) = self.destination(host).await? {
+            if open.prober != leased.install.as_str() {
+                return Ok(Vec::new());
             }
-            None => {
-                let failures = there.iter().map(|one| one.breaker.failures).sum();
-                if !trips_destination(there.len() as u64, failures) {
-                    return Ok(Vec::new());
-                }
-                let id = destination_id(&leased.organization, host);
-                let mut fresh = Kept::new(id, leased.organization.clone(), None);
-                host.clone_into(&mut fresh.destination);
-                fresh.breaker.failures = failures;
-                fresh.breaker.trip(asked_s, self.now, jitter);
-                fresh
+            open.breaker.after(Sign::Failed { asked_s }, true, self.now, jitter);
+            open
+        } else {
+            let failures = there.iter().map(|one| one.breaker.failures).sum();
+            if !trips_destination(there.len() as u64, failures) {
+                return Ok(Vec::new());
             }
+            let id = destination_id(&leased.organization, host);
+            let mut fresh = Kept::new(id, leased.organization.clone(), None);
+            host.clone_into(&mut fresh.destination);
+            fresh.breaker.failures = failures;
+            fresh.breaker.trip(asked_s, self.now, jitter);
+            fresh
         };
         destination.prober.clear();
         save(self.connection, &destination).await?;

@@ -149,7 +149,7 @@ async fn the_platform_and_a_publisher_whom_others_have_stay() {
     test.erase_organization(&world.customer).await.unwrap();
     let gone = test.erase_organization(&world.owned.0.organization).await.unwrap();
     let Erasure::Done { components, .. } = gone else { panic!("{gone:?}") };
-    assert_eq!(components, [world.release.digest.clone()]);
+    assert_eq!(components, std::slice::from_ref(&world.release.digest));
     assert_eq!(rows_left(&world, &world.owned.0.organization).await, []);
 }
 

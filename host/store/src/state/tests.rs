@@ -173,13 +173,12 @@ impl Scene {
         run.at += 1;
         match step {
             Step::Get(key) => {
-                let value = match run.done.written.get(key) {
-                    Some(own) => *own,
-                    None => {
-                        let (value, version) = store.state_get(install, None, key).await.unwrap();
-                        run.seen.value(None, key, version);
-                        value.map(number)
-                    }
+                let value = if let Some(own) = run.done.written.get(key) {
+                    *own
+                } else {
+                    let (value, version) = store.state_get(install, None, key).await.unwrap();
+                    run.seen.value(None, key, version);
+                    value.map(number)
                 };
                 run.done.reads(value.unwrap_or_default());
             }

@@ -147,10 +147,7 @@ async fn what_is_given_up_lets_the_next_go_and_a_run_is_left_alone() {
     assert!(leased(&world, &[&install]).await.is_empty());
     assert!(give_up(&older).await);
     assert_eq!(leased(&world, &[&install]).await, ["0 P fence 1 attempt 1"]);
-    let (given_up, _) = world.test.delivery(&world.customer, &older).await.unwrap().unwrap();
-    assert_eq!(
-        (given_up.state.as_str(), given_up.state_reason.as_str()),
-        ("dead", "discarded: twice")
-    );
-    assert_eq!(given_up.finished_at, Some(world.test.now()));
+    let (dead, _) = world.test.delivery(&world.customer, &older).await.unwrap().unwrap();
+    assert_eq!((dead.state.as_str(), dead.state_reason.as_str()), ("dead", "discarded: twice"));
+    assert_eq!(dead.finished_at, Some(world.test.now()));
 }
