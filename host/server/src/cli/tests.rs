@@ -40,6 +40,7 @@ fn what_people_who_log_in_type_can_be_typed() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line for each command, and nothing else")]
 fn what_the_handbook_types_can_be_typed() {
     for line in [
         "venn serve --listen 127.0.0.1:0 --data d --override api.hubapi.com=127.0.0.1:9 --override-ca ca.pem --log-format json",

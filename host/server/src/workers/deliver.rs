@@ -106,7 +106,7 @@ async fn deliver_and_ring(
     }
     async {
         // On an error of ours the lease stays and runs out: the run is repeated then.
-        if let Err(error) = deliver(&app, leased, read, trace_id).await {
+        if let Err(error) = Box::pin(deliver(&app, leased, read, trace_id)).await {
             tracing::error!(error = ?error, "run.deliver failed; it is repeated when its lease runs out");
         }
     }
