@@ -155,6 +155,7 @@ async fn a_webhook_is_opened_called_rotated_and_closed() {
     let line = acme.venn("marketplace show script").await.good();
     let says = "  < Orders of the shop (`shop`): a URL of your own, which you give to the sender\n";
     assert!(line.contains(says), "{line}");
+    assert!(line.contains("\nHelp: support@taskworks.example\n"), "{line}");
     shop.tells(world, "msg_1", b"{}").await;
     let wrong = shop.signed("msg_2", "1", b"{}");
     shop.calls(&wrong, b"{ }").await.refused(401, "webhook-unsigned");
@@ -228,9 +229,6 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     assert!(acme.venn("marketplace").await.good().contains("crm-tasks"));
     let listing = acme.venn("marketplace show crm-tasks").await.good();
     assert!(listing.contains("; the signature is sound\n  key sgk_"), "{listing}");
-    let manifest = crate::support::CrmTasks::Rust.manifest();
-    let contact = manifest["support"]["contact"].as_str().unwrap();
-    assert!(listing.contains(&format!("\nHelp: {contact}")), "{listing}");
     assert!(listing.contains("Data goes to:") && listing.contains("api.hubapi.com"), "{listing}");
 
     let install = acme.venn("installs show eu --json").await.json();
@@ -293,10 +291,8 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     let withdraw = "plugins withdraw crm-tasks@0.1.1 --reason twice --yes";
     assert_eq!(publisher.venn(withdraw).await.good(), "crm-tasks 0.1.1 is withdrawn.\n");
     let inbox = acme.venn("inbox").await.good();
-    assert!(
-        inbox.contains(&format!("  next: `venn installs upgrade {id} --to 0.1.0`\n")),
-        "{inbox}"
-    );
+    let back = format!("  next: `venn installs upgrade {id} --to 0.1.0`\n");
+    assert!(inbox.contains(&back), "{inbox}");
     let waiting = acme.venn("inbox --json").await.json();
     let item = waiting["items"][0]["id"].as_str().unwrap();
     assert!(inbox.starts_with(&acme.venn(&format!("inbox show {item}")).await.good()), "{inbox}");

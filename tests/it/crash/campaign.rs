@@ -42,7 +42,7 @@ const COME_BY: [&str; 12] = [
 ];
 
 /// A start that takes longer hangs.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// Runs of each event.
 const STEPS: u64 = 2;
