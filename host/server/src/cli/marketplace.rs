@@ -252,6 +252,7 @@ mod tests {
             "owner_name": "Deal Co", "owner_kind": "publisher",
             "publisher_verified": "domain", "publisher_domain": "deal.example",
             "publisher_verified_at": "2025-11-02T08:00:00.000000Z",
+            "support_contact": "help@deal.example", "support_url": "https://deal.example/help",
             "signature": {"key": "sgk_1", "public_key": "d75a", "sound": true,
                 "key_since": "2025-11-01T08:00:00.000000Z", "signed_at": "2025-11-24T16:00:00.000000Z"},
             "permissions": [{"words": "Read overlaps", "reason": "To find them.", "approved": true}],
@@ -269,7 +270,8 @@ mod tests {
         assert_eq!(
             render(&listing, Paint(false)),
             "CRM tasks 0.1.0, by Deal Co (publisher)\nMakes tasks.\n\
-             Verified: the publisher answers for deal.example, 2025-11-02 08:00:00\n\n\
+             Verified: the publisher answers for deal.example, 2025-11-02 08:00:00\n\
+             Help: help@deal.example, https://deal.example/help\n\n\
              Signed 2025-11-24 16:00:00; the signature is sound\n  key sgk_1, here since 2025-11-01 08:00:00\n  \
              Ed25519 d75a\n\n\
              It may:\n  + Read overlaps\n      To find them.\n\n\
