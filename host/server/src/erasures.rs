@@ -84,10 +84,11 @@ impl<'a> Offline<'a> {
         Ok(Self { store, data, database, _lock: lock })
     }
 
-    async fn erase(&self, whom: &Whom) -> anyhow::Result<Done> {
+    /// None if there is nobody of that name.
+    async fn erase(&self, whom: &Whom) -> anyhow::Result<Option<Done>> {
         let (Whom::Organization(organization) | Whom::Person { organization, .. }) = whom;
-        let found = self.store.organization(organization).await?;
-        let id = found.ok_or_else(|| nobody("organization", organization))?.id;
+        let Some(found) = self.store.organization(organization).await? else { return Ok(None) };
+        let id = found.id;
         let (erasure, named, person) = match whom {
             Whom::Organization(named) => (self.store.erase_organization(&id).await?, named, None),
             Whom::Person { person, .. } => {
@@ -97,7 +98,7 @@ impl<'a> Offline<'a> {
         };
         let (rows, components) = match erasure {
             Erasure::Done { rows, components } => (rows, components),
-            Erasure::NotFound => return Err(nobody("person", named).into()),
+            Erasure::NotFound => return Ok(None),
             Erasure::Refused(why) => {
                 let what = format!("It cannot be erased: {why}.");
                 let next = "Nothing was erased. The runbook has who can be, and in which order.";
@@ -109,7 +110,21 @@ impl<'a> Offline<'a> {
         }
         let line = Line { at: self.store.now(), organization: id, person };
         note(self.data, &line)?;
-        Ok(Done { line, rows })
+        Ok(Some(Done { line, rows }))
+    }
+
+    /// Those of a list, in its order. Whom the folder does not have it cannot lose.
+    async fn erase_again(&self, lines: Vec<Line>) -> anyhow::Result<Vec<Done>> {
+        let mut all = Vec::new();
+        for Line { organization, person, .. } in lines {
+            let organization = organization.to_string();
+            let whom = match person {
+                None => Whom::Organization(organization),
+                Some(person) => Whom::Person { organization, person: person.to_string() },
+            };
+            all.extend(self.erase(&whom).await?);
+        }
+        Ok(all)
     }
 
     /// Nothing is left in the file of what was in its rows.
@@ -122,7 +137,11 @@ impl<'a> Offline<'a> {
     }
 }
 
-fn nobody(what: &'static str, named: &str) -> Refused {
+fn nobody(whom: &Whom) -> Refused {
+    let (what, named) = match whom {
+        Whom::Organization(named) => ("organization", named),
+        Whom::Person { person, .. } => ("person", person),
+    };
     Refused::new(format!("There is no such {what}."), named, "Look at its slug, address or id.")
 }
 
@@ -144,11 +163,11 @@ pub async fn erase(
     let offline = Offline::open(data, database, clock, ids).await?;
     let done = offline.erase(whom).await;
     offline.close().await?;
-    done
+    done?.ok_or_else(|| nobody(whom).into())
 }
 
-/// Erases everybody whom a list names, of a backup that has them still. Whom it does not
-/// have, it does not have.
+/// Erases everybody whom a list names, of a backup that has them still. Who cannot be erased
+/// in it, the last admin of an organization, ends it with an error that names them.
 pub async fn again(
     data: &Path,
     database: &Database,
@@ -158,25 +177,9 @@ pub async fn again(
 ) -> anyhow::Result<Vec<Done>> {
     let lines = read(list)?;
     let offline = Offline::open(data, database, clock, ids).await?;
-    let mut all = Vec::new();
-    for line in lines {
-        if offline.store.organization(line.organization.as_str()).await?.is_none() {
-            continue;
-        }
-        let organization = line.organization.to_string();
-        let whom = match &line.person {
-            None => Whom::Organization(organization),
-            Some(person) => Whom::Person { organization, person: person.to_string() },
-        };
-        match offline.erase(&whom).await {
-            Ok(done) => all.push(done),
-            // The person came after the backup.
-            Err(error) if line.person.is_some() && error.is::<Refused>() => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let all = offline.erase_again(lines).await;
     offline.close().await?;
-    Ok(all)
+    all
 }
 
 fn read(list: &Path) -> anyhow::Result<Vec<Line>> {
