@@ -86,3 +86,27 @@ async fn a_person_is_nowhere_any_more_and_nobody_goes_by_mistake() {
         assert_eq!(data.places_with(canary), [] as [String; 0]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_erased_again_is_named_and_not_passed_over() {
+    let world = World::start().await;
+    let me = world.acme.get("/v1/me").await.good();
+    let person = me["user_id"].as_str().unwrap().to_owned();
+    let data = world.host.stop().await;
+    let line = |person: &str| {
+        let organization = me["organization_id"].as_str().unwrap();
+        json!({ "at": "2026-01-01T00:00:00.000000Z", "organization": organization, "person": person })
+    };
+    let list = data.path().join("list.jsonl");
+    let again = async |text: String| {
+        fs::write(&list, text + "\n").unwrap();
+        typed(&data, &["erase", "again", list.to_str().unwrap()]).await
+    };
+    // Whom the folder does not have it cannot lose.
+    let (code, text) = again(line("usr_01kdvdna9z000000000000009z").to_string()).await;
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = again(line(&person).to_string()).await;
+    assert_eq!(code, Some(6), "{text}");
+    let why = "It cannot be erased: it is the last admin of its organization.";
+    assert!(text.contains(why) && text.contains(&person), "{text}");
+}
