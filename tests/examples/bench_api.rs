@@ -16,12 +16,14 @@
     unused_imports,
     reason = "a benchmark fails by panicking; what it shares with the tests it uses in part"
 )]
+mod shared;
 #[path = "../it/support/mod.rs"]
 mod support;
 
-use std::{process::Command, str::FromStr};
+use std::process::Command;
 
 use axum::{Router, http::header, routing::get};
+use shared::argument;
 use support::{Actor, World, world::rows};
 use tokio::net::TcpListener;
 
@@ -132,10 +134,4 @@ fn median(seen: Vec<Load>) -> Load {
         per_s: middle(seen.iter().map(|one| one.per_s).collect()),
         p99_ms: middle(seen.iter().map(|one| one.p99_ms).collect()),
     }
-}
-
-/// The number after `name`, or what is usual.
-fn argument<T: FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name);
-    arguments.nth(1).map_or(usual, |text| text.parse().unwrap())
 }

@@ -20,6 +20,7 @@
     unused_imports,
     reason = "a benchmark fails by panicking; what it shares with the tests it uses in part"
 )]
+mod shared;
 #[path = "../it/support/mod.rs"]
 mod support;
 
@@ -27,29 +28,21 @@ use std::{
     collections::BTreeMap,
     io::Write as _,
     process::Command,
-    str::FromStr,
     time::{Duration, Instant},
 };
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
+use shared::{argument, median, on_each_database};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 use support::{Data, World, guest, storm::rest, world::CRM_TOKEN};
-use venn_cluster::Cluster;
 
 /// Writes in one of the bare commits.
 const GROUP: usize = 32;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let only: String = argument("--database", String::new());
-    if only.is_empty() || only == "sqlite" {
-        compare("sqlite", Data::empty()).await;
-    }
-    if only.is_empty() || only == "postgres" {
-        let cluster = Cluster::durable().unwrap();
-        compare("postgres", Data::on(&cluster)).await;
-    }
+    on_each_database(compare).await;
 }
 
 async fn compare(case: &str, data: Data) {
@@ -264,15 +257,4 @@ impl Spent {
         })
         .into()
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The number after `name`, or what is usual.
-fn argument<T: FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name);
-    arguments.nth(1).map_or(usual, |text| text.parse().unwrap())
 }

@@ -18,30 +18,22 @@
     unused_imports,
     reason = "a benchmark fails by panicking; what it shares with the tests it uses in part"
 )]
+mod shared;
 #[path = "../it/support/mod.rs"]
 mod support;
 
-use std::{str::FromStr, time::Duration};
-
 use futures::future::join_all;
 use serde_json::json;
+use shared::{argument, on_each_database, within};
 use support::{
     Data, World,
     storm::{Crowd, rest, suspended},
 };
-use venn_cluster::Cluster;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let only: String = argument("--database", String::new());
     support::host::CALLS_A_MINUTE.set(1_000_000_000).unwrap();
-    if only.is_empty() || only == "sqlite" {
-        compare("sqlite", Data::empty()).await;
-    }
-    if only.is_empty() || only == "postgres" {
-        let cluster = Cluster::durable().unwrap();
-        compare("postgres", Data::on(&cluster)).await;
-    }
+    on_each_database(compare).await;
 }
 
 async fn compare(case: &str, data: Data) {
@@ -75,7 +67,7 @@ async fn compare(case: &str, data: Data) {
     let dead = world.acme.all("deliveries?state=dead").await.len();
     assert_eq!(dead, 0, "events of the storm were lost");
     for (part, permille) in [("p99", 990), ("p50", 500)] {
-        let (quiet_ms, storm_ms) = (at(&mut quiet, permille), at(&mut stormy, permille));
+        let (quiet_ms, storm_ms) = (within(&mut quiet, permille), within(&mut stormy, permille));
         let line = json!({
             "bench": "storm", "case": format!("{case}: {part}"), "ratio": storm_ms / quiet_ms,
             "storm_ms": storm_ms, "quiet_ms": quiet_ms, "events": of_each * installs,
@@ -87,28 +79,15 @@ async fn compare(case: &str, data: Data) {
 
 /// So many events of each neighbour, one after the other, beside those of the others: what
 /// they took. None of them fails.
-async fn turn(neighbours: &[Crowd], each: usize) -> Vec<Duration> {
+async fn turn(neighbours: &[Crowd], each: usize) -> Vec<f64> {
     let calls = neighbours.iter().map(|neighbour| async move {
         let mut took = Vec::with_capacity(each);
         for _ in 0..each {
             let (one, state) = neighbour.one().await;
             assert_eq!(state, "done", "a neighbour's event failed");
-            took.push(one);
+            took.push(one.as_secs_f64() * 1_000.0);
         }
         took
     });
     join_all(calls).await.concat()
-}
-
-/// Milliseconds that so many of a thousand stay within.
-fn at(all: &mut [Duration], permille: usize) -> f64 {
-    all.sort();
-    let place = (all.len() * permille).div_ceil(1_000);
-    all[place.clamp(1, all.len()) - 1].as_secs_f64() * 1_000.0
-}
-
-/// The number after `name`, or what is usual.
-fn argument<T: FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name);
-    arguments.nth(1).map_or(usual, |text| text.parse().unwrap())
 }

@@ -7,7 +7,7 @@ use crate::{cargo, flame};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `run`, `egress`, `authorize`, `mapping`, `durable`, `storm` or `api`; all by default.
+    /// `run`, `egress`, `authorize`, `mapping`, `durable`, `installs`, `storm` or `api`; all by default.
     benches: Vec<String>,
     /// How many events `storm` has.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -32,9 +32,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     for name in &options.benches {
         anyhow::ensure!(
-            ["run", "egress", "authorize", "mapping", "durable", "storm", "api"]
+            ["run", "egress", "authorize", "mapping", "durable", "installs", "storm", "api"]
                 .contains(&name.as_str()),
-            "no bench `{name}`: use `run`, `egress`, `authorize`, `mapping`, `durable`, `storm` or `api`"
+            "no bench `{name}`: use `run`, `egress`, `authorize`, `mapping`, `durable`, `installs`, `storm` or `api`"
         );
     }
     if wants("mapping") {
@@ -71,6 +71,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         if let Some(file) = &options.flame {
             flame::draw(&mut built("bench_durable")?, file)?;
         }
+    }
+    if wants("installs") {
+        cargo::run(where_there_is_one(&mut built("bench_installs")?))?;
     }
     if wants("storm") {
         let mut bench = built("bench_storm")?;

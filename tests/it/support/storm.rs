@@ -103,7 +103,8 @@ pub async fn rest(world: &World, parked: u64) {
     }
 }
 
-fn manifest(name: &str) -> Value {
+/// Of a plugin that keeps state, and is told of overlaps and of schedules.
+pub fn manifest(name: &str) -> Value {
     let mut manifest = World::manifest(name);
     manifest["capabilities"] = json!([{ "name": "state", "reason": "To be tested." }]);
     for list in ["fields", "egress", "connections"] {

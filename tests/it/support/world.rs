@@ -47,15 +47,16 @@ impl World {
 
     /// The same at another moment.
     pub async fn start_at(start_us: i64) -> Self {
-        Self::make(Data::empty(), start_us).await
+        Self::start_on_at(Data::empty(), start_us).await
     }
 
     /// The same on this database.
     pub async fn start_on(data: Data) -> Self {
-        Self::make(data, TestClock::START_US).await
+        Self::start_on_at(data, TestClock::START_US).await
     }
 
-    async fn make(data: Data, start_us: i64) -> Self {
+    /// The same on this database, at another moment.
+    pub async fn start_on_at(data: Data, start_us: i64) -> Self {
         let ca = Authority::new().unwrap();
         let portal = HubSpot::new(CRM_TOKEN);
         let hubspot = Options::new(portal.clone()).authority(&ca);
