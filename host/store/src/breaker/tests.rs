@@ -325,6 +325,20 @@ async fn who_does_not_want_to_wait_tries_at_once_and_that_is_in_the_audit() {
 }
 
 #[tokio::test]
+async fn who_asks_for_an_event_again_waits_for_no_rest() {
+    let world = World::new().await;
+    let _install = with_events(&world, "eu", 6).await;
+    assert_eq!(all_end(&world, Ends::Down).await, 5);
+    let one = world.test.text("SELECT MAX(id) FROM delivery").await.parse().unwrap();
+    let (customer, admin) = (&world.customer, &world.admin);
+    assert!(world.test.discard(customer, &one, "not now", admin).await.unwrap());
+    assert!(leased(&world).await.is_empty());
+    assert!(world.test.redeliver(customer, &one, admin).await.unwrap());
+    let probe = leased(&world).await;
+    assert_eq!((probe.len(), probe[0].is_probe), (1, true));
+}
+
+#[tokio::test]
 async fn another_release_begins_closed_and_what_ran_before_says_nothing_of_it() {
     let world = World::new().await;
     let install = with_events(&world, "eu", 9).await;

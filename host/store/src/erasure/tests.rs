@@ -1,22 +1,32 @@
 //! Nothing of an organization or a person is left, and nothing of anybody else's goes.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 use std::{collections::BTreeSet, fs, path::Path};
 
 use venn_domain::audit::Head;
 
 use super::*;
-use crate::{audit::AuditFilter, install::tests::World, run::Next};
+use crate::{audit::AuditFilter, install::tests::World, run::Next, testing::TestStore};
+
+mod filled;
+
+/// All steps of the schema.
+fn migrations() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.map(|file| fs::read_to_string(file).unwrap()).collect()
+}
 
 #[test]
 fn every_table_says_whose_its_rows_are() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut tables = BTreeSet::new();
-    for file in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        for line in text.lines() {
-            let name = line.strip_prefix("CREATE TABLE ").map(|rest| rest.trim_end_matches(" ("));
-            tables.extend(name.map(ToOwned::to_owned));
-        }
+    for line in migrations().lines() {
+        let name = line.strip_prefix("CREATE TABLE ").map(|rest| rest.trim_end_matches(" ("));
+        tables.extend(name.map(ToOwned::to_owned));
     }
     let known = OF_AN_ORGANIZATION.iter().map(|(table, _)| *table).chain(OF_NOBODY.iter().copied());
     let known: BTreeSet<_> = known.map(ToOwned::to_owned).collect();

@@ -114,3 +114,12 @@ async fn news_of_what_was_given_up_ends_after_a_week() {
     world.test.clock.advance_ms(1);
     assert!(told(&world).await.is_empty());
 }
+
+#[tokio::test]
+async fn what_ends_otherwise_is_no_news_of_its_age() {
+    let (world, install) = world().await;
+    came(&world, &install, "webhook", "shop").await;
+    let leased = lease(&world).await.unwrap();
+    world.ends(leased, Next::Dead { reason: "no use".to_owned() }).await;
+    assert!(told(&world).await.is_empty());
+}

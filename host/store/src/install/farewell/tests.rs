@@ -265,6 +265,90 @@ async fn what_an_owner_does_not_let_it_read_any_more_goes_too() {
 }
 
 #[tokio::test]
+async fn what_one_shows_less_of_takes_nothing_from_ones_own_plugins() {
+    let (world, _install) = kept(LEAVING).await;
+    let (customer, partnership) = (&world.customer, &world.partnership);
+    world
+        .test
+        .sql(&format!(
+            "INSERT INTO population (organization_id, key, title, created_at)
+             VALUES ('{customer}', 'customers', 'Customers', 0)"
+        ))
+        .await;
+    for purpose in [Purpose::Egress, Purpose::View] {
+        let rule = SharingRule {
+            population: "customers".to_owned(),
+            level: Level::Overlaps,
+            fields: FieldSet::default(),
+            purpose,
+        };
+        let set = world.test.set_sharing_rules("usr_x", customer, partnership, vec![rule]);
+        assert!(matches!(set.await.unwrap(), RulesSet::Done { .. }));
+    }
+    assert_eq!((world.events().await, left(&world).await), (vec![], ALL));
+}
+
+/// It has failed, and rests until then.
+async fn fails(world: &World, install: &Install, until: i64) {
+    let (id, customer, plugin) = (&install.id, &world.customer, &install.plugin);
+    for sql in [
+        format!(
+            "INSERT INTO breaker (id, organization_id, install_id, release_id, destination,
+                 failures, probes, next_at, prober, rests_since, rests_until, why)
+             VALUES ('{id}', '{customer}', '{id}', '{}', '', 5, 0, {until}, '', 1, {until}, '')",
+            install.release
+        ),
+        format!("INSERT INTO pulse (install_id, still) VALUES ('{id}', 1)"),
+        format!(
+            "INSERT INTO incident (id, fingerprint, organization_id, install_id, plugin_id, class,
+                 kind, state, runs, first_run_id, last_run_id, opened_at, last_at)
+             VALUES ('inc_{until}', 'f', '{customer}', '{id}', '{plugin}', 'plugin', 'bug', 'open',
+                 1, 'run', 'run', 1, 1)"
+        ),
+    ] {
+        world.test.sql(&sql).await;
+    }
+}
+
+/// Breakers, pulses and open incidents.
+async fn trouble(world: &World) -> [i64; 3] {
+    let mut counts = [0; 3];
+    let of = ["breaker", "pulse", "incident WHERE state = 'open'"];
+    for (of, count) in of.into_iter().zip(&mut counts) {
+        *count = world.test.number(&format!("SELECT COUNT(*) FROM {of}")).await;
+    }
+    counts
+}
+
+#[tokio::test]
+async fn a_goodbye_waits_for_no_rest_and_leaves_no_trouble() {
+    let (world, install) = kept(LEAVING).await;
+    let now = world.test.now();
+    let (test, cursor) = (&world.test, "from-zero".to_owned());
+    test.start_backfill(&install, &world.partnership, cursor, &world.admin).await.unwrap();
+    test.sql(&format!("UPDATE delivery SET expires_at = {}", now.plus_ms(60_000).0)).await;
+    fails(&world, &install, now.plus_ms(60_000).0).await;
+    world.changed(&install, InstallChange::Uninstall).await;
+    assert_eq!(trouble(&world).await, [0; 3], "before it says goodbye");
+    // What was given up with it is nothing that somebody waits for.
+    assert!(test.waiting(&world.customer, None, 10).await.unwrap().items.is_empty());
+    fails(&world, &install, now.0).await;
+    assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
+    assert_eq!(trouble(&world).await, [0; 3], "and after it");
+}
+
+#[tokio::test]
+async fn who_says_goodbye_already_is_not_told_what_else_ends() {
+    let (world, install) = kept(LEAVING).await;
+    world.changed(&install, InstallChange::Uninstall).await;
+    let (test, admin) = (&world.test, &world.admin);
+    test.end_partnership(admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    assert_eq!(left(&world).await, ALL, "it cleans up, and needs that");
+    assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
+    assert_eq!(left(&world).await, NOTHING);
+}
+
+#[tokio::test]
 async fn what_the_customer_takes_out_of_the_grant_goes_and_what_waits_of_it_is_not_told() {
     let (world, install) = kept(LEAVING).await;
     let cursor = "from-zero".to_owned();
