@@ -349,7 +349,7 @@ async fn another_release_begins_closed_and_what_ran_before_says_nothing_of_it() 
     let upgraded = world.changed(&install, InstallChange::Upgrade(newer.id.clone().into())).await;
     assert_eq!(upgraded.resting, None);
     ends(&world, late, Ends::Down).await;
-    assert_eq!(now_of(&world, &install).await.resting, None);
+    assert_eq!(world.test.number("SELECT COUNT(*) FROM breaker").await, 0);
     assert_eq!(leased(&world).await.len(), 1);
     world.changed(&install, InstallChange::Uninstall).await;
     assert_eq!(world.test.number("SELECT COUNT(*) FROM breaker").await, 0);
@@ -446,3 +446,5 @@ async fn one_customers_expired_key_or_a_trap_opens_no_destination() {
         assert_eq!(now_of(&world, &b).await.resting, None, "{how:?}");
     }
 }
+
+mod destinations;

@@ -129,6 +129,8 @@ async fn what_partners_plugins_derived_and_recorded_of_it_goes_too() {
         detail: json!({ "run": run }),
     };
     world.test.audit(vec![read]).await.unwrap();
+    let said = "UPDATE run SET summary = 'canary', ending_json = 'canary', calls_json = 'canary'";
+    world.test.sql(said).await;
     let Erasure::Done { rows, .. } = world.test.erase_organization(&world.partner).await.unwrap()
     else {
         panic!("refused")
@@ -137,6 +139,8 @@ async fn what_partners_plugins_derived_and_recorded_of_it_goes_too() {
         assert_eq!(rows.get(table), Some(&1), "{table}: {rows:?}");
         assert_eq!(world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
+    let said = "SELECT summary || ending_json || calls_json FROM run";
+    assert_eq!(world.test.text(said).await, "[]");
     // The customer's install, its run and its connection are its own.
     for table in ["install", "run", "connection"] {
         assert_eq!(world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await, 1, "{table}");

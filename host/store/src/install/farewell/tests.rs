@@ -127,7 +127,9 @@ async fn a_plugin_that_asks_for_it_cleans_up_and_then_all_of_it_is_gone() {
         ("capability overlaps:read", "the install is being removed", "customer-admin")
     );
 
+    let before = world.test.authority_no();
     assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
+    assert_eq!(world.test.authority_no(), before + 1);
     let gone = install_of(&world, &install).await;
     assert_eq!(
         (gone.state, gone.uninstalled_at),
@@ -147,6 +149,11 @@ async fn who_does_not_wait_for_it_has_it_gone_at_once() {
     assert_eq!(gone.state, InstallState::Uninstalled);
     assert_eq!(left(&world).await, NOTHING);
     assert_eq!(run_all(&world, &Next::Done).await, Vec::<String>::new());
+    // Whoever sends it again all the same ends nothing anew.
+    let told = world.test.text("SELECT MAX(id) FROM delivery").await.parse().unwrap();
+    assert!(world.test.redeliver(&world.customer, &told, &world.admin).await.unwrap());
+    assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
+    assert_eq!(erased(&world).await.len(), 1);
 }
 
 #[tokio::test]
@@ -186,8 +193,15 @@ async fn what_is_given_up_keeps_nothing_either() {
     let (test, admin) = (&world.test, &world.admin);
     test.end_partnership(admin.as_str(), &world.customer, &world.partnership).await.unwrap();
     let erase = test.text("SELECT id FROM delivery").await.parse().unwrap();
-    assert!(test.discard(&world.customer, &erase, "It never works.", admin).await.unwrap());
-    assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
+    let before = test.authority_no();
+    let give_up = async || {
+        assert!(test.discard(&world.customer, &erase, "It never works.", admin).await.unwrap());
+    };
+    give_up().await;
+    assert_eq!((left(&world).await, test.authority_no()), (WITHOUT_THE_PARTNERS, before + 1));
+    // What is over for the second time takes nothing more.
+    give_up().await;
+    assert_eq!(erased(&world).await.len(), 1);
 }
 
 #[tokio::test]
@@ -230,61 +244,65 @@ async fn who_does_not_ask_to_be_told_loses_it_at_once() {
     assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
 }
 
+/// An organization shows its customers, without a field, for this.
+async fn shows(
+    world: &World,
+    owner: &OrganizationId,
+    partnership: &PartnershipId,
+    purpose: Purpose,
+) {
+    let population = format!(
+        "INSERT INTO population (organization_id, key, title, created_at)
+         VALUES ('{owner}', 'customers', 'Customers', 0) ON CONFLICT DO NOTHING"
+    );
+    world.test.sql(&population).await;
+    let rule = SharingRule {
+        population: "customers".to_owned(),
+        level: Level::Overlaps,
+        fields: FieldSet::default(),
+        purpose,
+    };
+    let set = world.test.set_sharing_rules("usr_x", owner, partnership, vec![rule]);
+    assert!(matches!(set.await.unwrap(), RulesSet::Done { .. }));
+}
+
 #[tokio::test]
 async fn what_an_owner_does_not_let_it_read_any_more_goes_too() {
     let (world, _install) = kept(LEAVING).await;
     let (partner, partnership) = (&world.partner, &world.partnership);
-    world
-        .test
-        .sql(&format!(
-            "INSERT INTO population (organization_id, key, title, created_at)
-             VALUES ('{partner}', 'customers', 'Customers', 0)"
-        ))
-        .await;
-    let sets = async |fields: &[&str], purpose| {
-        let rule = SharingRule {
-            population: "customers".to_owned(),
-            level: Level::Overlaps,
-            fields: fields.iter().copied().collect::<FieldSet>(),
-            purpose,
-        };
-        let set = world.test.set_sharing_rules("usr_x", partner, partnership, vec![rule]);
-        assert!(matches!(set.await.unwrap(), RulesSet::Done { .. }));
-    };
+    let sets = async |purpose| shows(&world, partner, partnership, purpose).await;
     // Fewer fields are not read from then on; what the install has is still for its purpose.
-    sets(&[], Purpose::Egress).await;
+    sets(Purpose::Egress).await;
     assert_eq!(world.events().await, []);
     // It sends data elsewhere, and that is not allowed any more.
-    sets(&[], Purpose::Plugins).await;
+    sets(Purpose::Plugins).await;
     let told = [("erase".to_owned(), r#"{"reason":"purpose-withdrawn","since":null}"#.to_owned())];
     assert_eq!(world.events().await, told);
-    sets(&[], Purpose::View).await;
+    sets(Purpose::View).await;
     assert_eq!(world.events().await, told, "it is told once");
     assert_eq!(run_all(&world, &Next::Done).await, ["erase"]);
     assert_eq!(left(&world).await, WITHOUT_THE_PARTNERS);
 }
 
 #[tokio::test]
+async fn who_sends_nothing_elsewhere_keeps_what_may_not_be_sent_elsewhere() {
+    let (world, install) = kept(LEAVING).await;
+    let (partner, partnership) = (&world.partner, &world.partnership);
+    let capabilities = world.grant().capabilities.iter();
+    let capabilities = capabilities.filter(|one| *one != Capability::HttpEgress).collect();
+    let grant = Grant { capabilities, ..world.grant() };
+    world.changed(&install, InstallChange::Grant(grant)).await;
+    shows(&world, partner, partnership, Purpose::Egress).await;
+    shows(&world, partner, partnership, Purpose::Plugins).await;
+    assert_eq!((world.events().await, left(&world).await), (vec![], ALL));
+}
+
+#[tokio::test]
 async fn what_one_shows_less_of_takes_nothing_from_ones_own_plugins() {
     let (world, _install) = kept(LEAVING).await;
     let (customer, partnership) = (&world.customer, &world.partnership);
-    world
-        .test
-        .sql(&format!(
-            "INSERT INTO population (organization_id, key, title, created_at)
-             VALUES ('{customer}', 'customers', 'Customers', 0)"
-        ))
-        .await;
-    for purpose in [Purpose::Egress, Purpose::View] {
-        let rule = SharingRule {
-            population: "customers".to_owned(),
-            level: Level::Overlaps,
-            fields: FieldSet::default(),
-            purpose,
-        };
-        let set = world.test.set_sharing_rules("usr_x", customer, partnership, vec![rule]);
-        assert!(matches!(set.await.unwrap(), RulesSet::Done { .. }));
-    }
+    shows(&world, customer, partnership, Purpose::Egress).await;
+    shows(&world, customer, partnership, Purpose::View).await;
     assert_eq!((world.events().await, left(&world).await), (vec![], ALL));
 }
 
