@@ -183,7 +183,7 @@ async fn what_waits_for_its_next_attempt_is_due_when_a_person_acts_and_keeps_its
 
 async fn one(world: &World) -> Leased {
     let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
-    world.test.lease(1, until).await.unwrap().remove(0)
+    world.test.lease(10, until).await.unwrap().remove(0)
 }
 
 fn again() -> Next {
