@@ -323,9 +323,9 @@ async fn what_waits_for_something_else_and_what_was_long_ago_is_no_silence() {
 #[tokio::test]
 async fn a_time_that_nobody_takes_is_work_and_all_are_looked_at() {
     let world = World::new().await;
-    let (one, two) = (idle(&world).await, world.active_as("two").await);
-    ends(&world, leased(&world).await, Next::Done, 200).await;
-    for install in [&one, &two] {
+    for name in ["one", "two"] {
+        let install = &world.active_as(name).await;
+        ends(&world, leased(&world).await, Next::Done, 200).await;
         hourly(&world, install, "configured", 13).await;
         let row = "INSERT INTO schedule (install_id, name, cron, time_zone, planned_at, due_at)";
         let now = world.test.now().0;
