@@ -345,8 +345,10 @@ async fn an_event_knows_whose_runs_led_to_it_and_stands_for_all_of_them() {
         assert_eq!(leased.lineage, twice.after(&other));
     }
     // They run now; what comes next is an event of its own.
-    changes("omega", &nobody).await;
-    let own = two.store.number("SELECT COUNT(*) FROM event WHERE lineage = ''").await;
+    changes("omega", &once).await;
+    let own =
+        format!("SELECT COUNT(*) FROM event WHERE lineage = '{}'", crate::event::written(&once));
+    let own = two.store.number(&own).await;
     assert_eq!(own, 2);
 }
 

@@ -152,3 +152,14 @@ async fn the_newest_sync_of_a_source_stays_however_old_it_is() {
     let gone = swept(&world, limits::RUN_DAYS + 1).await;
     assert_eq!((gone.runs, gone.deliveries), (1, 0));
 }
+
+#[tokio::test]
+async fn a_delivery_with_a_run_that_stays_holds_up_no_sweep() {
+    let world = World::new().await;
+    world.active().await;
+    ran(&world, &Next::Done).await;
+    // By a clock that was wrong.
+    world.test.sql("UPDATE delivery SET finished_at = 1").await;
+    assert_eq!(swept(&world, 0).await, Dropped::default());
+    assert_eq!(left(&world).await, [1; 5]);
+}

@@ -135,5 +135,6 @@ async fn what_runs_is_not_given_up_for_its_age() {
     assert!(lease(&world).await.is_none());
     assert_eq!(stands(&world, &call).await.0, "leased");
     world.ends(leased, Next::Done).await;
-    assert_eq!(stands(&world, &call).await.0, "done");
+    let (done, _) = world.test.delivery(&world.customer, &call).await.unwrap().unwrap();
+    assert_eq!((done.state.as_str(), done.expires_at), ("done", None));
 }

@@ -356,6 +356,44 @@ async fn a_goodbye_waits_for_no_rest_and_leaves_no_trouble() {
 }
 
 #[tokio::test]
+async fn what_runs_when_it_is_removed_ends_by_itself() {
+    let (world, install) = kept(LEAVING).await;
+    let cursor = "from-zero".to_owned();
+    world.test.start_backfill(&install, &world.partnership, cursor, &world.admin).await.unwrap();
+    let source = format!(
+        "INSERT INTO source (install_id, organization_id, delivery_id, started_at, fresh_at, added,
+             changed, unchanged, removed, asked)
+         SELECT '{}', organization_id, id, 1, 1, 0, 0, 0, 0, 0 FROM delivery",
+        install.id
+    );
+    world.test.sql(&source).await;
+    let until = world.test.now().plus_ms(60_000);
+    let leased = world.test.lease(10, until).await.unwrap().remove(0);
+    world.changed(&install, InstallChange::Uninstall).await;
+    assert_eq!(world.test.number("SELECT COUNT(*) FROM source").await, 0);
+    let state = format!("SELECT state FROM delivery WHERE id = '{}'", leased.id);
+    assert_eq!(world.test.text(&state).await, "leased");
+    world.ends(leased, Next::Done).await;
+    assert_eq!(world.test.text(&state).await, "done");
+    assert_eq!(run_all(&world, &Next::Done).await, ["uninstalling"]);
+}
+
+#[tokio::test]
+async fn only_goodbyes_have_an_end() {
+    let (world, install) = kept(LEAVING).await;
+    let (test, admin, cursor) = (&world.test, &world.admin, "from-zero".to_owned());
+    test.start_backfill(&install, &world.partnership, cursor, admin).await.unwrap();
+    test.sql("UPDATE delivery SET subject = 'another'").await;
+    test.sql("UPDATE event SET subject = 'another'").await;
+    test.end_partnership(admin.as_str(), &world.customer, &world.partnership).await.unwrap();
+    let parked = Next::Parked { reason: "a connection is corrected".to_owned() };
+    assert_eq!(run_all(&world, &parked).await, ["overlaps-changed", "erase"]);
+    test.clock.advance_ms(limits::FAREWELL_MS.cast_signed());
+    test.sweep_farewells().await.unwrap();
+    assert_eq!(test.texts("SELECT state FROM delivery ORDER BY id").await, "parked dead");
+}
+
+#[tokio::test]
 async fn who_says_goodbye_already_is_not_told_what_else_ends() {
     let (world, install) = kept(LEAVING).await;
     world.changed(&install, InstallChange::Uninstall).await;
