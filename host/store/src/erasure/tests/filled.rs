@@ -14,8 +14,8 @@ async fn insert(
     organization: &OrganizationId,
     others: &[(&str, &str)],
 ) {
-    let text = migrations();
-    let (_, from) = text.split_once(&format!("CREATE TABLE {table} (\n")).unwrap();
+    let schema = migrations();
+    let (_, from) = schema.split_once(&format!("CREATE TABLE {table} (\n")).unwrap();
     let (columns, _) = from.split_once("\n);").unwrap();
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for column in columns.lines().map(str::trim) {
