@@ -194,8 +194,14 @@ mod tests {
         let again = store.reserve_answer(&token, "k", vec![2]).await.unwrap();
         assert_eq!(again, Reservation::Answered(kept));
         assert_eq!(store.reserve_answer(&other, "k", vec![1]).await.unwrap(), Reservation::Ours);
-        store.clock.advance_ms(KEPT_MS);
+        store.clock.advance_ms(KEPT_MS - 1);
+        store.forget_answers().await.unwrap();
+        let again = store.reserve_answer(&token, "k", vec![2]).await.unwrap();
+        assert!(matches!(again, Reservation::Answered(_)));
+        store.clock.advance_ms(1);
         assert_eq!(store.reserve_answer(&token, "k", vec![2]).await.unwrap(), Reservation::Ours);
+        store.forget_answers().await.unwrap();
+        assert_eq!(store.number("SELECT COUNT(*) FROM idempotency").await, 1);
     }
 
     #[tokio::test]

@@ -145,3 +145,6 @@ pub(crate) async fn append(
     }
     Ok(written)
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,8 +200,8 @@ fn only_its_own_trouble_counts_against_a_destination() {
 
 #[test]
 fn a_host_has_answered_unless_it_is_the_one_in_trouble() {
-    let calls = ["a.example", "b.example", "c.example"];
-    let results = [status(200), status(404), status(500)];
+    let calls = ["a.example", "b.example", "d.example", "c.example"];
+    let results = [status(200), status(404), status(503), status(500)];
     let mut calls: Vec<_> =
         calls.into_iter().zip(results).map(|(host, result)| call(host, result)).collect();
     calls.insert(0, call("c.example", status(200)));

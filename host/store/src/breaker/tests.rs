@@ -325,6 +325,20 @@ async fn who_does_not_want_to_wait_tries_at_once_and_that_is_in_the_audit() {
 }
 
 #[tokio::test]
+async fn who_asks_for_an_event_again_waits_for_no_rest() {
+    let world = World::new().await;
+    let _install = with_events(&world, "eu", 6).await;
+    assert_eq!(all_end(&world, Ends::Down).await, 5);
+    let one = world.test.text("SELECT MAX(id) FROM delivery").await.parse().unwrap();
+    let (customer, admin) = (&world.customer, &world.admin);
+    assert!(world.test.discard(customer, &one, "not now", admin).await.unwrap());
+    assert!(leased(&world).await.is_empty());
+    assert!(world.test.redeliver(customer, &one, admin).await.unwrap());
+    let probe = leased(&world).await;
+    assert_eq!((probe.len(), probe[0].is_probe), (1, true));
+}
+
+#[tokio::test]
 async fn another_release_begins_closed_and_what_ran_before_says_nothing_of_it() {
     let world = World::new().await;
     let install = with_events(&world, "eu", 9).await;
@@ -335,7 +349,7 @@ async fn another_release_begins_closed_and_what_ran_before_says_nothing_of_it() 
     let upgraded = world.changed(&install, InstallChange::Upgrade(newer.id.clone().into())).await;
     assert_eq!(upgraded.resting, None);
     ends(&world, late, Ends::Down).await;
-    assert_eq!(now_of(&world, &install).await.resting, None);
+    assert_eq!(world.test.number("SELECT COUNT(*) FROM breaker").await, 0);
     assert_eq!(leased(&world).await.len(), 1);
     world.changed(&install, InstallChange::Uninstall).await;
     assert_eq!(world.test.number("SELECT COUNT(*) FROM breaker").await, 0);
@@ -432,3 +446,5 @@ async fn one_customers_expired_key_or_a_trap_opens_no_destination() {
         assert_eq!(now_of(&world, &b).await.resting, None, "{how:?}");
     }
 }
+
+mod destinations;

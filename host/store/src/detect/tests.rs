@@ -256,6 +256,9 @@ async fn what_is_paused_rests_or_is_stopped_is_no_silence() {
     world.test.sql(&rest("0, 0")).await;
     assert_eq!(look(&world).await, 0);
     world.test.sql("DELETE FROM breaker").await;
+    world.test.sql("UPDATE release SET state = 'yanked'").await;
+    assert_eq!(look(&world).await, 0);
+    world.test.sql("UPDATE release SET state = 'approved'").await;
     assert_eq!(look(&world).await, 1);
 }
 
@@ -283,4 +286,52 @@ async fn who_is_not_called_any_more_is_told_although_it_runs_for_something_else(
     assert_eq!((look(&world).await, stalled(&world).await), (0, (0, 1)), "told once");
     hourly(&world, &install, "webhook", 1).await;
     assert_eq!(stalled(&world).await, (0, 0));
+}
+
+#[tokio::test]
+async fn what_was_refused_is_no_run() {
+    let world = World::new().await;
+    let install = idle(&world).await;
+    hourly(&world, &install, "configured", 13).await;
+    world.test.sql("UPDATE run SET ending = 'refused' WHERE id = (SELECT MAX(id) FROM run)").await;
+    happens(&world, &install, "configured", "x").await;
+    world.test.clock.advance_ms(2 * HOUR_MS);
+    assert_eq!(look(&world).await, 1, "three hours after the last one");
+    world.ends(leased(&world).await, Next::Done).await;
+    assert_eq!(stalled(&world).await, (0, 1), "and not over by another one");
+}
+
+#[tokio::test]
+async fn what_waits_for_something_else_and_what_was_long_ago_is_no_silence() {
+    let world = World::new().await;
+    let install = idle(&world).await;
+    hourly(&world, &install, "configured", 12).await;
+    for _ in 0..2 {
+        happens(&world, &install, "configured", "x").await;
+    }
+    let parked = Next::Parked { reason: "waits".to_owned() };
+    let first = leased(&world).await;
+    let id = first.id.clone();
+    ends(&world, first, parked, 200).await;
+    world.test.clock.advance_ms(9 * HOUR_MS);
+    assert_eq!(look(&world).await, 0, "it is behind one that a person has to look at");
+    assert!(world.test.redeliver(&world.customer, &id, &world.admin).await.unwrap());
+    world.test.clock.advance_ms(28 * 24 * HOUR_MS);
+    assert_eq!(look(&world).await, 0, "nobody knows how often it should");
+}
+
+#[tokio::test]
+async fn a_time_that_nobody_takes_is_work_and_all_are_looked_at() {
+    let world = World::new().await;
+    for name in ["one", "two"] {
+        let install = &world.active_as(name).await;
+        ends(&world, leased(&world).await, Next::Done, 200).await;
+        hourly(&world, install, "configured", 13).await;
+        let row = "INSERT INTO schedule (install_id, name, cron, time_zone, planned_at, due_at)";
+        let now = world.test.now().0;
+        let id = &install.id;
+        world.test.sql(&format!("{row} VALUES ('{id}', 's', '', 'UTC', {now}, {now})")).await;
+    }
+    world.test.clock.advance_ms(3 * HOUR_MS);
+    assert_eq!(look(&world).await, 2);
 }

@@ -1,22 +1,32 @@
 //! Nothing of an organization or a person is left, and nothing of anybody else's goes.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 use std::{collections::BTreeSet, fs, path::Path};
 
 use venn_domain::audit::Head;
 
 use super::*;
-use crate::{audit::AuditFilter, install::tests::World, run::Next};
+use crate::{audit::AuditFilter, install::tests::World, run::Next, testing::TestStore};
+
+mod filled;
+
+/// All steps of the schema.
+fn migrations() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.map(|file| fs::read_to_string(file).unwrap()).collect()
+}
 
 #[test]
 fn every_table_says_whose_its_rows_are() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut tables = BTreeSet::new();
-    for file in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        for line in text.lines() {
-            let name = line.strip_prefix("CREATE TABLE ").map(|rest| rest.trim_end_matches(" ("));
-            tables.extend(name.map(ToOwned::to_owned));
-        }
+    for line in migrations().lines() {
+        let name = line.strip_prefix("CREATE TABLE ").map(|rest| rest.trim_end_matches(" ("));
+        tables.extend(name.map(ToOwned::to_owned));
     }
     let known = OF_AN_ORGANIZATION.iter().map(|(table, _)| *table).chain(OF_NOBODY.iter().copied());
     let known: BTreeSet<_> = known.map(ToOwned::to_owned).collect();
@@ -119,6 +129,8 @@ async fn what_partners_plugins_derived_and_recorded_of_it_goes_too() {
         detail: json!({ "run": run }),
     };
     world.test.audit(vec![read]).await.unwrap();
+    let said = "UPDATE run SET summary = 'canary', ending_json = 'canary', calls_json = 'canary'";
+    world.test.sql(said).await;
     let Erasure::Done { rows, .. } = world.test.erase_organization(&world.partner).await.unwrap()
     else {
         panic!("refused")
@@ -127,6 +139,8 @@ async fn what_partners_plugins_derived_and_recorded_of_it_goes_too() {
         assert_eq!(rows.get(table), Some(&1), "{table}: {rows:?}");
         assert_eq!(world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
+    let said = "SELECT summary || ending_json || calls_json FROM run";
+    assert_eq!(world.test.text(said).await, "[]");
     // The customer's install, its run and its connection are its own.
     for table in ["install", "run", "connection"] {
         assert_eq!(world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await, 1, "{table}");

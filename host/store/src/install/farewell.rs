@@ -19,7 +19,7 @@ use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
     authority, breaker,
-    delivery::{lane, queue},
+    delivery::queue,
     detect,
     event::{NewEvent, append},
     incident,
@@ -285,29 +285,19 @@ async fn give_up(
     subject: Option<&str>,
     reason: &str,
 ) -> Result<(), StoreError> {
-    let of = "install_id = $1 AND ($2 = 0 OR subject = $3) AND state IN ('ready', 'parked')";
-    let sql = format!("SELECT id FROM delivery WHERE {of}");
-    let ids: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-        .bind(install.to_string())
-        .bind(i64::from(subject.is_some()))
-        .bind(subject.unwrap_or_default().to_owned())
-        .fetch_all(&mut *connection)
-        .await?;
-    let sql = format!(
+    // All that waits in a lane goes; what runs there is next in it already.
+    sqlx::query(
         "UPDATE delivery SET state = 'dead', state_reason = $4, finished_at = $5,
-             expires_at = NULL WHERE {of}"
-    );
-    sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(install.to_string())
-        .bind(i64::from(subject.is_some()))
-        .bind(subject.unwrap_or_default().to_owned())
-        .bind(reason.to_owned())
-        .bind(store.now().0)
-        .execute(&mut *connection)
-        .await?;
-    for some in ids.chunks(100) {
-        lane::ended(connection, some.iter().cloned()).await?;
-    }
+             expires_at = NULL
+         WHERE install_id = $1 AND ($2 = 0 OR subject = $3) AND state IN ('ready', 'parked')",
+    )
+    .bind(install.to_string())
+    .bind(i64::from(subject.is_some()))
+    .bind(subject.unwrap_or_default().to_owned())
+    .bind(reason.to_owned())
+    .bind(store.now().0)
+    .execute(&mut *connection)
+    .await?;
     queue::changed(connection, store.now(), queue::Of::Installs(vec![install.to_string()])).await
 }
 

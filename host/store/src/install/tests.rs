@@ -140,8 +140,11 @@ async fn a_paused_install_is_stopped_until_it_is_resumed() {
     assert_eq!(world.stopped(&install).await.as_deref(), Some("the install is paused"));
     let (for_check, _) = world.test.control_for_check(&install.id).await.unwrap().unwrap();
     assert_eq!(for_check.stopped, None);
+    world.test.sql("UPDATE partnership SET change_no = change_no + 1").await;
     done(world.change(&install, InstallChange::Resume).await);
     assert_eq!(world.stopped(&install).await, None);
+    let (kind, _) = world.events().await.pop().unwrap();
+    assert_eq!(kind, "overlaps-changed", "it hears what it has missed");
     assert_eq!(world.test.authority_no(), before + 2);
     assert_eq!(
         world.change(&install, InstallChange::Resume).await,

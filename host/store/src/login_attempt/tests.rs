@@ -93,6 +93,19 @@ async fn nobody_elses_failures_lock_somebody_out_who_was_here_before() {
 }
 
 #[tokio::test]
+async fn who_came_by_a_browser_is_known_there_without_it_too() {
+    let store = TestStore::open().await;
+    let _ = fail(&store, "ann", HOME, Some("laptop")).await;
+    store.clock.advance_ms(60_000);
+    succeed(&store, "ann", HOME, Some("laptop")).await;
+    for name in 0..40 {
+        let _ = begin(&store, &name.to_string(), HOME, None).await;
+    }
+    assert!(begin(&store, "new", HOME, None).await.is_err());
+    assert!(begin(&store, "ann", HOME, None).await.unwrap().is_known);
+}
+
+#[tokio::test]
 async fn somebody_new_is_not_kept_out_by_failures_from_elsewhere() {
     let store = TestStore::open().await;
     strangers_fail(&store, "ann").await;
@@ -107,6 +120,7 @@ async fn one_address_fails_only_so_often_whoever_it_tries() {
         tried += 1;
     }
     assert_eq!(tried, limits::LOGIN_FAILURES);
+    store.sweep_login_attempts().await.unwrap();
     let wait = begin(&store, "ann", EVIL, None).await.unwrap_err();
     assert_eq!(wait, limits::LOGIN_FAILURES_MS / limits::LOGIN_FAILURES);
     store.clock.advance_ms(wait.cast_signed());

@@ -188,6 +188,31 @@ async fn many_batches_make_one_delivery_until_it_is_taken() {
 }
 
 #[tokio::test]
+async fn only_what_is_untouched_stands_for_what_changes_now() {
+    let two = Two::agreed().await;
+    two.install(&two.left, r#""overlaps-changed""#).await;
+    let made = async |name: &str| {
+        two.both(name, &format!("{name}.com"), CUSTOMERS).await;
+        two.pair().await.deliveries
+    };
+    assert_eq!((made("first").await, made("second").await), (1, 0));
+    let backfill = r#"{"reason":"backfill","cursor":null}"#;
+    for (number, touched) in [
+        "UPDATE delivery SET state = 'leased'",
+        "UPDATE delivery SET attempt = 1",
+        "UPDATE delivery SET step = 1, continuation = 'page-2'",
+        &format!("UPDATE event SET payload = '{backfill}'"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        two.store.sql(touched).await;
+        let name = |which: &str| format!("{which}{number}");
+        assert_eq!((made(&name("a")).await, made(&name("b")).await), (1, 0), "{touched}");
+    }
+}
+
+#[tokio::test]
 async fn decisions_are_remembered_over_an_import() {
     let two = Two::agreed().await;
     two.share_all(&two.right).await;
@@ -286,6 +311,10 @@ async fn what_changed_during_a_pause_is_told_at_its_end() {
     assert_eq!(two.pair().await.deliveries, 1, "the other one is told");
     assert_eq!(resumed().await, 0, "it is paused");
     two.store.sql(&format!("UPDATE install SET state = 'active' WHERE id = '{install}'")).await;
+    two.store.sql("UPDATE delivery SET state = 'done'").await;
+    two.store.sql("UPDATE partnership SET state = 'ended'").await;
+    assert_eq!(resumed().await, 0, "it has ended");
+    two.store.sql("UPDATE partnership SET state = 'active'").await;
     assert_eq!((resumed().await, resumed().await), (1, 1), "once");
     let others = format!("SELECT COUNT(*) FROM delivery WHERE install_id = '{other}'");
     assert_eq!(two.store.number(&others).await, 1);
@@ -316,8 +345,10 @@ async fn an_event_knows_whose_runs_led_to_it_and_stands_for_all_of_them() {
         assert_eq!(leased.lineage, twice.after(&other));
     }
     // They run now; what comes next is an event of its own.
-    changes("omega", &nobody).await;
-    let own = two.store.number("SELECT COUNT(*) FROM event WHERE lineage = ''").await;
+    changes("omega", &once).await;
+    let own =
+        format!("SELECT COUNT(*) FROM event WHERE lineage = '{}'", crate::event::written(&once));
+    let own = two.store.number(&own).await;
     assert_eq!(own, 2);
 }
 

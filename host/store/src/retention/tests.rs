@@ -107,14 +107,17 @@ async fn a_great_many_go_in_pieces() {
 async fn a_resolved_incident_goes_with_what_was_told_of_it() {
     let world = World::new().await;
     let install = world.active().await;
-    for (state, resolved) in [("resolved", "1"), ("open", "NULL")] {
-        let (id, customer, plugin) = (&install.id, &world.customer, &world.release.plugin);
+    let now = world.test.now().0.to_string();
+    for (id, state, resolved) in
+        [("old", "resolved", "1"), ("young", "resolved", &now), ("open", "open", "NULL")]
+    {
+        let (of, customer, plugin) = (&install.id, &world.customer, &world.release.plugin);
         world
             .test
             .sql(&format!(
                 "INSERT INTO incident (id, fingerprint, organization_id, install_id, plugin_id, class,
                      kind, state, runs, first_run_id, last_run_id, opened_at, last_at, resolved_at)
-                 VALUES ('{state}', 'f-{state}', '{customer}', '{id}', '{plugin}', 'plugin', 'k', '{state}',
+                 VALUES ('{id}', 'f-{id}', '{customer}', '{of}', '{plugin}', 'plugin', 'k', '{state}',
                      1, 'r', 'r', 1, 1, {resolved})"
             ))
             .await;
@@ -123,12 +126,40 @@ async fn a_resolved_incident_goes_with_what_was_told_of_it() {
             .sql(&format!(
                 "INSERT INTO route (id, incident_id, run_id, kind, organization_id, is_owner, title, text,
                      detail_json, created_at)
-                 VALUES ('{state}', '{state}', 'r', 'faq', '{customer}', 1, 't', 't', '{{}}', 1)"
+                 VALUES ('{id}', '{id}', 'r', 'faq', '{customer}', 1, 't', 't', '{{}}', 1)"
             ))
             .await;
     }
     assert_eq!(swept(&world, 0).await.incidents, 1);
     for table in ["incident", "route"] {
-        assert_eq!(world.test.text(&format!("SELECT id FROM {table}")).await, "open");
+        let left = world.test.texts(&format!("SELECT id FROM {table} ORDER BY id")).await;
+        assert_eq!(left, "open young");
     }
+}
+
+#[tokio::test]
+async fn the_newest_sync_of_a_source_stays_however_old_it_is() {
+    let world = World::new().await;
+    let install = world.active().await;
+    ran(&world, &Next::Done).await;
+    let source = format!(
+        "INSERT INTO source (install_id, organization_id, delivery_id, started_at, fresh_at, added,
+             changed, unchanged, removed, asked)
+         SELECT '{}', organization_id, id, 1, 1, 0, 0, 0, 0, 0 FROM delivery",
+        install.id
+    );
+    world.test.sql(&source).await;
+    let gone = swept(&world, limits::RUN_DAYS + 1).await;
+    assert_eq!((gone.runs, gone.deliveries), (1, 0));
+}
+
+#[tokio::test]
+async fn a_delivery_with_a_run_that_stays_holds_up_no_sweep() {
+    let world = World::new().await;
+    world.active().await;
+    ran(&world, &Next::Done).await;
+    // By a clock that was wrong.
+    world.test.sql("UPDATE delivery SET finished_at = 1").await;
+    assert_eq!(swept(&world, 0).await, Dropped::default());
+    assert_eq!(left(&world).await, [1; 5]);
 }

@@ -12,6 +12,7 @@ use super::*;
 use crate::{
     install::{Install, change::InstallChange, tests::World},
     release::Release,
+    run::Next,
     testing::TestStore,
 };
 
@@ -197,4 +198,43 @@ async fn a_clock_that_was_years_ahead_silences_nobody_for_years() {
     store.clock.advance_ms(HOUR_MS);
     assert_eq!(take(store).await, 1);
     assert_eq!(made(store).await.len(), before + 1);
+}
+
+#[tokio::test]
+async fn who_asks_again_has_what_waits_at_once() {
+    let (world, install) = world(&[hourly("look", "once")]).await;
+    let store = &world.test;
+    let asked = store.run_now(&install, &world.admin).await.unwrap().unwrap();
+    let lease = async || store.lease(1, store.now().plus_ms(60_000)).await.unwrap().pop();
+    let first = lease().await.unwrap();
+    assert_eq!(first.id, asked.delivery);
+    world.ends(first, Next::Retry { at: store.now().plus_ms(HOUR_MS) }).await;
+    assert_eq!(lease().await, None);
+    let again = store.run_now(&install, &world.admin).await.unwrap().unwrap();
+    assert_eq!((&again.delivery, again.waited_already), (&asked.delivery, true));
+    assert_eq!(lease().await.unwrap().id, asked.delivery);
+}
+
+#[tokio::test]
+async fn what_is_under_way_stands_for_no_later_time() {
+    let (world, _) = world(&[hourly("look", "once")]).await;
+    let store = &world.test;
+    store.clock.advance_ms(HOUR_MS);
+    take(store).await;
+    let step = store.lease(1, store.now().plus_ms(60_000)).await.unwrap().remove(0);
+    let again = Next::Again { continuation: "page-2".to_owned(), done: 1, total: 2 };
+    world.ends(step, again).await;
+    store.clock.advance_ms(HOUR_MS);
+    take(store).await;
+    assert_eq!(made(store).await, [("look".to_owned(), 1), ("look".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn a_time_of_what_the_release_does_not_have_is_dropped() {
+    let (world, _) = world(&[hourly("look", "once")]).await;
+    let store = &world.test;
+    store.sql("UPDATE schedule SET name = 'of-before'").await;
+    store.clock.advance_ms(HOUR_MS);
+    assert_eq!((take(store).await, take(store).await), (1, 0));
+    assert!(made(store).await.is_empty());
 }

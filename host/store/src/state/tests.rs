@@ -306,3 +306,84 @@ async fn who_was_overtaken_runs_alone_and_others_wait_for_it() {
     assert_eq!(scene.record(again).await, Recorded::Written { effects_dropped: 0 });
     assert_eq!(scene.start().await.remove(0).number, 2);
 }
+
+fn set(partnership: Option<&PartnershipId>, key: &str, value: Option<&str>) -> StateWrite {
+    let value = value.map(|value| value.as_bytes().to_vec());
+    StateWrite { partnership: partnership.cloned(), key: key.to_owned(), value }
+}
+
+/// A run writes this.
+async fn writes(world: &World, install: &Install, all: Vec<StateWrite>) {
+    let (id, now) = (install.id.clone(), world.test.now());
+    let written = world
+        .test
+        .write(move |connection| Box::pin(async move { write(connection, &id, &all, now).await }));
+    written.await.unwrap();
+}
+
+async fn overtaken(
+    world: &World,
+    install: &Install,
+    seen: &StateSeen,
+    all: Vec<StateWrite>,
+) -> bool {
+    let (id, seen) = (install.id.clone(), seen.clone());
+    let overtaken = world.test.write(move |connection| {
+        Box::pin(async move { is_overtaken(connection, &id, &seen, &all).await })
+    });
+    overtaken.await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_read_first_is_compared_and_what_is_written_unread() {
+    let world = World::new().await;
+    let install = world.active().await;
+    writes(&world, &install, vec![set(None, "a", Some("1")), set(None, "b", Some("1"))]).await;
+    let version = async |key| world.test.state_get(&install.id, None, key).await.unwrap().1;
+    let mut seen = StateSeen::since(1);
+    seen.value(None, "a", version("a").await);
+    assert!(!overtaken(&world, &install, &seen, Vec::new()).await);
+    writes(&world, &install, vec![set(None, "a", Some("2"))]).await;
+    // It reads that, too.
+    seen.value(None, "a", version("a").await);
+    assert!(overtaken(&world, &install, &seen, Vec::new()).await);
+    let blind = StateSeen::since(1);
+    assert!(!overtaken(&world, &install, &blind, Vec::new()).await);
+    assert!(!overtaken(&world, &install, &blind, vec![set(None, "b", Some("2"))]).await);
+    for value in [Some("2"), None] {
+        assert!(overtaken(&world, &install, &blind, vec![set(None, "a", value)]).await);
+    }
+    // Of whoever has read a great deal nothing is compared.
+    for (began_at, is) in [(1, true), (2, false)] {
+        let mut much = StateSeen::since(began_at);
+        (0..=COMPARED).for_each(|number| much.value(None, &format!("other-{number}"), 0));
+        assert_eq!(overtaken(&world, &install, &much, Vec::new()).await, is);
+    }
+}
+
+#[tokio::test]
+async fn what_is_of_a_partnership_is_apart_and_all_of_it_is_counted() {
+    let world = World::new().await;
+    let install = world.active().await;
+    let of = Some(&world.partnership);
+    writes(&world, &install, vec![set(of, "k", Some("theirs")), set(None, "k", Some("own"))]).await;
+    for (of, value) in [(of, "theirs"), (None, "own")] {
+        let (found, _) = world.test.state_get(&install.id, of, "k").await.unwrap();
+        assert_eq!(found.as_deref(), Some(value.as_bytes()));
+    }
+    let usage = async |all: &[StateWrite]| {
+        let usage = world.test.state_usage_after(&install.id, all).await.unwrap();
+        (usage.keys, usage.bytes)
+    };
+    assert_eq!(usage(&[]).await, (2, 9));
+    assert_eq!(usage(&[set(None, "k", Some("longer"))]).await, (2, 12));
+    assert_eq!(usage(&[set(of, "k", None), set(of, "l", Some("1"))]).await, (2, 4));
+}
+
+#[test]
+fn what_is_kept_has_bounds() {
+    let most = StateUsage { keys: limits::STATE_KEYS, bytes: limits::STATE_BYTES };
+    assert_eq!(most.over(), None);
+    assert_eq!(StateUsage { keys: most.keys + 1, ..most }.over(), Some("state.keys"));
+    assert_eq!(StateUsage { bytes: most.bytes + 1, ..most }.over(), Some("state.bytes"));
+}

@@ -284,6 +284,8 @@ async fn a_plugins_url_has_the_publishers_secret_of_the_newest_release() {
     assert_eq!(called("chat").await, Some(1));
     world.another_release(Vec::new()).await;
     assert_eq!(called("chat").await, None, "the newest has none");
+    world.test.sql("UPDATE release SET state = 'submitted' WHERE version = '2.0.0'").await;
+    assert_eq!(called("chat").await, Some(1), "nobody has approved that one");
 }
 
 #[tokio::test]
@@ -294,10 +296,14 @@ async fn what_is_not_enabled_any_more_or_declares_it_no_more_is_not_called() {
     let paused = world.changed(&install, InstallChange::Pause).await;
     assert!(good(&world, &opened.id).await.is_some(), "its events wait");
     assert!(take(&world, &opened, "one").await.unwrap().is_new);
+    let shown = world.test.webhooks(&install.id).await.unwrap().remove(0);
+    assert_eq!(shown.received_at, Some(world.test.now()));
     let newer = world.another_release(Vec::new()).await;
     world.changed(&paused, InstallChange::Upgrade(newer.id.into())).await;
     assert_eq!(good(&world, &opened.id).await, None);
     assert_eq!(take(&world, &opened, "two").await, None);
+    let secrets = format!("SELECT COUNT(*) FROM secret WHERE credential_id = '{}'", opened.id);
+    assert_eq!(world.test.number(&secrets).await, 0);
     assert_eq!(told(&world).await, ["webhook.closed", "webhook.opened"]);
     world.changed(&paused, InstallChange::Uninstall).await;
     for table in ["webhook", "webhook_receipt"] {

@@ -114,3 +114,27 @@ async fn news_of_what_was_given_up_ends_after_a_week() {
     world.test.clock.advance_ms(1);
     assert!(told(&world).await.is_empty());
 }
+
+#[tokio::test]
+async fn what_ends_otherwise_is_no_news_of_its_age() {
+    let (world, install) = world().await;
+    came(&world, &install, "webhook", "shop").await;
+    let leased = lease(&world).await.unwrap();
+    world.ends(leased, Next::Dead { reason: "no use".to_owned() }).await;
+    assert!(told(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_runs_is_not_given_up_for_its_age() {
+    let (world, install) = world().await;
+    let call = came(&world, &install, "webhook", "shop").await;
+    let soon = world.test.now().plus_ms(1).0;
+    world.test.sql(&format!("UPDATE delivery SET expires_at = {soon} WHERE id = '{call}'")).await;
+    let leased = lease(&world).await.unwrap();
+    world.test.clock.advance_ms(2);
+    assert!(lease(&world).await.is_none());
+    assert_eq!(stands(&world, &call).await.0, "leased");
+    world.ends(leased, Next::Done).await;
+    let (done, _) = world.test.delivery(&world.customer, &call).await.unwrap().unwrap();
+    assert_eq!((done.state.as_str(), done.expires_at), ("done", None));
+}

@@ -1,7 +1,9 @@
 //! What goes on by itself after a server's end, and after a clock was wrong.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use venn_domain::lineage::Lineage;
+
 use super::*;
-use crate::{delivery::Leased, install::tests::World};
+use crate::{delivery::Leased, install::tests::World, run::Next};
 
 /// The one delivery of this world, leased.
 async fn leased(world: &World) -> Vec<Leased> {
@@ -73,4 +75,18 @@ async fn what_used_up_its_attempts_has_all_of_them_again_when_a_person_asks() {
     let redelivered = world.test.redeliver(&world.customer, &given_up.id, &world.admin).await;
     assert!(redelivered.unwrap());
     assert_eq!(attempt(&world).await, 1);
+}
+
+#[tokio::test]
+async fn what_a_person_asks_for_again_is_nobodys_doing_any_more() {
+    let world = World::new().await;
+    let install = world.active().await;
+    let own = crate::event::written(&Lineage::default().after(&install.id));
+    world.test.sql(&format!("UPDATE event SET lineage = '{own}'")).await;
+    let first = leased(&world).await.remove(0);
+    assert_eq!(first.lineage.runs(), 1);
+    let id = first.id.clone();
+    world.ends(first, Next::Dead { reason: "its own doing".to_owned() }).await;
+    assert!(world.test.redeliver(&world.customer, &id, &world.admin).await.unwrap());
+    assert_eq!(leased(&world).await.remove(0).lineage, Lineage::default());
 }

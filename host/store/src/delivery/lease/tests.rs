@@ -1,13 +1,14 @@
 //! What may run now, and what has to wait for what.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-use venn_domain::{id::DeliveryId, limits};
+use venn_domain::{id::DeliveryId, limits, retry};
 
 use crate::{
     delivery::{
-        lane,
-        queue::{self, Of},
+        Leased, lane,
+        queue::{self, Of, tests::came},
     },
-    install::{Install, tests::World},
+    install::{Install, change::InstallChange, tests::World},
+    run::Next,
 };
 
 /// What is leased now, as `install subject`, where `P` is the partnership.
@@ -141,13 +142,97 @@ async fn what_is_given_up_lets_the_next_go_and_a_run_is_left_alone() {
     };
     assert_eq!(leased(&world, &[&install]).await, ["0 P fence 1 attempt 1"]);
     assert!(!give_up(&older).await, "it runs");
+    let again = async |organization, delivery| {
+        world.test.redeliver(organization, delivery, &world.admin).await.unwrap()
+    };
+    assert!(!again(&world.customer, &older).await, "it runs");
     let unaware = world.test.discard(&world.partner, &newer, "theirs", &world.admin).await;
     assert!(!unaware.unwrap());
     set(&world, &older, "state = 'parked'").await;
     assert!(leased(&world, &[&install]).await.is_empty());
+    assert!(!again(&world.partner, &older).await, "it is not theirs");
     assert!(give_up(&older).await);
     assert_eq!(leased(&world, &[&install]).await, ["0 P fence 1 attempt 1"]);
     let (dead, _) = world.test.delivery(&world.customer, &older).await.unwrap().unwrap();
     assert_eq!((dead.state.as_str(), dead.state_reason.as_str()), ("dead", "discarded: twice"));
     assert_eq!(dead.finished_at, Some(world.test.now()));
+}
+
+#[tokio::test]
+async fn what_waits_for_its_next_attempt_is_due_when_a_person_acts_and_keeps_its_attempts() {
+    let world = World::new().await;
+    let install = world.active().await;
+    written(&world, "UPDATE delivery SET state = 'done'").await;
+    let delivery = backfill(&world, &install).await;
+    let later = async || {
+        let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+        let leased = world.test.lease(1, until).await.unwrap().remove(0);
+        world.ends(leased, Next::Retry { at: world.test.now().plus_ms(3_600_000) }).await;
+    };
+    later().await;
+    assert!(leased(&world, &[&install]).await.is_empty());
+    let (customer, admin) = (&world.customer, &world.admin);
+    assert!(world.test.redeliver(customer, &delivery, admin).await.unwrap());
+    assert!(!world.test.redeliver(customer, &delivery, admin).await.unwrap(), "it is due");
+    later().await;
+    assert!(leased(&world, &[&install]).await.is_empty());
+    let config = serde_json::json!({ "prefix": "B" });
+    world.changed(&install, InstallChange::Config(config)).await;
+    assert_eq!(leased(&world, &[&install]).await, ["0 P fence 3 attempt 3"]);
+}
+
+async fn one(world: &World) -> Leased {
+    let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+    world.test.lease(10, until).await.unwrap().remove(0)
+}
+
+fn again() -> Next {
+    Next::Again { continuation: "on".to_owned(), done: 1, total: 2 }
+}
+
+#[tokio::test]
+async fn each_step_has_attempts_of_its_own_and_deaths_of_its_own() {
+    let world = World::new().await;
+    world.active().await;
+    let first = one(&world).await;
+    world.ends(first, Next::Retry { at: world.test.now() }).await;
+    let second = one(&world).await;
+    assert_eq!((second.step, second.attempt), (0, 2));
+    world.test.sql(&format!("UPDATE delivery SET cut_off = {}", retry::CUT_OFF)).await;
+    world.ends(second, again()).await;
+    for _ in 0..2 {
+        let next = one(&world).await;
+        assert_eq!((next.step, next.attempt), (1, 1));
+        world.test.release_leases().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_chain_lets_what_came_meanwhile_go_before_its_next_step() {
+    let world = World::new().await;
+    let install = world.active().await;
+    let chain = one(&world).await;
+    let id = chain.id.clone();
+    world.test.clock.advance_ms(1);
+    let other = came(&world, &install, "webhook", "other").await;
+    world.test.clock.advance_ms(1);
+    world.ends(chain, again()).await;
+    let next = one(&world).await;
+    assert_eq!(next.id, other);
+    world.ends(next, Next::Done).await;
+    assert_eq!(one(&world).await.id, id);
+}
+
+#[tokio::test]
+async fn a_step_that_ran_alone_since_it_was_overtaken_is_followed_by_one_beside_others() {
+    let world = World::new().await;
+    let install = world.active().await;
+    world.test.sql("UPDATE release SET concurrency = 2").await;
+    world.ends(one(&world).await, Next::Done).await;
+    came(&world, &install, "webhook", "a").await;
+    world.test.sql("UPDATE delivery SET alone = 1").await;
+    world.ends(one(&world).await, again()).await;
+    came(&world, &install, "webhook", "b").await;
+    let both = [one(&world).await, one(&world).await];
+    assert_ne!(both[0].event.subject, both[1].event.subject);
 }

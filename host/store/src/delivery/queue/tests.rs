@@ -348,3 +348,74 @@ async fn a_look_costs_the_same_however_much_waits() {
     assert_eq!(few, many);
     assert!(few.iter().all(|steps| (10..1_000).contains(steps)), "{few:?}");
 }
+
+#[tokio::test]
+async fn of_many_customers_who_waits_longest_comes_first() {
+    let town = Town::of(TestStore::open().await).await;
+    town.storm(3, 1).await;
+    town.store.clock.advance_ms(1);
+    town.storm(1, 1).await;
+    assert_eq!((town.take(1).await, town.take(1).await), (vec![3], vec![]));
+}
+
+#[tokio::test]
+async fn a_flood_of_a_plugin_that_has_its_share_holds_up_no_other_of_the_same_customer() {
+    let mut town = Town::of(TestStore::open().await).await;
+    let (store, one) = (&town.store, town.organizations[1].clone());
+    for own in 2..=4 {
+        let install = &town.installs[own];
+        let sql = format!(
+            "UPDATE install SET organization_id = '{one}', name = 'n-{own}' WHERE id = '{install}'"
+        );
+        store.sql(&sql).await;
+        town.organizations[own] = one.clone();
+    }
+    let other = PluginId::make(store.ids());
+    let columns = "organization_id, owner_kind, state, suspended_reason, approval_json, created_at";
+    let sql = format!(
+        "INSERT INTO plugin (id, name, {columns}) SELECT '{other}', 'other', {columns} FROM plugin"
+    );
+    store.sql(&sql).await;
+    let sql = format!("UPDATE install SET plugin_id = '{other}' WHERE id = '{}'", town.installs[4]);
+    store.sql(&sql).await;
+    town.storm(5, 1).await;
+    town.storm(6, 1).await;
+    assert_eq!(town.take(4).await, [5, 6]);
+    for own in 1..=4 {
+        town.store.clock.advance_ms(1);
+        town.storm(own, 1).await;
+    }
+    assert_eq!(town.take(2).await, [4]);
+}
+
+#[tokio::test]
+async fn what_is_about_the_whole_install_runs_alone_and_in_its_turn() {
+    let world = World::new().await;
+    let install = world.active().await;
+    world.test.sql(&format!("UPDATE release SET concurrency = {AT_ONCE}")).await;
+    let lease = async || {
+        let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+        let mut all = Vec::new();
+        while let Some(one) = world.test.lease(64, until).await.unwrap().pop() {
+            all.push(one);
+        }
+        all
+    };
+    let ends = async |all: Vec<Leased>| {
+        for leased in all {
+            world.ends(leased, Next::Done).await;
+        }
+    };
+    ends(lease().await).await;
+    for (kind, subject) in
+        [("webhook", "a"), ("webhook", "b"), ("configured", ""), ("webhook", "c")]
+    {
+        came(&world, &install, kind, subject).await;
+    }
+    for together in [vec!["a", "b"], vec![""], vec!["c"]] {
+        let all = lease().await;
+        let subjects: Vec<_> = all.iter().map(|leased| leased.event.subject.as_str()).collect();
+        assert_eq!(subjects, together);
+        ends(all).await;
+    }
+}

@@ -7,19 +7,22 @@
 )]
 use futures::future::join_all;
 use venn_domain::{
+    authority::Denial,
     id::{ReleaseId, RunId},
     limits,
     run::{
-        Effects, Ending, LogLine, Outcome, PartnerRead, PartnerReads, Report, StateWrite, Usage,
+        CallResult, CallSummary, Claim, Effects, Ending, LogLine, Outcome, PartnerRead,
+        PartnerReads, Report, StateWrite, Usage,
     },
     sharing::Purpose,
+    verdict::{ALGORITHM_VERSION, Class, Kind, Owner, Verdict},
 };
 
 use super::*;
 use crate::{
     delivery::{Leased, Waiting, unpark},
     install::tests::World,
-    run::Next,
+    run::{NewRoute, Next},
     state::StateSeen,
 };
 
@@ -197,4 +200,90 @@ async fn what_was_stopped_in_the_middle_waits_with_nothing_of_it_kept() {
     let again = world.test.lease(100, until).await.unwrap();
     let steps: Vec<_> = again.iter().map(|leased| (leased.step, leased.attempt)).collect();
     assert_eq!(steps, [(0, 1), (0, 1)], "from the same step");
+}
+
+/// It asked for something that it may not have.
+fn is_denied(record: &mut RunRecord) {
+    let denial = Denial {
+        capability: "http:egress".into(),
+        what: "anything".to_owned(),
+        why: "the platform suspended the plugin: it leaks".to_owned(),
+        who_can_change_it: "customer-admin".into(),
+    };
+    let call = CallSummary {
+        call: "http.send".to_owned(),
+        target: "POST api.hubapi.com/crm/tasks".to_owned(),
+        result: CallResult::Denied { capability: "http:egress".to_owned(), denial },
+        connection: None,
+        host_from_config: false,
+        wall_us: 1,
+    };
+    record.outcome.as_mut().unwrap().calls.push(call);
+}
+
+#[tokio::test]
+async fn who_went_on_without_what_was_denied_waits_and_who_failed_has_failed() {
+    let (world, mut records) = ended(3).await;
+    is_denied(&mut records[0]);
+    is_denied(&mut records[1]);
+    records[1].outcome.as_mut().unwrap().ending = Ending::Fault(Claim::default());
+    records[1].next = Next::Dead { reason: "it fails".to_owned() };
+    let suspend = world.test.suspend_plugin(&world.owned.0.id, "it leaks", &world.reviewer);
+    suspend.await.unwrap();
+    all(&world, &records).await;
+    let mut states = Vec::new();
+    for record in &records {
+        let state = "SELECT state || ', ' || state_reason FROM delivery";
+        states.push(world.test.text(&format!("{state} WHERE id = '{}'", record.leased.id)).await);
+    }
+    let waits = "parked, the platform has suspended this integration";
+    assert_eq!(states, [waits, "dead, it fails", "done, "]);
+    let denied = "SELECT COUNT(*) FROM audit WHERE action = 'run.denied'";
+    assert_eq!(world.test.number(denied).await, 2);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_once_and_over_when_its_work_is_done() {
+    let (world, mut records) = ended(1).await;
+    let mut run = records.remove(0);
+    let told = async |state| {
+        world.test.inbox(&world.customer, Some(state), None, 9).await.unwrap().items.len()
+    };
+    let again = async || {
+        let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+        record(&world, world.test.lease(1, until).await.unwrap().remove(0))
+    };
+    for _ in 0..2 {
+        run.verdict = Some(Verdict {
+            class: Class::Plugin,
+            kind: Kind::Transient,
+            owner: Owner::Publisher,
+            confidence_permille: 800,
+            evidence: Vec::new(),
+            claimed_class: None,
+            retryable: true,
+            retry_after_s: None,
+            fingerprint: "f".to_owned(),
+            field: None,
+            algorithm_version: ALGORITHM_VERSION,
+        });
+        run.routes = vec![NewRoute {
+            kind: "status-note",
+            organization: world.customer.clone(),
+            is_owner: false,
+            title: "It fails".to_owned(),
+            text: "Its publisher is told.".to_owned(),
+            detail: serde_json::Value::Null,
+        }];
+        run.next = Next::Retry { at: world.test.now() };
+        assert_eq!(world.test.record_run(run).await.unwrap(), WRITTEN);
+        run = again().await;
+    }
+    assert_eq!(told("open").await, 1);
+    // The step is done, and the work goes on.
+    run.next = Next::Again { continuation: "further".to_owned(), done: 1, total: 2 };
+    world.test.record_run(run).await.unwrap();
+    assert_eq!(told("open").await, 1);
+    world.test.record_run(again().await).await.unwrap();
+    assert_eq!((told("open").await, told("resolved").await), (0, 1));
 }
