@@ -102,13 +102,19 @@ impl Store {
     /// Gives back leases that ran out, gives up what is too old, and leases up to `most`
     /// deliveries, one per install, until `until`: one write.
     pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
+        self.lease_into(move || most, until).await
+    }
+
+    /// The same with as much room as there is once the writer comes to it: what ends while
+    /// others are written makes more.
+    pub async fn lease_into(
+        &self,
+        room: impl FnOnce() -> u32 + Send + 'static,
+        until: Timestamp,
+    ) -> Result<Vec<Leased>, StoreError> {
         let now = self.now();
         self.write_data(move |connection| {
-            Box::pin(async move {
-                given_back::leases(connection, now).await?;
-                expire::expire(connection, now).await?;
-                lease::lease(connection, now, most, until).await
-            })
+            Box::pin(async move { lease::lease(connection, now, room(), until).await })
         })
         .await
     }

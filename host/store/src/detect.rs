@@ -3,8 +3,6 @@
 //!
 //! - here: runs that get nowhere, in the transaction that records them.
 //! - [`silence`]: installs that run no more, looked for now and then.
-use std::collections::HashSet;
-
 use serde_json::json;
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -18,9 +16,9 @@ use venn_domain::{
 };
 
 use crate::{
-    Store, StoreError, inbox, incident, many,
+    Store, StoreError, inbox, incident,
     row::Row,
-    run::{NewRoute, Next, RunRecord},
+    run::{AllKnown, NewRoute, Next, RunRecord},
 };
 
 mod silence;
@@ -76,14 +74,12 @@ pub(crate) async fn after_runs(
     store: &Store,
     connection: &mut AnyConnection,
     records: &[&RunRecord],
+    known: &AllKnown,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let ran: Vec<_> = records.iter().copied().filter(|record| record.outcome.is_some()).collect();
-    let pulses = pulses(connection, &ran).await?;
-    let stalled = stalled(connection, &ran).await?;
-    for record in ran {
-        let install = record.leased.install.as_str();
-        let had_pulse = pulses.contains(install);
+    for record in records.iter().filter(|record| record.outcome.is_some()) {
+        let known = known.get(&record.leased.id);
+        let had_pulse = known.is_some_and(|known| known.pulse);
         let mut over = vec![Stall::Silent];
         if is_call(&record.leased.event.kind) {
             over.push(Stall::NotCalled);
@@ -108,7 +104,7 @@ pub(crate) async fn after_runs(
                 over.push(Stall::CutShort);
             }
         }
-        if stalled.contains(install) {
+        if known.is_some_and(|known| known.stalled) {
             for stall in over {
                 end(connection, stall, record, now).await?;
             }
@@ -124,35 +120,6 @@ fn found(record: &RunRecord) -> Found<'_> {
         plugin: &record.plugin,
         run: &record.id,
     }
-}
-
-/// Installs of these runs with a run before that was cut short.
-async fn pulses(
-    connection: &mut AnyConnection,
-    records: &[&RunRecord],
-) -> Result<HashSet<String>, StoreError> {
-    let select = "SELECT install_id FROM pulse WHERE install_id IN";
-    of_installs(connection, select, records).await
-}
-
-/// Installs of these runs with something that a detector found.
-async fn stalled(
-    connection: &mut AnyConnection,
-    records: &[&RunRecord],
-) -> Result<HashSet<String>, StoreError> {
-    let found = incident::FOUND;
-    let select = format!("SELECT install_id FROM incident WHERE {found} AND install_id IN");
-    of_installs(connection, &select, records).await
-}
-
-async fn of_installs(
-    connection: &mut AnyConnection,
-    select: &str,
-    records: &[&RunRecord],
-) -> Result<HashSet<String>, StoreError> {
-    let ids = records.iter().map(|record| record.leased.install.to_string());
-    let rows = many::select_in(connection, select, ids).await?;
-    rows.iter().map(|row| Row::new("install", row).text("install_id")).collect()
 }
 
 /// How long a chain stands still, if this run asks for another step.

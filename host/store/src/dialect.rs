@@ -67,6 +67,9 @@ impl Dialect {
                     "SET idle_in_transaction_session_timeout = '30s'",
                     // A turn is waited for in parts: in between it is seen that the session stands.
                     "SET lock_timeout = '2s'",
+                    // Statements are prepared once, and planned once: no value asks for a
+                    // plan of its own.
+                    "SET plan_cache_mode = force_generic_plan",
                     // What was answered is on the disk. More than `on` is the operator's to ask for.
                     "SELECT set_config('synchronous_commit', 'on', false)
                      WHERE current_setting('synchronous_commit') = 'off'",
@@ -169,6 +172,8 @@ async fn set_up_sqlite_writer(connection: &mut AnyConnection) -> Result<(), Stor
         return Err(StoreError::Setting { setting: "journal_mode", got: mode, expected: "wal" });
     }
     set_up_sqlite(connection).await?;
+    // What a statement would undo is not written to a file of its own first.
+    sqlx::query("PRAGMA temp_store = MEMORY").execute(&mut *connection).await?;
     sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
     let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
     if level != 2 {

@@ -1,8 +1,6 @@
 //! Incidents: equal failures of one install, grouped by fingerprint before
 //! anything is routed. One is open until the work that failed ends well, its
 //! owner says that it is done, or the install is removed.
-use std::collections::HashSet;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AnyConnection;
@@ -13,7 +11,7 @@ use venn_domain::{
     verdict::Class,
 };
 
-use crate::{Page, Store, StoreError, delivery::Leased, many, row::Row};
+use crate::{Page, Store, StoreError, delivery::Leased, row::Row};
 
 /// Equal failures of one install.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -123,16 +121,6 @@ async fn joined(
     .fetch_optional(connection)
     .await?;
     open.map(|row| Row::new("incident", &row).parsed("id")).transpose()
-}
-
-/// Those of the installs that have an open incident.
-pub(crate) async fn open<'i>(
-    connection: &mut AnyConnection,
-    installs: impl Iterator<Item = &'i InstallId>,
-) -> Result<HashSet<String>, StoreError> {
-    let open = "SELECT DISTINCT install_id FROM incident WHERE state = 'open' AND install_id IN";
-    let rows = many::select_in(connection, open, installs.map(ToString::to_string)).await?;
-    rows.iter().map(|row| Row::new("incident", row).text("install_id")).collect()
 }
 
 /// Closes the open incidents of an install whose newest failure was of this kind

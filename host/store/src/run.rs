@@ -8,5 +8,5 @@ mod read;
 mod record;
 
 pub use read::{Answered, Run, RunFilter};
-pub(crate) use record::Together;
+pub(crate) use record::{AllKnown, Together};
 pub use record::{NewRoute, Next, Recorded, RunRecord};

@@ -22,7 +22,7 @@ mod tests;
 
 pub use confirm::Answered;
 pub use record::{AccountFigures, KnownAccount};
-pub(crate) use record::{Sync, forget, record, under_way};
+pub(crate) use record::{Sync, forget, record};
 
 /// Where a source stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -210,6 +210,17 @@ async fn commit(
         // Another server writes, for as long as it takes; this one's session stands.
         in_time(BEGIN_TIMEOUT, sqlx::raw_sql("ROLLBACK").execute(&mut *connection)).await?;
     };
+    if group.len() == 1
+        && let Some(member) = group.pop()
+    {
+        // Nobody else's work is to be kept apart from its own.
+        let (answer, keep) = member(&mut group_tx).await;
+        answers.push(answer);
+        if !keep {
+            group_tx.rollback().await?;
+            return Ok(());
+        }
+    }
     for member in group.drain(..) {
         let mut member_tx = group_tx.begin().await?;
         let (answer, keep) = member(&mut member_tx).await;

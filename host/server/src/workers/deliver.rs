@@ -53,9 +53,6 @@ const RUNS_AT_ONCE: usize = 64;
 /// Loading beyond this leaves too little of the lease for the longest run.
 const SLOW_LOAD_MS: i64 = 20_000;
 
-/// Deliveries taken per look: as many as can run.
-const LEASES_PER_LOOK: u32 = 64;
-
 /// The delivery worker.
 pub async fn run(app: App, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(RUNS_AT_ONCE));
@@ -66,27 +63,50 @@ pub async fn run(app: App, stop: CancellationToken) {
     running.wait().await;
 }
 
-/// Leases what is due and there is room for; true if it found any.
+/// Leases what is due and there is room for; true if it found any. The next look does not
+/// wait for what these need.
 async fn turn(app: &App, slots: &Arc<Semaphore>, running: &TaskTracker) -> anyhow::Result<bool> {
     let first = slots.clone().acquire_owned().await?;
-    let room = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
+    let free = slots.clone();
+    let room =
+        move || u32::try_from(free.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
     let until = app.store.now().plus_ms(limits::LEASE_MS.cast_signed());
-    let leased = app.store.lease(room.min(LEASES_PER_LOOK), until).await?;
-    let found = !leased.is_empty();
-    // There is room for all of them: they start now, and on what is read now.
-    let installs: Vec<_> = leased.iter().map(|leased| &leased.install).collect();
-    let mut controls = app.store.controls(&installs).await?;
+    let leased = app.store.lease_into(room, until).await?;
+    if leased.is_empty() {
+        return Ok(false);
+    }
+    // There is room for all of them.
+    let mut taken = Vec::with_capacity(leased.len());
     let mut permit = Some(first);
     for leased in leased {
         crash::point("deliver.leased");
-        let read = controls.remove(&leased.install);
         let slot = match permit.take() {
             Some(slot) => slot,
             None => slots.clone().acquire_owned().await?,
         };
+        taken.push((leased, slot));
+    }
+    running.spawn(begin(app.clone(), taken, running.clone()));
+    Ok(true)
+}
+
+/// They start now, and on what is read now.
+async fn begin(app: App, taken: Vec<(Leased, OwnedSemaphorePermit)>, running: TaskTracker) {
+    let installs: Vec<_> = taken.iter().map(|(leased, _)| &leased.install).collect();
+    let mut controls = match app.store.controls(&installs).await {
+        Ok(controls) => controls,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            return tracing::error!(
+                error,
+                "run.deliver failed; it is repeated when its lease runs out"
+            );
+        }
+    };
+    for (leased, slot) in taken {
+        let read = controls.remove(&leased.install);
         running.spawn(deliver_and_ring(app.clone(), leased, read, slot));
     }
-    Ok(found)
 }
 
 async fn deliver_and_ring(

@@ -14,7 +14,7 @@ use crate::{
     delivery::queue::{self, Of},
     many,
     row::Row,
-    run::RunRecord,
+    run::{AllKnown, RunRecord},
 };
 
 /// Moves breakers, after the deliveries of these runs were moved.
@@ -22,10 +22,16 @@ pub(crate) async fn after_runs(
     store: &Store,
     connection: &mut AnyConnection,
     records: &[&RunRecord],
+    all: &AllKnown,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let known = known(connection, records).await?;
-    for record in records.iter().copied() {
+    let has_some = |record: &&&RunRecord| {
+        let known = all.get(&record.leased.id);
+        record.verdict.is_some() || known.is_some_and(|known| known.breakers)
+    };
+    let records: Vec<_> = records.iter().filter(has_some).copied().collect();
+    let known = known(connection, &records).await?;
+    for record in records {
         let told = told(record);
         let destination = |host: &String| destination_id(&record.leased.organization, host);
         let concerned = record.verdict.is_some()

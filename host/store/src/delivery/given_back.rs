@@ -10,6 +10,11 @@ use crate::{Store, StoreError, row::Row};
 /// a lease: a clock that is put back a little takes none from who works.
 const LATEST_MS: i64 = 2 * limits::LEASE_MS.cast_signed();
 
+/// No lease that was given before this moment ends after that.
+pub(super) const fn too_late(now: Timestamp) -> Timestamp {
+    now.plus_ms(LATEST_MS)
+}
+
 /// Gives back the leases that have ended, and those that end too late.
 pub(super) async fn leases(
     connection: &mut AnyConnection,
@@ -20,7 +25,7 @@ pub(super) async fn leases(
          WHERE state = 'leased' AND (lease_until < $1 OR lease_until > $2) RETURNING install_id",
     )
     .bind(now.0)
-    .bind(now.plus_ms(LATEST_MS).0)
+    .bind(too_late(now).0)
     .fetch_all(&mut *connection)
     .await?;
     let installs = rows.iter().map(|row| Row::new("delivery", row).text("install_id"));

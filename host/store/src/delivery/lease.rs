@@ -1,6 +1,8 @@
 //! Which deliveries are taken: of installs that wait for their turn, the first one that
 //! is due of each. Whose turn it is the domain decides ([`Room`]); an install runs one
 //! delivery at a time, or as many as its release asks for.
+use std::collections::HashMap;
+
 use sqlx::AnyConnection;
 use venn_domain::{
     breaker::Turn,
@@ -9,7 +11,7 @@ use venn_domain::{
 };
 
 use super::{
-    COLUMNS, Leased, event,
+    COLUMNS, Leased, event, expire, given_back,
     queue::{self, first},
     small,
 };
@@ -19,20 +21,31 @@ use crate::{
     row::Row,
 };
 
+/// Gives back what was leased for too long and gives up what is too old, if there is any;
+/// then takes up to `most`.
 pub(super) async fn lease(
     connection: &mut AnyConnection,
     now: Timestamp,
     most: u32,
     until: Timestamp,
 ) -> Result<Vec<Leased>, StoreError> {
-    let mut room = room(connection, most).await?;
+    let mut look = look(connection, now, most).await?;
+    if look.is_late {
+        given_back::leases(connection, now).await?;
+        expire::expire(connection, now).await?;
+        look = self::look(connection, now, most).await?;
+    }
+    let mut room = look.room;
     let waiting = queue::waiting(connection, now, &room, most).await?;
     let given = room.give(waiting);
     if given.is_empty() {
         return Ok(Vec::new());
     }
-    let turns = breaker::turns(connection, now, until, given.iter().map(|one| &one.install));
-    let turns = turns.await?;
+    let mut turns = HashMap::new();
+    if look.some_rest {
+        let installs = given.iter().map(|one| &one.install);
+        turns = breaker::turns(connection, now, until, installs).await?;
+    }
     let runs = |one: &&Waiting| !matches!(turns.get(&one.install), Some(Turn::Wait(_)));
     let running: Vec<_> = given.iter().filter(runs).cloned().collect();
     let mut leased = first_of(connection, now, &running).await?;
@@ -46,18 +59,51 @@ pub(super) async fn lease(
     Ok(leased)
 }
 
-/// What is free, and who holds the rest.
-async fn room(connection: &mut AnyConnection, free: u32) -> Result<Room, StoreError> {
-    let sql = "SELECT d.organization_id, i.plugin_id, COUNT(*) AS held
-               FROM delivery d JOIN install i ON i.id = d.install_id
-               WHERE d.state = 'leased' GROUP BY d.organization_id, i.plugin_id";
-    let mut room = Room::new(free.into());
-    for row in &sqlx::query(sql).fetch_all(connection).await? {
-        let row = Row::new("delivery", row);
-        room.hold(row.parsed("organization_id")?, row.parsed("plugin_id")?, row.count("held")?);
-    }
-    Ok(room)
+/// What a lease begins with.
+struct Look {
+    /// What is free, and who holds the rest.
+    room: Room,
+    /// Something is leased for too long, or too old.
+    is_late: bool,
+    /// There are installs that rest.
+    some_rest: bool,
 }
+
+async fn look(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    free: u32,
+) -> Result<Look, StoreError> {
+    let rows = sqlx::query(LOOK)
+        .bind(now.0)
+        .bind(given_back::too_late(now).0)
+        .fetch_all(connection)
+        .await?;
+    let mut look = Look { room: Room::new(free.into()), is_late: false, some_rest: false };
+    for row in &rows {
+        let row = Row::new("delivery", row);
+        let held = row.count("held")?;
+        match row.text("what")?.as_str() {
+            "late" => look.is_late = held > 0,
+            "rest" => look.some_rest = held > 0,
+            _ => look.room.hold(row.parsed("organization_id")?, row.parsed("plugin_id")?, held),
+        }
+    }
+    Ok(look)
+}
+
+/// In one statement. Of `organization_id` a text is made, lest SQLite walks all deliveries in
+/// the order of its index.
+pub(super) const LOOK: &str = "
+    SELECT 'held' AS what, d.organization_id || '' AS organization_id, i.plugin_id, COUNT(*) AS held
+    FROM delivery d JOIN install i ON i.id = d.install_id
+    WHERE d.state = 'leased' GROUP BY d.organization_id || '', i.plugin_id
+    UNION ALL SELECT 'late', '', '', CASE WHEN EXISTS (
+            SELECT 1 FROM delivery WHERE state = 'leased' AND (lease_until < $1 OR lease_until > $2))
+        OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('ready', 'parked') AND expires_at <= $1)
+        THEN 1 ELSE 0 END
+    UNION ALL SELECT 'rest', '', '', CASE WHEN EXISTS (
+            SELECT 1 FROM breaker WHERE rests_until IS NOT NULL) THEN 1 ELSE 0 END";
 
 /// The first delivery of each install, in their order.
 async fn first_of(

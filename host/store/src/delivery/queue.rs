@@ -121,7 +121,25 @@ pub(crate) async fn changed(
     now: Timestamp,
     of: Of,
 ) -> Result<(), StoreError> {
-    let (sql, bound) = changing(of);
+    place(connection, now, of, MOVED).await
+}
+
+/// Whose place is otherwise now than in the queue.
+const MOVED: &str = "WHERE excluded.due_at IS NULL AND queue.due_at IS NOT NULL
+    OR excluded.due_at IS NOT NULL
+       AND (excluded.due_at > $1 OR queue.due_at IS NULL OR queue.due_at > $1)";
+
+/// Whoever they are.
+const ALL: &str = "";
+
+/// Places them; those of `which` stand where they are to stand now, with others nothing is done.
+async fn place(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    of: Of,
+    which: &str,
+) -> Result<(), StoreError> {
+    let (sql, bound) = placing(of, which);
     if bound.is_empty() {
         return Ok(());
     }
@@ -133,7 +151,7 @@ pub(crate) async fn changed(
     Ok(())
 }
 
-fn changing(of: Of) -> (String, Vec<String>) {
+fn placing(of: Of, which: &str) -> (String, Vec<String>) {
     let (condition, bound) = of.condition();
     let sql = format!(
         "INSERT INTO queue (install_id, organization_id, plugin_id, due_at)
@@ -142,9 +160,7 @@ fn changing(of: Of) -> (String, Vec<String>) {
          ON CONFLICT (install_id) DO UPDATE SET due_at =
              CASE WHEN excluded.due_at IS NULL OR excluded.due_at > $1 THEN excluded.due_at
                   ELSE $1 END
-         WHERE excluded.due_at IS NULL AND queue.due_at IS NOT NULL
-            OR excluded.due_at IS NOT NULL
-               AND (excluded.due_at > $1 OR queue.due_at IS NULL OR queue.due_at > $1)",
+         {which}",
         may_go_on!()
     );
     (sql, bound)
@@ -156,15 +172,7 @@ pub(super) async fn served(
     now: Timestamp,
     installs: Vec<String>,
 ) -> Result<(), StoreError> {
-    let ids = padded(installs.iter().cloned());
-    let sql =
-        format!("UPDATE queue SET due_at = NULL WHERE install_id IN ({})", places(1, ids.len()));
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-    for id in ids {
-        query = query.bind(id);
-    }
-    query.execute(&mut *connection).await?;
-    changed(connection, now, Of::Installs(installs)).await
+    place(connection, now, Of::Installs(installs), ALL).await
 }
 
 /// Who could be given what is free: of the organizations that come first, in each the

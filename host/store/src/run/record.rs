@@ -1,7 +1,5 @@
 //! Writing runs' records: of each run all, or nothing. Runs that end at about the
 //! same time are written together, with few statements for all of them.
-use std::collections::HashMap;
-
 use sqlx::AnyConnection;
 use venn_domain::{
     authority::Authority,
@@ -19,19 +17,20 @@ use crate::{
     delivery::Leased,
     detect,
     import::ImportRow,
-    inbox, incident, install, many,
-    row::Row,
+    inbox, incident, install,
     source::{self, AccountFigures},
     state::{self, StateSeen},
     timeline,
 };
 
+mod known;
 mod moves;
 mod reads;
 mod rows;
 mod stopped;
 mod together;
 
+pub(crate) use known::AllKnown;
 pub(crate) use together::Together;
 
 use rows::Written;
@@ -155,9 +154,10 @@ async fn write(
 ) -> Result<Vec<Recorded>, StoreError> {
     // Also where the lease was lost: what was read was read.
     let mut entries = reads::entries(connection, records).await?;
-    let leases = leases(connection, records).await?;
-    let is_held =
-        |record: &&RunRecord| leases.get(record.leased.id.as_str()) == Some(&record.leased.fence);
+    let known = known::known(connection, records).await?;
+    let is_held = |record: &&RunRecord| {
+        known.get(&record.leased.id).is_some_and(|known| known.fence == record.leased.fence)
+    };
     let held: Vec<_> = records.iter().filter(is_held).collect();
     let now = store.now();
     let number = stopped::number_now(connection, &held).await?;
@@ -166,11 +166,10 @@ async fn write(
         .into_iter()
         .map(|record| waiting.get(record.leased.id.as_str()).unwrap_or(record))
         .collect();
-    let syncing =
-        source::under_way(connection, held.iter().map(|held| &held.leased.install)).await?;
     let mut written = Vec::with_capacity(held.len());
     for record in &held {
-        let ends_sync = record.next == Next::Done && syncing.contains(record.leased.id.as_str());
+        let syncs = known.get(&record.leased.id).is_some_and(|known| known.syncs);
+        let ends_sync = record.next == Next::Done && syncs;
         let allowed = still_allowed(connection, record, number).await?;
         written.push(effects(store, connection, record, allowed, ends_sync, now).await?);
         entries.extend(denials(record));
@@ -181,11 +180,11 @@ async fn write(
     crash::point("record.rows");
     audit::append_all(store, connection, &entries).await?;
     let ended: Vec<_> = written.iter().filter(|one| !one.overtaken).map(|one| one.record).collect();
-    incidents(store, connection, &ended, now).await?;
+    incidents(store, connection, &ended, &known, now).await?;
     moves::run_again(connection, &written, now).await?;
     moves::move_deliveries(connection, &ended, now).await?;
-    breaker::after_runs(store, connection, &ended, now).await?;
-    detect::after_runs(store, connection, &ended, now).await?;
+    breaker::after_runs(store, connection, &ended, &known, now).await?;
+    detect::after_runs(store, connection, &ended, &known, now).await?;
     for record in ended.iter().filter(|record| record.next.is_end()) {
         let Leased { install, event, .. } = &record.leased;
         let what = (event.kind.as_str(), event.subject.as_str());
@@ -198,21 +197,6 @@ async fn write(
         None => Recorded::Fenced,
     };
     Ok(records.iter().map(became).collect())
-}
-
-/// The fences of those deliveries that are leased now.
-async fn leases(
-    connection: &mut AnyConnection,
-    records: &[RunRecord],
-) -> Result<HashMap<String, u64>, StoreError> {
-    let leased = "SELECT id, fence FROM delivery WHERE state = 'leased' AND id IN";
-    let ids = records.iter().map(|record| record.leased.id.to_string());
-    let rows = many::select_in(connection, leased, ids).await?;
-    let fence = |row| {
-        let row = Row::new("delivery", row);
-        Ok((row.text("id")?, row.count("fence")?))
-    };
-    rows.iter().map(fence).collect()
 }
 
 /// Writes what is still allowed of a run's effects.
@@ -296,14 +280,14 @@ async fn incidents(
     store: &Store,
     connection: &mut AnyConnection,
     records: &[&RunRecord],
+    known: &AllKnown,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let open = incident::open(connection, records.iter().map(|record| &record.leased.install));
-    let open = open.await?;
     for record in records {
+        let failed = known.get(&record.leased.id).is_some_and(|known| known.failed);
         match &record.verdict {
             Some(verdict) => open_incident(store, connection, record, verdict).await?,
-            None if record.next == Next::Done && open.contains(record.leased.install.as_str()) => {
+            None if record.next == Next::Done && failed => {
                 incident::resolve(connection, &record.leased, now).await?;
             }
             None => {}

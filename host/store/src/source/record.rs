@@ -1,5 +1,5 @@
 //! What a run said about accounts, in the transaction that records the run.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::AnyConnection;
 use venn_domain::{
@@ -15,7 +15,6 @@ use crate::{
     account::staged::Stage,
     audit::{self, NewAudit},
     import::{Confirm, ImportRow},
-    many,
     row::Row,
 };
 
@@ -160,18 +159,14 @@ pub(crate) async fn record(
 
 /// Whether this delivery is the sync that is under way.
 async fn is_under_way(connection: &mut AnyConnection, sync: &Sync<'_>) -> Result<bool, StoreError> {
-    let deliveries = under_way(connection, std::iter::once(sync.install)).await?;
-    Ok(deliveries.contains(sync.delivery.as_str()))
-}
-
-/// The deliveries that are the sync under way of one of these installs.
-pub(crate) async fn under_way<'i>(
-    connection: &mut AnyConnection,
-    installs: impl Iterator<Item = &'i InstallId>,
-) -> Result<HashSet<String>, StoreError> {
-    let unended = "SELECT delivery_id FROM source WHERE ended_at IS NULL AND install_id IN";
-    let rows = many::select_in(connection, unended, installs.map(ToString::to_string)).await?;
-    rows.iter().map(|row| Row::new("source", row).text("delivery_id")).collect()
+    let sql = "SELECT COUNT(*) FROM source
+               WHERE install_id = $1 AND delivery_id = $2 AND ended_at IS NULL";
+    let found: i64 = sqlx::query_scalar(sql)
+        .bind(sync.install.to_string())
+        .bind(sync.delivery.to_string())
+        .fetch_one(connection)
+        .await?;
+    Ok(found == 1)
 }
 
 /// A sync begins with its first run that writes accounts. One that was left

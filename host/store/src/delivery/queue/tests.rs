@@ -315,7 +315,7 @@ async fn steps(town: &Town) -> Vec<u64> {
         true
     });
     let (install, organization) = (town.installs[0].to_string(), town.organizations[0].to_string());
-    let (writes, ids) = changing(Of::Installs(vec![install.clone()]));
+    let (writes, ids) = placing(Of::Installs(vec![install.clone()]), MOVED);
     let now = town.store.now().0;
     let mut steps = Vec::new();
     for (sql, rows, texts) in [
