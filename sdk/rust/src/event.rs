@@ -193,7 +193,8 @@ mod tests {
         let told = event("timeline-added", payload);
         assert_eq!(told.kind(), EventKind::TimelineAdded);
         let read: TimelineAdded = told.payload().unwrap();
-        assert_eq!((read.entries[0].plugin.as_str(), read.entries[0].at), ("calls", 7));
+        let entry = read.entries.first().unwrap();
+        assert_eq!((entry.plugin.as_str(), entry.at), ("calls", 7));
     }
 
     #[test]

@@ -145,7 +145,10 @@ mod tests {
         let payload = serde_json::to_string(&told).unwrap();
         let told = event(TIMELINE_ADDED, of.as_str(), payload.clone());
         let read = PartnerRead { rows: 2, ..PartnerRead::default() };
-        assert_eq!((told.tells_of(), told.reads()), (Some(of.clone()), PartnerReads::from([(of.clone(), read)])));
+        assert_eq!(
+            (told.tells_of(), told.reads()),
+            (Some(of.clone()), PartnerReads::from([(of.clone(), read)]))
+        );
         // Erased meanwhile: there is nothing left to read, and it still stays apart.
         let erased = event(TIMELINE_ADDED, of.as_str(), r#"{"entries":[]}"#.to_owned());
         assert_eq!((erased.tells_of(), erased.reads()), (Some(of.clone()), PartnerReads::new()));

@@ -20,6 +20,9 @@ use crate::{
     state::partition,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Makes events and deliveries of these entries, which are new, for each other install of
 /// the customer's that hears of them. One that is paused has them when it goes on.
 pub(crate) async fn tell(
