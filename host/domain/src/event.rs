@@ -11,9 +11,14 @@ use crate::{
     time::Timestamp,
 };
 
+mod added;
+
+pub use added::{AddedEntry, TimelineAdded};
+
 /// Every kind that a manifest may ask for, with what it means.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 11] = [
     (OVERLAPS_CHANGED, "overlaps of one partnership appeared, changed or went away"),
+    (TIMELINE_ADDED, "another plugin added entries to the timeline of accounts"),
     (SCHEDULE, "a schedule of the manifest is due"),
     (WEBHOOK, "a third party called the install's URL"),
     (REQUEST, "a person asks and waits for an answer"),
@@ -27,6 +32,8 @@ pub const KINDS: [(&str, &str); 10] = [
 
 /// Overlaps of one partnership appeared, changed or went away.
 pub const OVERLAPS_CHANGED: &str = "overlaps-changed";
+/// Another plugin added entries to the timeline of accounts.
+pub const TIMELINE_ADDED: &str = "timeline-added";
 /// A schedule of the manifest is due.
 pub const SCHEDULE: &str = "schedule";
 /// A third party called the install's URL.
@@ -47,11 +54,11 @@ pub const UNINSTALLING: &str = "uninstalling";
 pub const ERASE: &str = "erase";
 
 /// Whether a run about this kind may be at work beside others of its install, where the
-/// manifest asks for that: those that are about one partnership, or one address that others
-/// call, and leave the rest of the install as it is. What concerns the install as a whole
+/// manifest asks for that: those that are about one partnership, what others added, or one address
+/// that others call, and leave the rest of the install as it is. What concerns the install as a whole
 /// runs alone.
 pub fn runs_beside_others(kind: &str) -> bool {
-    [OVERLAPS_CHANGED, WEBHOOK, REQUEST].contains(&kind)
+    [OVERLAPS_CHANGED, TIMELINE_ADDED, WEBHOOK, REQUEST].contains(&kind)
 }
 
 /// Something that happened, as a guest gets it.
@@ -178,7 +185,7 @@ mod tests {
     fn what_concerns_the_install_as_a_whole_and_what_is_not_known_runs_alone() {
         let beside: Vec<_> =
             KINDS.iter().map(|(kind, _)| *kind).filter(|kind| runs_beside_others(kind)).collect();
-        assert_eq!(beside, [OVERLAPS_CHANGED, WEBHOOK, REQUEST]);
+        assert_eq!(beside, [OVERLAPS_CHANGED, TIMELINE_ADDED, WEBHOOK, REQUEST]);
         assert!(!runs_beside_others("of-a-newer-contract"));
     }
 

@@ -113,6 +113,10 @@ impl Manifest {
                 list.add("fields", "a name is too long or has hidden characters", "Correct it");
             }
         }
+        if self.wants(event::TIMELINE_ADDED) && !asked.has(Capability::TimelineRead) {
+            let reason = "`timeline-added` is one of them, but `timeline:read` is not asked for";
+            list.add("events", reason, "Ask for the capability, or leave the kind out");
+        }
         if self.egress.is_empty() && asked.has(Capability::HttpEgress) {
             let reason = "`http:egress` is asked for, but no destination is named";
             list.add("egress", reason, "Name every host that is called");
