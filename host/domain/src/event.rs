@@ -104,7 +104,7 @@ pub struct ScheduleDue {
 /// Payload of [`REQUEST`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {
-    /// Which command or button: the webhook's name in the manifest.
+    /// Which command or button: the action's or the webhook's name in the manifest.
     pub action: String,
     /// What the person typed; empty if nothing.
     pub text: String,
