@@ -51,9 +51,7 @@ mod tests {
     /// [`GOOD`] with a webhook and actions.
     fn with(entries: &[&str]) -> String {
         let entries = entries.join(", ");
-        let more = format!(
-            "\"webhook\", \"request\"]\nwebhooks = [{CHAT}]\nactions = [{entries}]"
-        );
+        let more = format!("\"webhook\", \"request\"]\nwebhooks = [{CHAT}]\nactions = [{entries}]");
         GOOD.replacen("\"installed\"]", &more, 1)
     }
 
