@@ -94,9 +94,9 @@ async fn a_person_asks_and_gets_the_plugins_answer() {
     let audit = world.acme.all("audit?action=install.ask").await;
     assert_eq!((audit.len(), &audit[0]["actor"]), (1, &me["user_id"]));
     assert_eq!(audit[0]["subject"], install);
-    let detail = audit[0]["detail"].as_object().unwrap();
-    assert_eq!(detail.keys().collect::<Vec<_>>(), ["action", "plugin"]);
-    assert_eq!(detail["action"], "overlaps");
+    let path = world.acme.own(&format!("installs/{install}"));
+    let plugin = &world.acme.get(&path).await.good()["plugin"];
+    assert_eq!(audit[0]["detail"], json!({ "action": "overlaps", "plugin": plugin }));
 
     // Nothing but the action is needed.
     let plain = said(&asks(&world, &install).await.good());
@@ -187,7 +187,7 @@ async fn who_asks_a_plugin_that_fails_is_told_at_once_and_can_ask_again() {
         assert_eq!((&told["state"], &told["answer"]), (&json!("dead"), &Value::Null), "{told}");
         let run = &of_asks(&world, &install).await[0];
         assert_eq!((&told["run"], &told["summary"]), (&run["id"], &run["summary"]));
-        assert!(told["summary"].as_str().unwrap().contains("No luck."), "{told}");
+        assert_ne!(told["summary"], "");
         let delivery = told["delivery"].as_str().unwrap();
         let delivery = world.acme.own(&format!("deliveries/{delivery}"));
         let delivery = world.acme.get(&delivery).await.good();

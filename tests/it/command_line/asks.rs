@@ -17,14 +17,15 @@ async fn a_person_asks_an_install_and_reads_the_answer() {
         let shown = acme.venn(line).await.good();
         assert!(shown.contains(offers), "{line}: {shown}");
     }
-    let line = "installs ask main overlaps --text \u{9b}31m --input limit=5";
+    let line = "installs ask main overlaps --text acme --input limit=5";
     let said: Value = serde_json::from_str(&acme.venn(line).await.good()).unwrap();
     let payload = said[0]["payload"].as_str().unwrap();
     let payload: Value = serde_json::from_str(payload).unwrap();
-    assert_eq!(
-        (&payload["action"], &payload["input"]),
-        (&json!("overlaps"), &json!({ "limit": "5" }))
-    );
+    let typed = ["action", "text", "input"].map(|key| payload[key].clone());
+    assert_eq!(typed, [json!("overlaps"), json!("acme"), json!({ "limit": "5" })]);
+    // What a plugin says back does not repaint the terminal.
+    let said = acme.venn("installs ask main overlaps --text \u{9b}31m").await.good();
+    assert!(said.contains("\\u{9b}31m") && !said.contains('\u{9b}'), "{said}");
 
     let kept = acme.venn("installs ask main overlaps --output answer.json").await.good();
     let bytes = fs::read(acme.home.path().join("answer.json")).unwrap();
