@@ -78,6 +78,14 @@ pub struct Event {
     pub continuation: Option<String>,
 }
 
+impl Event {
+    /// Whether a person asked for it at Venn, who is told how it ended.
+    pub fn is_asked(&self) -> bool {
+        let asked = || serde_json::from_str::<Requested>(&self.payload);
+        self.kind == REQUEST && asked().is_ok_and(|asked| asked.user.is_some())
+    }
+}
+
 /// Why one is given up that was not begun in time.
 pub const EXPIRED: &str = "it waited longer than it is of use";
 
@@ -111,7 +119,7 @@ pub struct ScheduleDue {
 /// Payload of [`REQUEST`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {
-    /// Which command or button: the webhook's name in the manifest.
+    /// Which command or button: the action's or the webhook's name in the manifest.
     pub action: String,
     /// What the person typed; empty if nothing.
     pub text: String,
@@ -207,6 +215,30 @@ mod tests {
             let has_end = [REQUEST, WEBHOOK, SCHEDULE].contains(&kind);
             assert_eq!(ms(kind, None).is_some(), has_end, "{kind}");
         }
+    }
+
+    #[test]
+    fn what_a_person_asked_at_venn_is_told_from_what_came_from_outside() {
+        let user: UserId = "usr_01k5v2m8q4r7t9w3x6z1b0c5d8".parse().unwrap();
+        let requested = |user| Requested {
+            action: "find".to_owned(),
+            text: String::new(),
+            input: Map::new(),
+            user,
+        };
+        let event = |kind: &str, payload: String| Event {
+            id: "evt_01k5v2m8q4r7t9w3x6z1b0c5d8".parse().unwrap(),
+            kind: kind.to_owned(),
+            subject: "find".to_owned(),
+            occurred_at: Timestamp(0),
+            payload,
+            continuation: None,
+        };
+        let payload = |user| serde_json::to_string(&requested(user)).unwrap();
+        assert!(event(REQUEST, payload(Some(user.clone()))).is_asked());
+        assert!(!event(REQUEST, payload(None)).is_asked());
+        assert!(!event(WEBHOOK, payload(Some(user))).is_asked());
+        assert!(!event(REQUEST, "{}".to_owned()).is_asked());
     }
 
     #[test]

@@ -40,6 +40,7 @@ limits! {
     INSTALL_RUNS_MAX: u64 = 16, "install.runs.max", "runs", "The most that a manifest may ask for; a quarter of what a server works on.";
     SCHEDULES: usize = 8, "manifest.schedules", "schedules", "A person reads them; one run can do several things.";
     WEBHOOKS: usize = 8, "manifest.webhooks", "webhooks", "A person reads them; one carries all kinds of calls of its sender.";
+    ACTIONS: usize = 16, "manifest.actions", "actions", "A person chooses among them; one takes a text and named values.";
     SCHEDULE_SPREAD_S_MAX: u64 = 3_600, "schedule.spread", "s", "Later than this is another time.";
     CHECK_WALL_MS: u64 = 5_000, "check.wall", "ms", "A person waits for the answer.";
     RUN_MEMORY_BYTES: u64 = 64 << 20, "run.memory", "bytes", "Python needs 16 MiB, the most of all guest languages tried.";

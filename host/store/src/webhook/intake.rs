@@ -244,6 +244,26 @@ async fn full(
     Ok((bytes > limits::WEBHOOK_WAITING_BYTES).then_some("webhook.waiting.bytes"))
 }
 
+/// Appends an event that somebody sent, and its delivery, which counts as waiting until it is
+/// finished. Where too much waits for the install, the limit, and nothing is written.
+pub(crate) async fn append_within(
+    store: &Store,
+    db: &mut AnyConnection,
+    new: &NewEvent,
+) -> Result<Result<DeliveryId, &'static str>, StoreError> {
+    let bytes = new.payload.len();
+    if let Some(limit) = full(db, &new.install, bytes).await? {
+        return Ok(Err(limit));
+    }
+    let delivery = append(store, db, new).await?;
+    sqlx::query("UPDATE delivery SET call_bytes = $1 WHERE id = $2")
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(delivery.to_string())
+        .execute(db)
+        .await?;
+    Ok(Ok(delivery))
+}
+
 async fn take(
     store: &Store,
     db: &mut AnyConnection,
@@ -258,10 +278,6 @@ async fn take(
     if let Some(before) = known(store, db, id, &call.event).await? {
         return Ok(Taken::Call(before));
     }
-    let bytes = call.payload.len();
-    if let Some(limit) = full(db, &open.install, bytes).await? {
-        return Ok(Taken::Full(limit));
-    }
     // One that fails and is tried again holds up only what is like it.
     let subject = if open.routing_key.is_empty() { open.name } else { open.routing_key };
     let new = NewEvent {
@@ -271,12 +287,10 @@ async fn take(
         subject,
         payload: call.payload,
     };
-    let delivery = append(store, db, &new).await?;
-    sqlx::query("UPDATE delivery SET call_bytes = $1 WHERE id = $2")
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .bind(delivery.to_string())
-        .execute(&mut *db)
-        .await?;
+    let delivery = match append_within(store, db, &new).await? {
+        Ok(delivery) => delivery,
+        Err(limit) => return Ok(Taken::Full(limit)),
+    };
     sqlx::query(
         "INSERT INTO webhook_receipt (webhook_id, event, delivery_id, received_at)
          VALUES ($1, $2, $3, $4)
