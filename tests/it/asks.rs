@@ -91,7 +91,9 @@ async fn a_person_asks_and_gets_the_plugins_answer() {
     assert_eq!((&told["run"], &told["delivery"]), (&runs[0]["id"], &runs[0]["delivery"]));
     assert_eq!((&told["state"], &told["summary"]), (&json!("done"), &runs[0]["summary"]));
     // That somebody asked is in the audit, what they typed is not.
-    let audit = world.acme.all("audit?action=install.ask").await;
+    let mut audit = world.acme.all("audit?action=install.ask").await;
+    // Which token it was, the audit adds to everything by itself.
+    audit[0]["detail"].as_object_mut().unwrap().remove("token").unwrap();
     assert_eq!((audit.len(), &audit[0]["actor"]), (1, &me["user_id"]));
     assert_eq!(audit[0]["subject"], install);
     let path = world.acme.own(&format!("installs/{install}"));

@@ -164,6 +164,8 @@ limits! {
     EVENT_AGE_WEBHOOK_MS: i64 = 7 * 24 * 60 * 60 * 1_000, "event.age.webhook", "ms", "The same of a call; as long as it is known if it comes again.";
     EVENT_LOOP: u64 = 8, "event.loop", "runs", "Of one install, each caused by what the one before wrote; what settles does so in two or three.";
     EVENT_ENTRIES: usize = 50, "event.entries", "entries", "Of the timeline, told in one event; a run that adds more is told in several.";
+    EVENT_WAITING: u64 = 10_000, "event.waiting", "events", "Of what other plugins add to the timeline, not finished, of one install; what is more it is not told, and its customer is.";
+    EVENT_WAITING_BYTES: u64 = 64 << 20, "event.waiting.bytes", "bytes", "Of their payloads; six kilobytes for each of the most events.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
     OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";
     BREAKER_FAILURES: u64 = 5, "breaker.failures", "runs", "In a row, then an install rests: more than chance, fewer than an event has attempts.";

@@ -52,7 +52,8 @@ impl Thing {
 
 /// Whether what a plugin said in a run may be of a partner's accounts: it was told some, by
 /// its event too, or what an earlier run had kept or handed on. `step` counts the
-/// continuations before it.
+/// continuations before it. An entry of no partnership is no exception: a later step of the
+/// other plugin may have written it, of what an earlier one had read and handed on.
 pub fn may_tell_of_partners(event_kind: &str, step: u64, calls: &[CallSummary]) -> bool {
     let told = |call: &CallSummary| {
         let reads = ["overlaps.", "state.get", "state.keys"];

@@ -126,7 +126,10 @@ async fn nobody_hears_who_was_not_granted_it_who_wrote_it_or_who_is_another_cust
     let deaf = hearing(&world, "deaf", &world.grant(), json!([])).await;
     let hearer = hearing(&world, "hearer", &grant(&world), json!([])).await;
     let globex = &world.globex;
-    let body = json!({ "plugin": "hearer", "name": "theirs", "config": {}, "connections": {},
+    let crm = json!({ "name": "crm", "kind": "api-key", "host": "api.hubapi.com", "secret": "x" });
+    let crm = globex.post(&globex.own("connections"), &crm).await.good()["id"].clone();
+    let body = json!({ "plugin": "hearer", "name": "theirs", "config": {},
+        "connections": { "crm": crm },
         "grant": { "capabilities": ["timeline:read"], "partnerships": [world.partnership],
                    "populations": [], "fields": [], "egress_hosts": [] } });
     let theirs = globex.post(&globex.own("installs"), &body).await.good()["id"].clone();

@@ -7,15 +7,18 @@ use sqlx::AnyConnection;
 use venn_domain::{
     event::{REQUEST, Requested},
     id::{DeliveryId, InstallId, OrganizationId, UserId},
+    lineage::Lineage,
 };
 
 use super::{InstallState, change::manifest, find};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
-    event::NewEvent,
+    event::{
+        NewEvent,
+        bound::{self, append_within},
+    },
     row,
-    webhook::intake::append_within,
 };
 
 /// What a person asks.
@@ -106,7 +109,8 @@ async fn take(
         subject,
         payload: row::json(&payload),
     };
-    let delivery = match append_within(store, connection, &new).await? {
+    let caused = Lineage::default();
+    let delivery = match append_within(store, connection, &bound::CALLS, &new, &caused).await? {
         Ok(delivery) => delivery,
         Err(limit) => return Ok(Asked::Full(limit)),
     };

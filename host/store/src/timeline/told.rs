@@ -3,21 +3,29 @@
 //! The event has the texts, for an entry can be gone when it is read. So it is told only to
 //! who may know them (`Authority::hears_of`; asked once more before a run), and what is erased
 //! for an install is taken out of its events, too.
+//!
+//! As much waits for an install as a limit allows: one that is paused for long, or slower than
+//! the others, is not told of more until it has worked some off, and its customer is told that.
 use sqlx::AnyConnection;
 use venn_domain::{
     authority::Authority,
     event::{TIMELINE_ADDED, TimelineAdded},
     id::{InstallId, OrganizationId, PartnershipId},
     run::TimelineEntry,
+    time::Timestamp,
 };
 
 use super::Writer;
 use crate::{
     Store, StoreError,
-    event::{self, NewEvent},
+    event::{
+        NewEvent,
+        bound::{self, append_within},
+    },
     install::control_on,
     row::{Row, json},
     state::partition,
+    waiting,
 };
 
 #[cfg(test)]
@@ -46,8 +54,14 @@ pub(crate) async fn tell(
     for install in hearing {
         let Some((control, _)) = control_on(connection, &install, false).await? else { continue };
         let authority = Authority::new(control);
+        let mut left_out = 0;
         for (partnership, added) in &told {
             if !authority.hears_of(partnership.as_ref()) {
+                continue;
+            }
+            // What comes after a gap is left out, too: a smaller one would be out of order.
+            if left_out > 0 {
+                left_out += added.entries.len();
                 continue;
             }
             let new = NewEvent {
@@ -57,7 +71,13 @@ pub(crate) async fn tell(
                 subject: partition(partnership.as_ref()),
                 payload: json(added),
             };
-            event::append_after(store, connection, &new, &writer.lineage).await?;
+            let bound = &bound::TOLD;
+            if append_within(store, connection, bound, &new, &writer.lineage).await?.is_err() {
+                left_out = added.entries.len();
+            }
+        }
+        if left_out > 0 {
+            untold(connection, &install, left_out, writer.now).await?;
         }
     }
     Ok(())
@@ -79,6 +99,28 @@ async fn that_may_hear(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|row| Row::new("install", row).parsed("id")).collect()
+}
+
+/// Counts entries that an install was not told of, for its customer's inbox; what is no news
+/// any more does not count.
+async fn untold(
+    connection: &mut AnyConnection,
+    install: &InstallId,
+    entries: usize,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE install SET untold = CASE WHEN untold_at > $1 THEN untold ELSE 0 END + $2,
+             untold_at = $3
+         WHERE id = $4",
+    )
+    .bind(now.plus_ms(-waiting::NEWS_MS).0)
+    .bind(i64::try_from(entries).unwrap_or(i64::MAX))
+    .bind(now.0)
+    .bind(install.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Takes the texts out of what an install was told of a partnership, or of anything.

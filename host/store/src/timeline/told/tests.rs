@@ -225,6 +225,68 @@ async fn who_is_paused_is_told_and_who_is_gone_is_not() {
 }
 
 #[tokio::test]
+async fn who_works_off_nothing_is_not_told_of_more_and_its_customer_is() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let inbox = async || {
+        let page = world.test.waiting(&world.customer, None, 10).await.unwrap();
+        let items = page.items.into_iter().map(|item| (item.kind.name(), item.name, item.detail));
+        items.collect::<Vec<_>>()
+    };
+    let untold =
+        |entries: &str| [("entries-untold", "hearer".to_owned(), entries.to_owned())].to_vec();
+    assert_eq!(scene.hears("one").await, [true, true]);
+    let full = limits::EVENT_WAITING_BYTES / 2;
+    let fill = format!("UPDATE delivery SET told_bytes = {full} WHERE told_bytes > 0");
+    world.test.sql(&fill).await;
+    assert_eq!(inbox().await, []);
+    assert_eq!(scene.hears("two").await, [false, false]);
+    assert_eq!(scene.hears("three").await, [false, false]);
+    assert_eq!(inbox().await, untold("4"));
+
+    // Half of it is worked off.
+    let done = format!(
+        "UPDATE delivery SET state = 'done' WHERE told_bytes > 0 AND subject = '{}'",
+        world.partnership
+    );
+    world.test.sql(&done).await;
+    assert_eq!(scene.hears("four").await, [true, true]);
+    assert_eq!(inbox().await, untold("4"), "that it missed some is known for a week");
+    world.test.clock.advance_ms(7 * 86_400_000);
+    assert_eq!(inbox().await, []);
+    world.test.sql(&fill).await;
+    assert_eq!(scene.hears("five").await, [false, false]);
+    assert_eq!(inbox().await, untold("2"), "those of before are no news");
+}
+
+#[tokio::test]
+async fn no_more_events_wait_than_may_and_what_comes_after_a_gap_is_left_out_too() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    scene.adds(vec![scene.entry("first", None)]).await;
+    let more = limits::EVENT_WAITING - 2;
+    world
+        .test
+        .sql(&format!(
+            "INSERT INTO delivery (id, event_id, install_id, organization_id, subject, state,
+                 state_reason, attempt, step, not_before, fence, progress_done, progress_total,
+                 created_at, is_next, told_bytes)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {more})
+             SELECT d.id || CAST(n.i AS text), d.event_id, d.install_id, d.organization_id,
+                 d.subject, 'parked', '', 0, 0, 0, 0, 0, 0, 0, 0, 1
+             FROM n, (SELECT * FROM delivery WHERE told_bytes > 0 ORDER BY id LIMIT 1) d"
+        ))
+        .await;
+    let most = limits::EVENT_ENTRIES;
+    let entries = (0..=2 * most).map(|key| scene.entry(&key.to_string(), None));
+    scene.adds(entries.collect()).await;
+    let waits = "SELECT CAST(COUNT(*) AS text) FROM delivery WHERE told_bytes > 0";
+    assert_eq!(world.test.text(waits).await, limits::EVENT_WAITING.to_string());
+    let untold = "SELECT CAST(untold AS text) FROM install WHERE untold > 0";
+    assert_eq!(world.test.text(untold).await, (most + 1).to_string());
+}
+
+#[tokio::test]
 async fn what_is_erased_for_an_install_is_taken_out_of_what_it_was_told() {
     let scene = Scene::new().await;
     let world = &scene.world;
