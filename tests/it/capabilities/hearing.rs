@@ -202,6 +202,38 @@ async fn what_waits_is_not_told_once_it_may_not_be_known_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_works_off_nothing_hears_of_no_more_and_its_customer_is_told() {
+    let world = World::with_overlaps(1).await;
+    let script = world.script(&world.grant()).await;
+    let install = hearing(&world, "hearer", &grant(&world), json!([])).await;
+    let account = account(&world).await;
+    let acme = &world.acme;
+    let path = |verb: &str| acme.own(&format!("installs/{install}/{verb}"));
+    acme.post(&path("pause"), &json!({})).await.good();
+    script.asks(append(&account, "one", Value::Null)).await;
+    // As if it were as large as all that may wait.
+    world.host.tamper("UPDATE delivery SET told_bytes = 67108864 WHERE told_bytes > 0").await;
+    script.asks(append(&account, "two", Value::Null)).await;
+    let waiting = acme.all("waiting").await;
+    let item = waiting.iter().find(|item| item["kind"] == "entries-untold").unwrap();
+    assert_eq!(
+        (&item["title"], &item["subject"], &item["is_owner"]),
+        (&json!("hearer was not told of 1 timeline entry"), &json!(install), &json!(true))
+    );
+    assert_eq!(
+        item["text"],
+        "As much waited for it as may: it is paused, or slower than what other integrations add. It \
+         stands on the timeline, and does not come later; the install hears of what is added once it \
+         has worked some off."
+    );
+    assert_eq!(item["next_step"], format!("venn deliveries list --install {install}"));
+    acme.post(&path("resume"), &json!({})).await.good();
+    world.runs(&install).await;
+    script.asks(append(&account, "three", Value::Null)).await;
+    assert_eq!(subjects(&world, &install).await, ["", ""], "the first and the third");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_plugins_that_answer_each_others_entries_are_stopped_and_one_publisher_is_told() {
     let world = World::with_overlaps(1).await;
     let answers = json!([append(&account(&world).await, "$event", Value::Null)]);
