@@ -51,7 +51,7 @@ impl InstallPorts {
     /// and has read this by being told of its event.
     pub fn since(app: App, install: InstallId, state_no: u64, reads: PartnerReads) -> Self {
         let (seen, reads) = (Mutex::new(StateSeen::since(state_no)), Mutex::new(reads));
-        Self { seen, reads, ..Self::new(app, install) }
+        Self { reads, seen, ..Self::new(app, install) }
     }
 
     /// The same for an install as it is being set up, or looked at.

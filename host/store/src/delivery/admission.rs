@@ -22,8 +22,8 @@ impl Leased {
             release_trust: facts.proof.trust(),
             wants_kind: control.manifest.wants(&self.event.kind),
             partnership_active: partnership.map(|one| one.active),
-            may_hear: self.event.kind != TIMELINE_ADDED
-                || Authority::new(control.clone()).hears_of(self.event.tells_of().as_ref()),
+            may_hear: (self.event.kind == TIMELINE_ADDED)
+                .then(|| Authority::new(control.clone()).hears_of(self.event.tells_of().as_ref())),
             attempt: self.attempt,
         }
     }

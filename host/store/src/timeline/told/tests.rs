@@ -236,8 +236,8 @@ async fn who_works_off_nothing_is_not_told_of_more_and_its_customer_is() {
     let untold =
         |entries: &str| [("entries-untold", "hearer".to_owned(), entries.to_owned())].to_vec();
     assert_eq!(scene.hears("one").await, [true, true]);
-    let full = limits::EVENT_WAITING_BYTES / 2;
-    let fill = format!("UPDATE delivery SET told_bytes = {full} WHERE told_bytes > 0");
+    let half = limits::EVENT_WAITING_BYTES / 2;
+    let fill = format!("UPDATE delivery SET told_bytes = {half} WHERE told_bytes > 0");
     world.test.sql(&fill).await;
     assert_eq!(inbox().await, []);
     assert_eq!(scene.hears("two").await, [false, false]);
