@@ -13,6 +13,7 @@ use crate::{
     webhooks,
 };
 
+mod asks;
 mod desk;
 mod people;
 mod reach;

@@ -17,6 +17,7 @@
 mod support;
 
 mod access;
+mod asks;
 mod at_once;
 mod attacks;
 mod audit;

@@ -53,6 +53,9 @@ pub struct Admission<'a> {
     pub wants_kind: bool,
     /// Whether the event's partnership is active; none if it is about none.
     pub partnership_active: Option<bool>,
+    /// Whether the install may be told now what the event tells, as
+    /// [`crate::authority::Authority::hears_of`] has it; none if it tells nothing of others'.
+    pub may_hear: Option<bool>,
     /// 1 for the first attempt.
     pub attempt: u32,
 }
@@ -125,6 +128,10 @@ pub fn admit(admission: &Admission<'_>) -> Result<(), Refusal> {
         let why = "the release does not ask for this kind of event";
         return settled("event.unwanted", why, Publisher);
     }
+    if admission.may_hear == Some(false) {
+        let why = "the installation may not be told of it any more";
+        return settled("event.withheld", why, CustomerAdmin);
+    }
     if u64::from(admission.attempt) > limits::DELIVERY_ATTEMPTS {
         return settled("delivery.dead", "all attempts were used up", CustomerAdmin);
     }
@@ -152,6 +159,7 @@ mod tests {
         release_trust: Trust::Signed,
         wants_kind: true,
         partnership_active: Some(true),
+        may_hear: Some(true),
         attempt: 8,
     };
 
@@ -232,6 +240,15 @@ mod tests {
                 ("partnership.ended", "the partnership has ended", "customer-admin", false),
             ),
             (
+                Admission { may_hear: Some(false), ..GOOD },
+                (
+                    "event.withheld",
+                    "the installation may not be told of it any more",
+                    "customer-admin",
+                    false,
+                ),
+            ),
+            (
                 Admission { attempt: 9, ..GOOD },
                 ("delivery.dead", "all attempts were used up", "customer-admin", false),
             ),
@@ -258,6 +275,8 @@ mod tests {
         assert_eq!(waits(gone, true), None);
         let ended = Admission { partnership_active: Some(false), ..paused };
         assert_eq!(waits(ended, true), None);
+        let withheld = Admission { may_hear: Some(false), ..GOOD };
+        assert_eq!(waits(withheld, true), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! To add a capability: a variant with its name and its plain words here, a
 //! file in the sandbox's `capability` folder, the WIT interface, a test guest.
+//! One that only lets a plugin hear of something has an event kind instead.
 use std::{borrow::Cow, collections::BTreeSet};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -19,6 +20,8 @@ pub enum Capability {
     AccountsWrite,
     /// Append to the timeline of accounts.
     TimelineWrite,
+    /// Be told of what other plugins append to it.
+    TimelineRead,
     /// Keep state between runs.
     State,
     /// Call third parties over HTTP.
@@ -29,10 +32,11 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OverlapsRead,
         Self::AccountsWrite,
         Self::TimelineWrite,
+        Self::TimelineRead,
         Self::State,
         Self::HttpEgress,
         Self::Scratch,
@@ -44,6 +48,7 @@ impl Capability {
             Self::OverlapsRead => "overlaps:read",
             Self::AccountsWrite => "accounts:write",
             Self::TimelineWrite => "timeline:write",
+            Self::TimelineRead => "timeline:read",
             Self::State => "state",
             Self::HttpEgress => "http:egress",
             Self::Scratch => "scratch",
@@ -58,6 +63,7 @@ impl Capability {
             }
             Self::AccountsWrite => "Add, change and remove accounts in your list",
             Self::TimelineWrite => "Add entries to the timeline of your accounts",
+            Self::TimelineRead => "Read what other plugins add to the timeline of your accounts",
             Self::State => "Remember small pieces of data between runs",
             Self::HttpEgress => "Send data to and receive data from the services listed below",
             Self::Scratch => "Keep files of its own for as long as one run lasts",
@@ -383,7 +389,7 @@ mod tests {
         let error = serde_json::from_str::<CapabilitySet>(r#"["root"]"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress, scratch at line 1 column 8"
+            "unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, timeline:read, state, http:egress, scratch at line 1 column 8"
         );
     }
 }

@@ -155,8 +155,10 @@ mod tests {
         }
         assert_eq!(capability_of("http"), Some(Capability::HttpEgress));
         let carried: Vec<_> = INTERFACES.iter().filter_map(|(_, capability)| *capability).collect();
-        // Files are not the contract's: `wasi:filesystem` carries them.
-        let mut own = Capability::ALL.into_iter().filter(|one| *one != Capability::Scratch);
+        // Files are not the contract's: `wasi:filesystem` carries them. What others add to the
+        // timeline comes as an event.
+        let elsewhere = [Capability::Scratch, Capability::TimelineRead];
+        let mut own = Capability::ALL.into_iter().filter(|one| !elsewhere.contains(one));
         assert!(own.all(|capability| carried.contains(&capability)));
     }
 

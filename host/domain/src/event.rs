@@ -11,9 +11,14 @@ use crate::{
     time::Timestamp,
 };
 
+mod added;
+
+pub use added::{AddedEntry, TimelineAdded};
+
 /// Every kind that a manifest may ask for, with what it means.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 11] = [
     (OVERLAPS_CHANGED, "overlaps of one partnership appeared, changed or went away"),
+    (TIMELINE_ADDED, "another plugin added entries to the timeline of accounts"),
     (SCHEDULE, "a schedule of the manifest is due"),
     (WEBHOOK, "a third party called the install's URL"),
     (REQUEST, "a person asks and waits for an answer"),
@@ -27,6 +32,8 @@ pub const KINDS: [(&str, &str); 10] = [
 
 /// Overlaps of one partnership appeared, changed or went away.
 pub const OVERLAPS_CHANGED: &str = "overlaps-changed";
+/// Another plugin added entries to the timeline of accounts.
+pub const TIMELINE_ADDED: &str = "timeline-added";
 /// A schedule of the manifest is due.
 pub const SCHEDULE: &str = "schedule";
 /// A third party called the install's URL.
@@ -47,11 +54,11 @@ pub const UNINSTALLING: &str = "uninstalling";
 pub const ERASE: &str = "erase";
 
 /// Whether a run about this kind may be at work beside others of its install, where the
-/// manifest asks for that: those that are about one partnership, or one address that others
-/// call, and leave the rest of the install as it is. What concerns the install as a whole
+/// manifest asks for that: those that are about one partnership, what others added, or one address
+/// that others call, and leave the rest of the install as it is. What concerns the install as a whole
 /// runs alone.
 pub fn runs_beside_others(kind: &str) -> bool {
-    [OVERLAPS_CHANGED, WEBHOOK, REQUEST].contains(&kind)
+    [OVERLAPS_CHANGED, TIMELINE_ADDED, WEBHOOK, REQUEST].contains(&kind)
 }
 
 /// Something that happened, as a guest gets it.
@@ -69,6 +76,14 @@ pub struct Event {
     pub payload: String,
     /// What the run before returned as `again`.
     pub continuation: Option<String>,
+}
+
+impl Event {
+    /// Whether a person asked for it at Venn, who is told how it ended.
+    pub fn is_asked(&self) -> bool {
+        let asked = || serde_json::from_str::<Requested>(&self.payload);
+        self.kind == REQUEST && asked().is_ok_and(|asked| asked.user.is_some())
+    }
 }
 
 /// Why one is given up that was not begun in time.
@@ -104,7 +119,7 @@ pub struct ScheduleDue {
 /// Payload of [`REQUEST`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {
-    /// Which command or button: the webhook's name in the manifest.
+    /// Which command or button: the action's or the webhook's name in the manifest.
     pub action: String,
     /// What the person typed; empty if nothing.
     pub text: String,
@@ -178,7 +193,7 @@ mod tests {
     fn what_concerns_the_install_as_a_whole_and_what_is_not_known_runs_alone() {
         let beside: Vec<_> =
             KINDS.iter().map(|(kind, _)| *kind).filter(|kind| runs_beside_others(kind)).collect();
-        assert_eq!(beside, [OVERLAPS_CHANGED, WEBHOOK, REQUEST]);
+        assert_eq!(beside, [OVERLAPS_CHANGED, TIMELINE_ADDED, WEBHOOK, REQUEST]);
         assert!(!runs_beside_others("of-a-newer-contract"));
     }
 
@@ -200,6 +215,30 @@ mod tests {
             let has_end = [REQUEST, WEBHOOK, SCHEDULE].contains(&kind);
             assert_eq!(ms(kind, None).is_some(), has_end, "{kind}");
         }
+    }
+
+    #[test]
+    fn what_a_person_asked_at_venn_is_told_from_what_came_from_outside() {
+        let user: UserId = "usr_01k5v2m8q4r7t9w3x6z1b0c5d8".parse().unwrap();
+        let requested = |user| Requested {
+            action: "find".to_owned(),
+            text: String::new(),
+            input: Map::new(),
+            user,
+        };
+        let event = |kind: &str, payload: String| Event {
+            id: "evt_01k5v2m8q4r7t9w3x6z1b0c5d8".parse().unwrap(),
+            kind: kind.to_owned(),
+            subject: "find".to_owned(),
+            occurred_at: Timestamp(0),
+            payload,
+            continuation: None,
+        };
+        let payload = |user| serde_json::to_string(&requested(user)).unwrap();
+        assert!(event(REQUEST, payload(Some(user.clone()))).is_asked());
+        assert!(!event(REQUEST, payload(None)).is_asked());
+        assert!(!event(WEBHOOK, payload(Some(user))).is_asked());
+        assert!(!event(REQUEST, "{}".to_owned()).is_asked());
     }
 
     #[test]

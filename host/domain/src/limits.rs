@@ -40,6 +40,7 @@ limits! {
     INSTALL_RUNS_MAX: u64 = 16, "install.runs.max", "runs", "The most that a manifest may ask for; a quarter of what a server works on.";
     SCHEDULES: usize = 8, "manifest.schedules", "schedules", "A person reads them; one run can do several things.";
     WEBHOOKS: usize = 8, "manifest.webhooks", "webhooks", "A person reads them; one carries all kinds of calls of its sender.";
+    ACTIONS: usize = 16, "manifest.actions", "actions", "A person chooses among them; one takes a text and named values.";
     SCHEDULE_SPREAD_S_MAX: u64 = 3_600, "schedule.spread", "s", "Later than this is another time.";
     CHECK_WALL_MS: u64 = 5_000, "check.wall", "ms", "A person waits for the answer.";
     RUN_MEMORY_BYTES: u64 = 64 << 20, "run.memory", "bytes", "Python needs 16 MiB, the most of all guest languages tried.";
@@ -162,6 +163,9 @@ limits! {
     EVENT_AGE_SCHEDULE_MS: i64 = 24 * 60 * 60 * 1_000, "event.age.schedule", "ms", "The same, from the time on that comes next, which does the same work; of a run that a person asked for, since then.";
     EVENT_AGE_WEBHOOK_MS: i64 = 7 * 24 * 60 * 60 * 1_000, "event.age.webhook", "ms", "The same of a call; as long as it is known if it comes again.";
     EVENT_LOOP: u64 = 8, "event.loop", "runs", "Of one install, each caused by what the one before wrote; what settles does so in two or three.";
+    EVENT_ENTRIES: usize = 50, "event.entries", "entries", "Of the timeline, told in one event; a run that adds more is told in several.";
+    EVENT_WAITING: u64 = 10_000, "event.waiting", "events", "Of what other plugins add to the timeline, not finished, of one install; what is more it is not told, and its customer is.";
+    EVENT_WAITING_BYTES: u64 = 64 << 20, "event.waiting.bytes", "bytes", "Of their payloads; six kilobytes for each of the most events.";
     LEASE_MS: u64 = 90_000, "delivery.lease", "ms", "Longer than the longest run.";
     OPEN_INCIDENTS: u64 = 20, "incident.open", "incidents", "Of one install; what fails in yet another way is one more in all, by class.";
     BREAKER_FAILURES: u64 = 5, "breaker.failures", "runs", "In a row, then an install rests: more than chance, fewer than an event has attempts.";

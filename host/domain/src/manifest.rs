@@ -74,6 +74,9 @@ pub struct Manifest {
     /// What third parties tell it by calling a URL; it gets a `webhook` event each time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<Webhook>,
+    /// What people may ask of it; it gets a `request` event each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Action>,
     /// Limits other than the default ones.
     #[serde(default)]
     pub limits: LimitRequest,
@@ -194,6 +197,19 @@ impl ConnectionKind {
     pub const fn is_oauth(self) -> bool {
         matches!(self, Self::Oauth2 | Self::ClientCredentials)
     }
+}
+
+/// Something that a person may ask of an install, and waits for the answer to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// Its name in calls and listings.
+    pub name: String,
+    /// What it does, as people see it.
+    pub title: String,
+    /// What to write with it: one or two sentences, if it needs any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Limits other than the default ones, up to the published maxima.
@@ -329,6 +345,11 @@ impl Manifest {
     /// The webhook of this name.
     pub fn webhook(&self, name: &str) -> Option<&Webhook> {
         self.webhooks.iter().find(|webhook| webhook.name == name)
+    }
+
+    /// The action of this name.
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        self.actions.iter().find(|action| action.name == name)
     }
 
     /// Whether the plugin wants events of this kind.

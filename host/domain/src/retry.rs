@@ -106,6 +106,12 @@ pub fn after_probe(attempt: u32, now: Timestamp, verdict: &Verdict, jitter_permi
     next_attempt(attempt, now, verdict, jitter_permille)
 }
 
+/// Decides after a failed attempt at what a person asked at Venn: whoever sees that it failed
+/// asks again, and nobody waits behind attempts whose answer nobody sees.
+pub const fn after_ask() -> Next {
+    Next::Dead { why: "it failed, and who asked can ask again" }
+}
+
 /// So much later, and by chance up to a fifth more.
 pub(crate) fn spread(now: Timestamp, delay_ms: i64, jitter_permille: u16) -> Timestamp {
     let jitter = i64::from(jitter_permille.min(1_000));

@@ -3,6 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    event::TIMELINE_ADDED,
     run::{CallResult, CallSummary},
     verdict::signal::http_host,
 };
@@ -49,14 +50,16 @@ impl Thing {
     }
 }
 
-/// Whether what a plugin said in a run may be of a partner's accounts: it was told some, or
-/// what an earlier run had kept or handed on. `step` counts the continuations before it.
-pub fn may_tell_of_partners(step: u64, calls: &[CallSummary]) -> bool {
+/// Whether what a plugin said in a run may be of a partner's accounts: it was told some, by
+/// its event too, or what an earlier run had kept or handed on. `step` counts the
+/// continuations before it. An entry of no partnership is no exception: a later step of the
+/// other plugin may have written it, of what an earlier one had read and handed on.
+pub fn may_tell_of_partners(event_kind: &str, step: u64, calls: &[CallSummary]) -> bool {
     let told = |call: &CallSummary| {
         let reads = ["overlaps.", "state.get", "state.keys"];
         call.result == CallResult::Ok && reads.iter().any(|name| call.call.starts_with(name))
     };
-    step > 0 || calls.iter().any(told)
+    event_kind == TIMELINE_ADDED || step > 0 || calls.iter().any(told)
 }
 
 /// A call without the plugin's words: of an address its method and host, no text of a
@@ -81,6 +84,7 @@ pub fn without_words(mut call: CallSummary) -> CallSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::SCHEDULE;
 
     fn call(name: &str, result: CallResult) -> CallSummary {
         let target = "GET api.hubapi.com/crm/company-1.com".to_owned();
@@ -92,14 +96,15 @@ mod tests {
     fn who_was_told_of_partners_may_tell_of_them_and_so_may_who_looked_up_what_was_kept() {
         let error = CallResult::Error { kind: "invalid".to_owned(), message: "x".to_owned() };
         for name in ["find", "lookup", "counts", "changes"].map(|name| format!("overlaps.{name}")) {
-            assert!(may_tell_of_partners(0, &[call(&name, CallResult::Ok)]), "{name}");
-            assert!(!may_tell_of_partners(0, &[call(&name, error.clone())]), "{name}");
+            assert!(may_tell_of_partners(SCHEDULE, 0, &[call(&name, CallResult::Ok)]), "{name}");
+            assert!(!may_tell_of_partners(SCHEDULE, 0, &[call(&name, error.clone())]), "{name}");
         }
-        assert!(may_tell_of_partners(0, &[call("state.get", CallResult::Ok)]));
-        assert!(may_tell_of_partners(0, &[call("state.keys", CallResult::Ok)]));
-        assert!(may_tell_of_partners(1, &[]));
+        assert!(may_tell_of_partners(SCHEDULE, 0, &[call("state.get", CallResult::Ok)]));
+        assert!(may_tell_of_partners(SCHEDULE, 0, &[call("state.keys", CallResult::Ok)]));
+        assert!(may_tell_of_partners(SCHEDULE, 1, &[]));
+        assert!(may_tell_of_partners(TIMELINE_ADDED, 0, &[]));
         let others = ["state.set", "http.send", "accounts.upsert", "timeline.append"];
-        assert!(!may_tell_of_partners(0, &others.map(|name| call(name, CallResult::Ok))));
+        assert!(!may_tell_of_partners(SCHEDULE, 0, &others.map(|name| call(name, CallResult::Ok))));
     }
 
     #[test]

@@ -102,6 +102,29 @@ impl<T: JsonSchema> Answer for Accepted<T> {
     }
 }
 
+/// 200 with what came of it, 202 where that is still being worked on.
+pub enum EndedOrAccepted<T> {
+    /// It has ended.
+    Ended(T),
+    /// It goes on.
+    Accepted(T),
+}
+
+impl<T: Serialize> IntoResponse for EndedOrAccepted<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Ended(view) => Json(view).into_response(),
+            Self::Accepted(view) => Accepted(view).into_response(),
+        }
+    }
+}
+
+impl<T: JsonSchema> Answer for EndedOrAccepted<T> {
+    fn replies(schemas: &mut Schemas) -> Replies {
+        vec![json::<T>(StatusCode::OK, schemas), json::<T>(StatusCode::ACCEPTED, schemas)]
+    }
+}
+
 /// 204: done, and there is nothing to say.
 pub struct NoContent;
 

@@ -3,6 +3,7 @@
 //! A handler looks up, decides, acts and answers. It takes a
 //! [`crate::auth::Caller`] and states in its first line what it needs.
 pub mod account;
+pub mod action;
 pub mod api_usage;
 pub mod audit;
 pub mod check;

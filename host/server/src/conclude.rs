@@ -188,7 +188,12 @@ fn after_ok(outcome: &Outcome) -> Next {
 
 fn after_failure(app: &App, leased: &Leased, verdict: &Verdict) -> Next {
     let decide = if leased.is_probe { retry::after_probe } else { retry::next_attempt };
-    match decide(leased.attempt, app.store.now(), verdict, app.store.jitter_permille()) {
+    let next = if leased.event.is_asked() {
+        retry::after_ask()
+    } else {
+        decide(leased.attempt, app.store.now(), verdict, app.store.jitter_permille())
+    };
+    match next {
         retry::Next::At(at) => Next::Retry { at },
         retry::Next::Held => Next::Held,
         retry::Next::Parked { until } => Next::Parked { reason: format!("waits until {until}") },

@@ -166,8 +166,8 @@ pub async fn called(State(app): State<App>, request: Request) -> Result<Response
     Ok(taken(Some(&receipt)))
 }
 
-/// The sender keeps the call until there is room.
-fn full(limit: &str) -> ApiError {
+/// Who called keeps the call until there is room.
+pub fn full(limit: &str) -> ApiError {
     let detail = format!("As many calls wait for this install as may (limit `{limit}`).");
     ApiError::wait(&detail, FULL_MS)
 }

@@ -47,10 +47,11 @@ impl InstallPorts {
         Self { app, install, for_check: false, reads, seen }
     }
 
-    /// The same of a run that begins where this was the last write to the install's state.
-    pub fn since(app: App, install: InstallId, state_no: u64) -> Self {
-        let seen = Mutex::new(StateSeen::since(state_no));
-        Self { seen, ..Self::new(app, install) }
+    /// The same of a run that begins where this was the last write to the install's state,
+    /// and has read this by being told of its event.
+    pub fn since(app: App, install: InstallId, state_no: u64, reads: PartnerReads) -> Self {
+        let (seen, reads) = (Mutex::new(StateSeen::since(state_no)), Mutex::new(reads));
+        Self { reads, seen, ..Self::new(app, install) }
     }
 
     /// The same for an install as it is being set up, or looked at.

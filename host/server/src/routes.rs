@@ -24,6 +24,7 @@
 use crate::call::Calls;
 
 mod account;
+mod action;
 mod audit;
 mod connection;
 mod import;
@@ -60,6 +61,7 @@ pub fn v1() -> Calls {
         connection::calls,
         install::calls,
         install_change::calls,
+        action::calls,
         webhook::calls,
         run::calls,
         support::calls,

@@ -16,7 +16,7 @@ use crate::{
     organization::{self, member},
     password,
     row::Row,
-    second_factor,
+    second_factor, timeline,
 };
 
 #[cfg(test)]
@@ -192,6 +192,7 @@ async fn whole(
     let digests = components(connection, id).await?;
     let mut erased = Erased::new();
     recorded_elsewhere(connection, id, &mut erased).await?;
+    timeline::forget_all_of(connection, id).await?;
     ended(store, connection, id).await?;
     for (table, rows) in OF_AN_ORGANIZATION {
         let sql = format!("DELETE FROM {table} WHERE {rows}");

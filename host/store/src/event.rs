@@ -19,6 +19,8 @@ use crate::{
     row::{Row, json},
 };
 
+pub(crate) mod bound;
+
 /// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {

@@ -4,6 +4,7 @@
 //! - [`change`]: enable, pause, resume, grant, configuration, connections,
 //!   upgrade, uninstall: each with its authority, audit and event in one
 //!   transaction.
+//! - [`ask`]: what a person asks its plugin.
 //! - [`facts`]: what a grant is checked against, and the size of a backfill.
 //!
 //! It does not decide whether a grant or a configuration is acceptable: the
@@ -31,6 +32,7 @@ use crate::{
     row::{Row, json},
 };
 
+pub mod ask;
 pub mod change;
 pub mod control;
 pub mod facts;

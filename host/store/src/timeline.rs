@@ -4,13 +4,18 @@ use std::{fmt, str::FromStr};
 
 use sqlx::AnyConnection;
 use venn_domain::{
-    id::{AccountId, InstallId, OrganizationId, RunId},
+    id::{AccountId, InstallId, OrganizationId, PluginId, RunId},
+    lineage::Lineage,
     run::TimelineEntry,
     sharing::Purpose,
     time::Timestamp,
 };
 
 use crate::{Page, Store, StoreError, row::Row, state::partition};
+
+mod told;
+
+pub(crate) use told::{forget, forget_all_of, tell};
 
 /// An entry as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,23 +108,26 @@ fn record(row: &Row<'_>) -> Result<TimelineRecord, StoreError> {
     })
 }
 
-/// Who writes entries: the run, its install and what its reads were for.
+/// Who writes entries: the run, its install, its plugin, what its reads were for and whose
+/// runs led to it, this one included.
 pub(crate) struct Writer<'a> {
     pub(crate) organization: &'a OrganizationId,
     pub(crate) install: &'a InstallId,
+    pub(crate) plugin: &'a PluginId,
     pub(crate) run: &'a RunId,
     pub(crate) purpose: Purpose,
+    pub(crate) lineage: Lineage,
     pub(crate) now: Timestamp,
 }
 
 /// Appends a run's entries; one whose account is not the organization's own,
-/// or whose key is there already, is left out.
-pub(crate) async fn append(
+/// or whose key is there already, is left out. Returns those that are new.
+pub(crate) async fn append<'e>(
     connection: &mut AnyConnection,
     writer: &Writer<'_>,
-    entries: &[TimelineEntry],
-) -> Result<u64, StoreError> {
-    let mut written = 0;
+    entries: &'e [TimelineEntry],
+) -> Result<Vec<&'e TimelineEntry>, StoreError> {
+    let mut written = Vec::new();
     for entry in entries {
         let done = sqlx::query(
             "INSERT INTO timeline (install_id, key, organization_id, account_id, run_id, kind, text,
@@ -141,7 +149,9 @@ pub(crate) async fn append(
         .bind(writer.organization.to_string())
         .execute(&mut *connection)
         .await?;
-        written += done.rows_affected();
+        if done.rows_affected() > 0 {
+            written.push(entry);
+        }
     }
     Ok(written)
 }

@@ -63,6 +63,9 @@ states! {
         /// For the customer: events of an install that were given up a short while ago, because
         /// they waited for too long.
         EventsExpired = "events-expired",
+        /// For the customer: an install that was not told of timeline entries a short while ago,
+        /// because too much waited for it.
+        EntriesUntold = "entries-untold",
         /// For the customer: an import that asks before it removes many accounts.
         ImportToConfirm = "import-to-confirm",
     }
@@ -79,7 +82,7 @@ pub struct Waiting {
     pub name: String,
     /// What else it takes to name it: a version, a slug; the plugin's name of an
     /// install that is stopped; what a plugin lost; when an install that rests tries again, in
-    /// microseconds; how many installs rest; how many events expired; which of an install's
+    /// microseconds; how many installs rest; how many events expired, or entries were not told; which of an install's
     /// connections do not fit, as JSON; empty if nothing.
     pub detail: String,
     /// Why, as somebody said it; empty if nobody did.
@@ -121,7 +124,7 @@ impl FromStr for WaitingPlace {
 }
 
 /// For how long something is news: over a week-end and a holiday.
-const NEWS_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+pub(crate) const NEWS_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// `$1` is the organization, `$2` the moment before which what others did is no news, `$6`
 /// now, and `$7` the moment until which a token that cannot be renewed is told to end.
@@ -226,6 +229,10 @@ const ITEMS: &str = "
     WHERE d.organization_id = $1 AND d.expires_at IS NOT NULL AND d.state = 'dead'
       AND d.finished_at > $2 AND i.state <> 'uninstalled'
     GROUP BY i.id, i.name
+  UNION ALL
+    SELECT 'entries-untold', i.id, i.name, CAST(i.untold AS text), '', 0, i.untold_at
+    FROM install i
+    WHERE i.organization_id = $1 AND i.state <> 'uninstalled' AND i.untold_at > $2
   UNION ALL
     SELECT 'import-to-confirm', m.id, m.file_name, '', '', 0, m.created_at
     FROM import m WHERE m.organization_id = $1 AND m.state = 'waiting-for-confirmation'

@@ -7,6 +7,22 @@ import { read } from "./error";
 /** `reason` of `overlaps-changed` where the customer chose to start over. */
 export const BACKFILL = "backfill";
 
+/** An entry that another plugin added to the timeline. */
+export interface AddedEntry {
+  /** The other plugin's name. */
+  plugin: string;
+  /** One of our accounts. */
+  account: string;
+  /** The other plugin's own key. */
+  key: string;
+  /** The other plugin's own kind of entry. */
+  kind: string;
+  /** One sentence. */
+  text: string;
+  /** When it happened, in microseconds since 1970. */
+  at: number;
+}
+
 /** The payload of each kind that this SDK knows. A payload may have more. */
 export interface Payloads {
   /** Overlaps of one partnership (the subject) appeared, changed or went away. */
@@ -16,6 +32,11 @@ export interface Payloads {
     /** Where to start reading, if not at the plugin's own cursor. */
     cursor: string | null;
   };
+  /**
+   * Another plugin added entries to the timeline of accounts, derived from a
+   * partnership (the subject) or from none. Needs `timeline:read`.
+   */
+  "timeline-added": { entries: AddedEntry[] };
   /** A schedule of the manifest (the subject) is due, or a person asked for a run now. */
   schedule: { schedule: string; due_at: number; asked_by: string | null };
   /** A third party called the install's URL. */
@@ -52,6 +73,7 @@ export type EventKind = keyof Payloads;
 
 const KINDS: Record<EventKind, true> = {
   "overlaps-changed": true,
+  "timeline-added": true,
   schedule: true,
   webhook: true,
   request: true,

@@ -23,7 +23,7 @@ export * as timeline from "./timeline";
 export { Denied, NetworkError, VennError } from "./error";
 export type { Denial, ErrorKind } from "./error";
 export { BACKFILL } from "./event";
-export type { Event, EventKind, Payloads } from "./event";
+export type { AddedEntry, Event, EventKind, Payloads } from "./event";
 export { Fault } from "./fault";
 export type { Cause } from "./fault";
 export { Draft, Finding, plugin } from "./plugin";

@@ -21,6 +21,30 @@ class OverlapsChanged(TypedDict):
     """Where to start reading, if not at the plugin's own cursor."""
 
 
+class AddedEntry(TypedDict):
+    """An entry that another plugin added to the timeline."""
+
+    plugin: str
+    """The other plugin's name."""
+    account: str
+    """One of our accounts."""
+    key: str
+    """The other plugin's own key."""
+    kind: str
+    """The other plugin's own kind of entry."""
+    text: str
+    """One sentence."""
+    at: int
+    """When it happened, in microseconds since 1970."""
+
+
+class TimelineAdded(TypedDict):
+    """Another plugin added entries to the timeline of accounts, derived from a
+    partnership (the subject) or from none. Needs `timeline:read`."""
+
+    entries: list[AddedEntry]
+
+
 class Schedule(TypedDict):
     """A schedule of the manifest (the subject) is due, or a person asked for a run now."""
 
@@ -89,8 +113,8 @@ class Erase(TypedDict):
 
 
 EventKind = Literal[
-    "overlaps-changed", "schedule", "webhook", "request", "installed", "configured",
-    "grant-changed", "upgraded", "uninstalling", "erase", "unknown",
+    "overlaps-changed", "timeline-added", "schedule", "webhook", "request", "installed",
+    "configured", "grant-changed", "upgraded", "uninstalling", "erase", "unknown",
 ]
 
 KINDS = frozenset(EventKind.__args__) - {"unknown"}  # type: ignore[attr-defined]

@@ -31,6 +31,9 @@ pub struct Event {
 pub enum EventKind {
     /// Overlaps of one partnership (the subject) appeared, changed or went away.
     OverlapsChanged,
+    /// Another plugin added entries to the timeline of accounts ([`TimelineAdded`]), derived
+    /// from a partnership (the subject) or from none. Needs `timeline:read`.
+    TimelineAdded,
     /// A schedule of the manifest is due.
     Schedule,
     /// A third party called the install's URL.
@@ -54,8 +57,9 @@ pub enum EventKind {
 }
 
 /// Every known kind with its name in the contract.
-const NAMES: [(&str, EventKind); 10] = [
+const NAMES: [(&str, EventKind); 11] = [
     ("overlaps-changed", EventKind::OverlapsChanged),
+    ("timeline-added", EventKind::TimelineAdded),
     ("schedule", EventKind::Schedule),
     ("webhook", EventKind::Webhook),
     ("request", EventKind::Request),
@@ -116,6 +120,30 @@ pub struct OverlapsChanged {
     pub cursor: Option<String>,
 }
 
+/// Payload of [`EventKind::TimelineAdded`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TimelineAdded {
+    /// In the order in which they were added; none if they were erased since.
+    pub entries: Vec<AddedEntry>,
+}
+
+/// An entry that another plugin added.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AddedEntry {
+    /// The other plugin's name.
+    pub plugin: String,
+    /// One of our accounts.
+    pub account: String,
+    /// The other plugin's own key.
+    pub key: String,
+    /// The other plugin's own kind of entry.
+    pub kind: String,
+    /// One sentence.
+    pub text: String,
+    /// When it happened, in microseconds since 1970.
+    pub at: i64,
+}
+
 impl From<raw::Event> for Event {
     fn from(event: raw::Event) -> Self {
         Self {
@@ -156,6 +184,17 @@ mod tests {
         let payload = r#"{"reason":"backfill","cursor":"c1","asked_by":"someone"}"#;
         let read: OverlapsChanged = event("overlaps-changed", payload).payload().unwrap();
         assert_eq!((read.reason.as_str(), read.cursor.as_deref()), (BACKFILL, Some("c1")));
+    }
+
+    #[test]
+    fn what_another_plugin_added_is_read_entry_by_entry() {
+        let payload = r#"{"entries":[{"plugin":"calls","account":"acc_1","key":"k","kind":"call",
+            "text":"Called.","at":7,"mood":"good"}]}"#;
+        let told = event("timeline-added", payload);
+        assert_eq!(told.kind(), EventKind::TimelineAdded);
+        let read: TimelineAdded = told.payload().unwrap();
+        let entry = read.entries.first().unwrap();
+        assert_eq!((entry.plugin.as_str(), entry.at), ("calls", 7));
     }
 
     #[test]

@@ -64,7 +64,9 @@ pub use entry::{Draft, Finding, Plugin};
 #[doc(hidden)]
 pub use entry::{Entry, assert_plugin};
 pub use error::{Denial, Error};
-pub use event::{BACKFILL, Event, EventKind, OverlapsChanged, RUN_NOW, ScheduleDue};
+pub use event::{
+    AddedEntry, BACKFILL, Event, EventKind, OverlapsChanged, RUN_NOW, ScheduleDue, TimelineAdded,
+};
 pub use fault::{Cause, Fault};
 pub use report::Report;
 

@@ -23,7 +23,8 @@ impl Town {
         std::fs::create_dir_all(world.host.data.path().join("advisories/crates")).unwrap();
         let stranger = world.host.organization("hooli", true, true).await;
         let mut manifest = World::manifest("script");
-        manifest["events"].as_array_mut().unwrap().push(json!("webhook"));
+        manifest["events"].as_array_mut().unwrap().extend([json!("webhook"), json!("request")]);
+        manifest["actions"] = json!([{ "name": "overlaps", "title": "Overlaps of a company" }]);
         manifest["webhooks"] = json!([{ "name": "orders", "title": "Orders", "signature": "token",
             "header": "x-shop-token" }]);
         let release = world.listed(&manifest, guest("script")).await;

@@ -199,8 +199,9 @@ async fn a_log_that_may_tell_of_a_partners_accounts_is_not_a_supporters() {
         assert_eq!((line.len(), &line[0]["level"]), (1, &json!("withheld")), "{told}");
         assert_eq!(
             line[0]["message"],
-            "What this run logged is not told to supporters: it read of a partner's accounts, or what an \
-             earlier run had kept. The customer's own people can read it."
+            "What this run logged is not told to supporters: it was told of a partner's accounts or of \
+             another plugin's entries, or read what an earlier run had kept. The customer's own people \
+             can read it."
         );
         let run = of(publisher, run, "").await;
         assert!(!run.to_string().contains("company-0"), "{run}");

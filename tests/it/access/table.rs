@@ -235,6 +235,8 @@ pub const ROWS: &[Row] = &[
     post("/organizations/{org}/installs/{install}/pause", Admin, ""),
     post("/organizations/{org}/installs/{install}/resume", Admin, ""),
     post("/organizations/{org}/installs/{install}/run", User, ""),
+    get("/organizations/{org}/installs/{install}/actions", Member),
+    post("/organizations/{org}/installs/{install}/ask", User, r#"{"action":"overlaps"}"#),
     post("/organizations/{org}/installs/{install}/try", User, ""),
     post("/organizations/{org}/installs/{install}/upgrade", Admin, r#"{"release":"{release}"}"#),
     get("/organizations/{org}/installs/{install}/backfill?partnership={partnership}", Admin),

@@ -273,6 +273,8 @@ const AUDITED: &[(&str, &str, Leaves)] = &[
     ("POST", "/organizations/{org}/installs/{install}/pause", Entry("install.paused")),
     ("POST", "/organizations/{org}/installs/{install}/resume", Entry("install.resumed")),
     ("POST", "/organizations/{org}/installs/{install}/run", Entry("install.run")),
+    ("GET", "/organizations/{org}/installs/{install}/actions", NO_DATA),
+    ("POST", "/organizations/{org}/installs/{install}/ask", Entry("install.ask")),
     ("POST", "/organizations/{org}/installs/{install}/try", Entry("install.tried")),
     (
         "POST",

@@ -111,6 +111,7 @@ const STORIES: &[(&str, &[&str])] = &[
         "a_webhook_is_opened_called_rotated_and_closed",
         &["webhook-close", "webhook-list", "webhook-open", "webhook-rotate"],
     ),
+    ("a_person_asks_an_install_and_reads_the_answer", &["action-ask", "action-list"]),
     ("a_newer_release_is_seen_and_chosen_by_its_version", &["install-change-upgrade"]),
     (
         "what_a_release_was_built_from_is_seen_and_looked_through",

@@ -8,7 +8,9 @@ use crate::support::description::{SPEC, operations};
 /// Members whose value is an object, or a list of objects, and why. Everything
 /// else is text, a number, a truth, a moment, or a list of such.
 const DEEP: &[(&str, &str)] = &[
+    ("actions", "what people may ask, one by one"),
     ("advisories", "advisories, one by one"),
+    ("answer", "what a plugin answered, which may not be there"),
     ("approval", "a ceiling is set and compared as a whole"),
     ("broken", "an entry that does not fit, which may not be there"),
     ("calls", "what a run called, one by one"),
@@ -38,6 +40,7 @@ const DEEP: &[(&str, &str)] = &[
     ("gate", "findings and imports, as the gate made them"),
     ("grant", "a consent is given and compared as a whole"),
     ("head", "an entry's place and its hash, which mean nothing alone"),
+    ("input", "values of the caller's own, by name"),
     ("items", "a listing"),
     ("limits", "a manifest's own shape"),
     ("manifest", "what the publisher sent, as it was sent"),

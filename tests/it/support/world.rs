@@ -194,14 +194,24 @@ impl World {
 
     /// Installs and enables a listed plugin at Acme; returns the install's id.
     pub async fn enabled(&self, plugin: &str, grant: &Value, config: &Value) -> String {
-        let connection = self.some_connection().await;
-        self.installed(plugin, "main", grant, config, &connection).await
+        self.enabled_with(plugin, "main", grant, config).await
     }
 
     /// The same under another name, with everything granted; for a second install.
     pub async fn enabled_as(&self, plugin: &str, name: &str, config: &Value) -> String {
+        self.enabled_with(plugin, name, &self.grant(), config).await
+    }
+
+    /// The same with this grant.
+    pub async fn enabled_with(
+        &self,
+        plugin: &str,
+        name: &str,
+        grant: &Value,
+        config: &Value,
+    ) -> String {
         let connection = self.some_connection().await;
-        self.installed(plugin, name, &self.grant(), config, &connection).await
+        self.installed(plugin, name, grant, config, &connection).await
     }
 
     /// The connection that is there, or a new one.

@@ -7,6 +7,7 @@ use super::{Authority, Control, Denial, EgressQuestion, PartnershipControl};
 use crate::{
     capability::{Capability, OverlapFields},
     egress::{EgressRule, customer_host::CustomerHost, rule::narrower_host},
+    event::TIMELINE_ADDED,
     id::PartnershipId,
     manifest::{ConnectionKind, ConnectionRequest},
     sharing::Purpose,
@@ -98,6 +99,26 @@ impl Authority {
             ),
             _ => deny("the data owner does not let plugins read its accounts", DATA_OWNER),
         }
+    }
+
+    /// May the install be told of entries that other plugins add to the timeline, of this
+    /// partnership or of none? That it is stopped just now is no reason against: what it is
+    /// told waits.
+    ///
+    /// Nobody knows of which rows a text was made. So an install that sends data elsewhere
+    /// hears of a partnership only if the data owner lets it read all that any plugin may.
+    pub fn hears_of(&self, partnership: Option<&PartnershipId>) -> bool {
+        if !self.capabilities.has(Capability::TimelineRead)
+            || !self.control.manifest.wants(TIMELINE_ADDED)
+        {
+            return false;
+        }
+        let Some(id) = partnership else { return true };
+        self.allows_partnership(id.as_str()).is_ok_and(|partnership| {
+            let mut for_plugins =
+                partnership.rules.iter().filter(|rule| rule.lets_install_read(false));
+            for_plugins.all(|rule| rule.lets_install_read(self.has_egress()))
+        })
     }
 
     /// The partnerships that the install may read now, and the names of the

@@ -8,6 +8,7 @@
 )]
 
 mod farewell;
+mod hearing;
 mod narrowing;
 
 use proptest::prelude::*;

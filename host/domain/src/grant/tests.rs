@@ -31,6 +31,7 @@ fn what_was_not_asked_for_cannot_be_approved() {
         excess,
         [
             "capability accounts:write is not asked for by the release's manifest",
+            "capability timeline:read is not asked for by the release's manifest",
             "capability scratch is not asked for by the release's manifest",
             "field their-amount is not asked for by the release's manifest",
             "host api.hubapi.com is not asked for by the release's manifest",
@@ -52,6 +53,7 @@ fn what_was_not_approved_cannot_be_granted() {
         excess,
         [
             "capability accounts:write is not approved for this plugin",
+            "capability timeline:read is not approved for this plugin",
             "capability scratch is not approved for this plugin",
             "field their-stage is not approved for this plugin",
             "host evil.com is not approved for this plugin",

@@ -15,6 +15,7 @@ use crate::{
     text::is_hidden,
 };
 
+mod action;
 mod connection;
 mod webhook;
 
@@ -67,6 +68,7 @@ impl Manifest {
         self.check_events_and_limits(&mut list);
         self.check_schedules(&mut list);
         self.check_webhooks(&mut list);
+        self.check_actions(&mut list);
         self.check_schema(&mut list);
         self.check_faults(&mut list);
         self.check_support(&mut list);
@@ -112,6 +114,10 @@ impl Manifest {
             if name.chars().count() > TITLE_CHARS || name.chars().any(is_hidden) {
                 list.add("fields", "a name is too long or has hidden characters", "Correct it");
             }
+        }
+        if self.wants(event::TIMELINE_ADDED) && !asked.has(Capability::TimelineRead) {
+            let reason = "`timeline-added` is one of them, but `timeline:read` is not asked for";
+            list.add("events", reason, "Ask for the capability, or leave the kind out");
         }
         if self.egress.is_empty() && asked.has(Capability::HttpEgress) {
             let reason = "`http:egress` is asked for, but no destination is named";
@@ -202,15 +208,11 @@ impl Manifest {
         let mut seen = HashSet::new();
         for (index, schedule) in self.schedules.iter().enumerate() {
             let place = format!("schedules[{index}]");
-            if let Err(error) = check_key(&schedule.name) {
-                list.add(format!("{place}.name"), error.to_string(), "Choose another name");
-            } else if schedule.name == event::RUN_NOW {
+            if schedule.name == event::RUN_NOW {
                 let reason = "runs that a person asks for have this name";
                 list.add(format!("{place}.name"), reason, "Choose another name");
             }
-            if !seen.insert(&schedule.name) {
-                list.add(format!("{place}.name"), "the name stands twice", "Choose another name");
-            }
+            list.name(&place, &schedule.name, &mut seen);
             list.text(format!("{place}.title"), &schedule.title, TITLE_CHARS);
             if let Err(bad) = schedule.check() {
                 list.add(format!("{place}.{}", bad.member), bad.reason, bad.next_step);
@@ -287,6 +289,16 @@ impl List {
             self.add(place, format!("it is longer than {chars_max} characters"), "Shorten it");
         } else if text.chars().any(|c| is_hidden(c) && (c != '\n' || chars_max < ANSWER_CHARS)) {
             self.add(place, "it has control or hidden characters", "Remove them");
+        }
+    }
+
+    /// The name of an entry: a key, and no other entry's.
+    fn name<'m>(&mut self, place: &str, name: &'m str, seen: &mut HashSet<&'m str>) {
+        if let Err(error) = check_key(name) {
+            self.add(format!("{place}.name"), error.to_string(), "Choose another name");
+        }
+        if !seen.insert(name) {
+            self.add(format!("{place}.name"), "the name stands twice", "Choose another name");
         }
     }
 

@@ -158,7 +158,7 @@ fn a_wrong_shape_is_told_with_line_and_column() {
     assert_eq!(
         broken("name = \"overlaps:read\"", "name = \"root\""),
         [
-            "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, state, http:egress, scratch. Correct it; docs/manifest.md describes every member"
+            "line 11, column 8: unknown capability `root`; known are overlaps:read, accounts:write, timeline:write, timeline:read, state, http:egress, scratch. Correct it; docs/manifest.md describes every member"
         ]
     );
     let nul = "the text has the character U+0000, which cannot be kept";
@@ -230,7 +230,8 @@ fn what_must_hold_beyond_the_shape() {
         ("kind = \"api-key\"", "kind = \"api-key\"\nheader = \"cookie\"", "connections[0].header: the header `cookie` cannot carry a credential. Use `authorization` or the header that the service documents".into()),
         ("kind = \"api-key\"", "kind = \"api-key\"\nheader = \"host\"", "connections[0].header: the header `host` cannot carry a credential. Use `authorization` or the header that the service documents".into()),
         ("kind = \"api-key\"", "kind = \"api-key\"\nprefix = \"a\\r\\nx: \"", "connections[0].header: header and prefix do not make a sound HTTP header. Correct them".into()),
-        ("\"installed\"]", "\"payday\"]", "events[1]: there is no such kind of event. Use some of overlaps-changed, schedule, webhook, request, installed, configured, grant-changed, upgraded, uninstalling, erase".into()),
+        ("\"installed\"]", "\"payday\"]", "events[1]: there is no such kind of event. Use some of overlaps-changed, timeline-added, schedule, webhook, request, installed, configured, grant-changed, upgraded, uninstalling, erase".into()),
+        ("\"installed\"]", "\"timeline-added\"]", "events: `timeline-added` is one of them, but `timeline:read` is not asked for. Ask for the capability, or leave the kind out".into()),
         ("\"installed\"]", "\"overlaps-changed\"]", "events[1]: it stands twice. Keep one of them".into()),
         ("cpu_ms = 500", "cpu_ms = 5001", "limits.cpu_ms: it is 0 or more than the published limit. Ask for 1 to 5000 ms, or split the work with `again`".into()),
         ("cpu_ms = 500", "scratch_files = 100", "limits: room for files is asked for, but `scratch` is not. Ask for the capability, or leave the numbers out".into()),

@@ -108,7 +108,7 @@ impl Draft {
         self.account_bytes
     }
 
-    /// Remembers whose rows the run has read.
+    /// Remembers whose rows the run has read: by a call, or in what its event told.
     pub(crate) fn reads(&mut self, partnerships: &[PartnershipId]) {
         for id in partnerships {
             if !self.read_from.contains(id) {

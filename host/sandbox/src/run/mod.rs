@@ -60,10 +60,13 @@ enum Returned {
 /// Runs a guest. Never fails: how it went is the outcome's ending.
 pub(crate) async fn execute(
     prepared: &Prepared,
-    core: Core,
+    mut core: Core,
     limits: RunLimits,
     call: &Call,
 ) -> Executed {
+    if let Call::Handle(event) = call {
+        core.effects.reads(event.tells_of().as_slice());
+    }
     let began = Instant::now();
     let meter = Arc::new(Meter::default());
     let mut store = store(prepared, core, limits, &meter);

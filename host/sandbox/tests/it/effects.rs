@@ -1,5 +1,6 @@
 //! What a run changes: kept with a report, dropped with anything else.
 use venn_domain::run::{Ending, StateWrite};
+use venn_sandbox::ReplayVerdict;
 
 use crate::{
     guest::{OK, plugin},
@@ -69,6 +70,24 @@ async fn what_was_read_from_a_partner_is_not_written_for_all() {
     );
     assert!(outcome.effects.state.is_empty());
     assert_eq!(outcome.effects.read_from.len(), 1);
+}
+
+#[tokio::test]
+async fn what_an_event_tells_of_a_partner_is_not_written_for_all_and_replays_the_same() {
+    let memory = Memory::new(control(), 0);
+    let sandbox = sandbox();
+    let prepared = sandbox.compile_here(&plugin(STATE, &format!("{WRITES} {OK}"))).unwrap();
+    let mut job = job(&prepared, &memory, r#"{"entries":[]}"#);
+    job.event.kind = "timeline-added".into();
+    job.event.subject = "pty_00000000000000000000000001".into();
+    let (outcome, tape) = sandbox.run(job, memory, Ticking::new()).await;
+    let denials: Vec<_> = outcome.denials().map(|denial| denial.what.as_str()).collect();
+    assert_eq!(denials, ["write for no partnership"]);
+    assert!(outcome.effects.state.is_empty());
+    assert_eq!(outcome.effects.read_from.len(), 1);
+    let replayed = sandbox.replay(&prepared, &tape).await;
+    assert_eq!(replayed.verdict, ReplayVerdict::Same);
+    assert_eq!(replayed.outcome.effects, outcome.effects);
 }
 
 #[tokio::test]

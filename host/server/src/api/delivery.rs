@@ -34,7 +34,7 @@ pub struct DeliveryQuery {
 }
 
 /// Where a delivery can stand.
-const STATES: [&str; 5] = ["ready", "leased", "parked", "done", "dead"];
+pub(super) const STATES: [&str; 5] = ["ready", "leased", "parked", "done", "dead"];
 
 /// One event on its way to one install.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -24,6 +24,7 @@ use venn_store::{plugin::market::Listing, release::Release};
 
 use crate::{
     api::{
+        action::ActionView,
         release::signature::statement,
         verification::{PublisherView, publisher},
     },
@@ -81,6 +82,8 @@ pub struct ListingView {
     connections: Vec<ConnectionRequestView>,
     /// What third parties can tell it, once you open it to them.
     webhooks: Vec<WebhookView>,
+    /// What people may ask of it.
+    actions: Vec<ActionView>,
     /// When it runs by itself.
     schedules: Vec<ScheduleRequestView>,
     /// How many runs of one install may be at work at once.
@@ -248,6 +251,7 @@ fn view(keys: &Keys, listing: Listing) -> ListingView {
         destinations: manifest.egress.iter().map(|e| destination(e, &ceiling.egress)).collect(),
         connections: manifest.connections.into_iter().map(connection).collect(),
         webhooks: manifest.webhooks.into_iter().map(webhook).collect(),
+        actions: manifest.actions.into_iter().map(ActionView::from).collect(),
         schedules: manifest.schedules.into_iter().map(schedule).collect(),
         concurrency: manifest.limits.runs_at_once(),
         owner_name,

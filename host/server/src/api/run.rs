@@ -163,7 +163,7 @@ pub async fn log(
     let seen = seen(&app, &caller, &org, Thing::Logs).await?;
     let run = find(&app, &seen.organization, &run).await?;
     seen.one(&app, &caller, &run.install, Thing::Logs, run.id.as_str()).await?;
-    if !seen.is_own() && may_tell_of_partners(run.step, &run.calls) {
+    if !seen.is_own() && may_tell_of_partners(&run.event_kind, run.step, &run.calls) {
         return Ok(Json(PageView::whole(vec![withheld(&run)])));
     }
     let items = app.store.run_log(&run.id).await?;
@@ -253,8 +253,9 @@ const WORDS: [&str; 4] = ["summary", "again", "answer", "message"];
 /// that is the plugin's word, too.
 fn withheld(run: &Run) -> LogLine {
     let message =
-        "What this run logged is not told to supporters: it read of a partner's accounts, or what \
-                   an earlier run had kept. The customer's own people can read it."
+        "What this run logged is not told to supporters: it was told of a partner's accounts or of \
+         another plugin's entries, or read what an earlier run had kept. The customer's own people \
+         can read it."
             .to_owned();
     LogLine { at: run.ended_at, level: "withheld".to_owned(), message }
 }
@@ -262,7 +263,7 @@ fn withheld(run: &Run) -> LogLine {
 /// A supporter sees how a run ended, and not what the plugin said: that is in the log, which
 /// leave names by itself. Where it may be of a partner's accounts, an address is such a word.
 fn as_seen(seen: &Seen, mut run: RunView) -> RunView {
-    if !seen.is_own() && may_tell_of_partners(run.step, &run.calls) {
+    if !seen.is_own() && may_tell_of_partners(&run.event_kind, run.step, &run.calls) {
         run.calls = run.calls.into_iter().map(without_words).collect();
         if let Some(verdict) = &mut run.verdict {
             verdict.evidence.clear();

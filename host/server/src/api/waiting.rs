@@ -36,6 +36,7 @@ pub struct WaitingView {
         "install-distrusted", "install-resting", "plugin-resting", "partnership-proposed", "partnership-ended",
         "removals-to-confirm", "import-to-confirm", "connection-expiring",
         "connection-to-reconnect", "connection-unfit", "token-recovered", "events-expired",
+        "entries-untold",
     ]))]
     kind: &'static str,
     /// The id of the release, plugin, organization, install, partnership, import, connection or
@@ -145,6 +146,7 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
         ),
         WaitingKind::ConnectionUnfit => unfit(&item)?,
         WaitingKind::EventsExpired => expired(&item),
+        WaitingKind::EntriesUntold => untold(&item),
         WaitingKind::ImportToConfirm => (
             format!("The list {name} would remove many accounts"),
             format!(
@@ -211,6 +213,17 @@ fn expired(item: &Waiting) -> (String, String, String) {
         format!("{name} missed {events}"),
         "What waits longer than it is of use is given up. `venn deliveries redeliver` brings one all the same, `venn deliveries discard` takes it off this list.".to_owned(),
         format!("venn deliveries list --install {subject} --state dead"),
+    )
+}
+
+/// What others added while too much waited.
+fn untold(item: &Waiting) -> (String, String, String) {
+    let Waiting { subject, name, detail, .. } = item;
+    let entries = counted(detail.parse().unwrap_or_default(), "timeline entry", "timeline entries");
+    (
+        format!("{name} was not told of {entries}"),
+        "As much waited for it as may: it is paused, or slower than what other integrations add. It stands on the timeline, and does not come later; the install hears of what is added once it has worked some off.".to_owned(),
+        format!("venn deliveries list --install {subject}"),
     )
 }
 

@@ -21,6 +21,7 @@ use super::{
     session::{Page, Session},
 };
 
+mod action;
 mod connect;
 mod grant;
 mod resting;
@@ -37,7 +38,7 @@ pub(crate) enum InstallsCommand {
         #[command(flatten)]
         page: Page,
     },
-    /// Shows one install: state, grant, configuration, check
+    /// Shows one install: state, grant, configuration, check, what may be asked of it
     Show(Which),
     /// Runs the plugin's check
     Check(Which),
@@ -97,6 +98,7 @@ pub(crate) enum InstallsCommand {
     Webhook(webhook::WebhookArgs),
     /// Lets it run now, without waiting for its schedule
     Run(Which),
+    Ask(action::AskArgs),
     /// Hands the overlaps that there are to the plugin, as if they were new
     Backfill {
         #[command(flatten)]
@@ -170,7 +172,10 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
             session.listing(&Call::new(Method::GET, &segments), page, INSTALLS, empty)
         }
         InstallsCommand::Show(which) => {
-            show(session, &session.get(&["organizations", org, "installs", &id(which)?])?)
+            let id = id(which)?;
+            let reply = session.get(&["organizations", org, "installs", &id])?;
+            let actions = action::offered(session, org, &id)?;
+            session.show(&reply, |install| shown(session, install) + &actions)
         }
         InstallsCommand::Check(which) => {
             check(session, &act(session, org, &id(which)?, "check", &json!({}))?)
@@ -223,6 +228,7 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
         InstallsCommand::Webhooks(which) => webhook::list_all(session, org, &id(which)?),
         InstallsCommand::Webhook(args) => webhook::run(session, org, args),
         InstallsCommand::Run(which) => run_now(session, org, &id(which)?),
+        InstallsCommand::Ask(args) => action::ask(session, org, args),
         InstallsCommand::Backfill { which, partner } => {
             backfill(session, org, &id(which)?, partner)
         }
@@ -244,14 +250,16 @@ fn replace(
 }
 
 fn show(session: &Session, reply: &Reply) -> Result<(), Failure> {
-    session.show(reply, |install| {
-        session.out.fields(&with_hosts(install), INSTALL)
-            + &resting(install)
-            + &moved(install)
-            + &unfit(install)
-            + &findings(session, install)
-            + &newer(install)
-    })
+    session.show(reply, |install| shown(session, install))
+}
+
+fn shown(session: &Session, install: &Value) -> String {
+    session.out.fields(&with_hosts(install), INSTALL)
+        + &resting(install)
+        + &moved(install)
+        + &unfit(install)
+        + &findings(session, install)
+        + &newer(install)
 }
 
 /// With hosts as they are, and not as patterns for the configuration to complete.

@@ -121,6 +121,7 @@ fn render(listing: &Value, paint: Paint) -> String {
         put!(out, "\nUp to {runs} of its runs are at work at once for one install.\n");
     }
     told_by(&mut out, listing, paint);
+    out.push_str(&asked(list(listing, "actions"), paint));
     configuration(&mut out, listing, paint);
     put!(out, "\nNext: `venn install {} --name NAME …`\n", text(listing, "name"));
     out
@@ -197,6 +198,21 @@ pub(super) fn told_by(out: &mut String, listing: &Value, paint: Paint) {
     }
 }
 
+/// What people may ask of it; nothing if it offers nothing.
+pub(super) fn asked(actions: &[Value], paint: Paint) -> String {
+    let mut out = String::new();
+    if !actions.is_empty() {
+        put!(out, "\n{}\n", paint.bold("People may ask it:"));
+    }
+    for item in actions {
+        put!(out, "  ? {} (`{}`)\n", text(item, "title"), text(item, "name"));
+        if !raw(item, "text").is_empty() {
+            put!(out, "      {}\n", text(item, "text"));
+        }
+    }
+    out
+}
+
 /// How the platform knows who publishes it.
 pub(super) fn publisher(listing: &Value) -> String {
     let at = moment(listing, "publisher_verified_at");
@@ -265,6 +281,8 @@ mod tests {
             "schedules": [{"title": "Tidy up", "words": "At 02:00.", "time_zone": "Europe/Berlin"}],
             "webhooks": [{"name": "crm", "title": "Changes", "url": "install"},
                 {"name": "chat", "title": "Commands", "url": "plugin"}],
+            "actions": [{"name": "find", "title": "Who knows a company", "text": "A domain."},
+                {"name": "note", "title": "Writes a note", "text": null}],
             "config_schema": {"properties": {"min": {"type": "string"}}},
         });
         assert_eq!(
@@ -284,6 +302,8 @@ mod tests {
              Others tell it, once you open it to them:\n  \
              < Changes (`crm`): a URL of your own, which you give to the sender\n  \
              < Commands (`chat`): the publisher's URL; you say which customer of the sender you are\n\n\
+             People may ask it:\n  ? Who knows a company (`find`)\n      A domain.\n  \
+             ? Writes a note (`note`)\n\n\
              You set:\n  min: string\n\n\
              Next: `venn install crm-tasks --name NAME …`\n"
         );

@@ -194,7 +194,8 @@ async fn deliver(
     let run = RunId::make(app.store.ids());
     Span::current().record("run", run.as_str());
     let authority = Arc::new(Authority::new(control.clone()));
-    let ports = Arc::new(InstallPorts::since(app.clone(), leased.install.clone(), facts.state_no));
+    let (install, reads) = (leased.install.clone(), leased.event.reads());
+    let ports = Arc::new(InstallPorts::since(app.clone(), install, facts.state_no, reads));
     let job = Job {
         prepared,
         info: RunInfo {

@@ -1,5 +1,9 @@
 //! What the domain is asked of a delivery: by what its install's control says.
-use venn_domain::{admission::Admission, authority::Control};
+use venn_domain::{
+    admission::Admission,
+    authority::{Authority, Control},
+    event::TIMELINE_ADDED,
+};
 
 use super::Leased;
 use crate::install::InstallFacts;
@@ -18,6 +22,8 @@ impl Leased {
             release_trust: facts.proof.trust(),
             wants_kind: control.manifest.wants(&self.event.kind),
             partnership_active: partnership.map(|one| one.active),
+            may_hear: (self.event.kind == TIMELINE_ADDED)
+                .then(|| Authority::new(control.clone()).hears_of(self.event.tells_of().as_ref())),
             attempt: self.attempt,
         }
     }

@@ -24,6 +24,7 @@ use crate::{
     event::{NewEvent, append},
     incident,
     row::{self, Row},
+    timeline,
 };
 
 #[cfg(test)]
@@ -266,13 +267,14 @@ async fn purge(
         let query = sqlx::query(sql).bind(holder.id.to_string()).bind(partition.clone());
         *purged = query.execute(&mut *connection).await?.rows_affected();
     }
-    let [state, timeline] = purged;
+    timeline::forget(connection, &holder.id, partnership).await?;
+    let [state, entries] = purged;
     let entry = NewAudit {
         organization: holder.organization.clone(),
         actor: "host".to_owned(),
         action: "install.erased",
         subject: holder.id.to_string(),
-        detail: json!({ "partnership": partnership, "state_keys": state, "timeline_entries": timeline }),
+        detail: json!({ "partnership": partnership, "state_keys": state, "timeline_entries": entries }),
     };
     audit::append(store, connection, &entry).await
 }

@@ -234,11 +234,14 @@ async fn effects<'r>(
     let writer = timeline::Writer {
         organization: &record.leased.organization,
         install: &record.leased.install,
+        plugin: &record.plugin,
         run: &record.id,
         purpose: record.purpose,
+        lineage: record.leased.lineage.after(&record.leased.install),
         now,
     };
-    timeline::append(connection, &writer, &effects.timeline).await?;
+    let added = timeline::append(connection, &writer, &effects.timeline).await?;
+    timeline::tell(store, connection, &writer, &added).await?;
     crash::point("record.timeline");
     Ok(Written { record, effects_dropped, accounts, overtaken: false })
 }

@@ -6,8 +6,9 @@
 use semver::Version;
 use sqlx::{AnyConnection, Connection as _};
 use venn_domain::{
-    id::{DeliveryId, InstallId, PluginId, ReleaseId, WebhookId},
+    id::{DeliveryId, PluginId, ReleaseId, WebhookId},
     limits,
+    lineage::Lineage,
     manifest::Manifest,
     webhook::Webhook,
 };
@@ -15,7 +16,10 @@ use venn_domain::{
 use super::{OpenWebhook, SELECT, webhook};
 use crate::{
     Store, StoreError, crash,
-    event::{NewEvent, append},
+    event::{
+        NewEvent,
+        bound::{self, append_within},
+    },
     publisher_credential::CredentialKind,
     row::Row,
     secret::{self, Keys, Opened},
@@ -221,29 +225,6 @@ async fn known(
     Ok(Some(Receipt { delivery, is_new: false }))
 }
 
-/// The limit that another call with so large a payload would break. What waits is read off an
-/// index.
-async fn full(
-    db: &mut AnyConnection,
-    install: &InstallId,
-    payload: usize,
-) -> Result<Option<&'static str>, StoreError> {
-    let row = sqlx::query(
-        "SELECT COUNT(*) AS calls, CAST(COALESCE(SUM(call_bytes), 0) AS bigint) AS bytes
-         FROM delivery
-         WHERE install_id = $1 AND call_bytes > 0 AND state IN ('ready', 'leased', 'parked')",
-    )
-    .bind(install.to_string())
-    .fetch_one(db)
-    .await?;
-    let row = Row::new("delivery", &row);
-    if row.count("calls")? >= limits::WEBHOOK_WAITING {
-        return Ok(Some("webhook.waiting"));
-    }
-    let bytes = row.count("bytes")?.saturating_add(payload as u64);
-    Ok((bytes > limits::WEBHOOK_WAITING_BYTES).then_some("webhook.waiting.bytes"))
-}
-
 async fn take(
     store: &Store,
     db: &mut AnyConnection,
@@ -258,10 +239,6 @@ async fn take(
     if let Some(before) = known(store, db, id, &call.event).await? {
         return Ok(Taken::Call(before));
     }
-    let bytes = call.payload.len();
-    if let Some(limit) = full(db, &open.install, bytes).await? {
-        return Ok(Taken::Full(limit));
-    }
     // One that fails and is tried again holds up only what is like it.
     let subject = if open.routing_key.is_empty() { open.name } else { open.routing_key };
     let new = NewEvent {
@@ -271,12 +248,11 @@ async fn take(
         subject,
         payload: call.payload,
     };
-    let delivery = append(store, db, &new).await?;
-    sqlx::query("UPDATE delivery SET call_bytes = $1 WHERE id = $2")
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .bind(delivery.to_string())
-        .execute(&mut *db)
-        .await?;
+    let caused = Lineage::default();
+    let delivery = match append_within(store, db, &bound::CALLS, &new, &caused).await? {
+        Ok(delivery) => delivery,
+        Err(limit) => return Ok(Taken::Full(limit)),
+    };
     sqlx::query(
         "INSERT INTO webhook_receipt (webhook_id, event, delivery_id, received_at)
          VALUES ($1, $2, $3, $4)

@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use super::{List, TITLE_CHARS};
-use crate::{account::check_key, event, limits, manifest::Manifest};
+use crate::{event, limits, manifest::Manifest};
 
 impl Manifest {
     pub(super) fn check_webhooks(&self, list: &mut List) {
@@ -22,12 +22,7 @@ impl Manifest {
         let mut seen = HashSet::new();
         for (index, webhook) in self.webhooks.iter().enumerate() {
             let place = format!("webhooks[{index}]");
-            if let Err(error) = check_key(&webhook.name) {
-                list.add(format!("{place}.name"), error.to_string(), "Choose another name");
-            }
-            if !seen.insert(&webhook.name) {
-                list.add(format!("{place}.name"), "the name stands twice", "Choose another name");
-            }
+            list.name(&place, &webhook.name, &mut seen);
             // Both name a credential of the publisher's.
             if self.connections.iter().any(|connection| connection.name == webhook.name) {
                 let reason = "a connection has this name";

@@ -6,7 +6,7 @@ use venn_domain::egress::customer_host::CustomerHost;
 
 use super::InstallArgs;
 use crate::cli::{
-    marketplace::{by_itself, calls, signs_in, told_by},
+    marketplace::{asked, by_itself, calls, signs_in, told_by},
     output::{
         Paint, put,
         value::{list, raw, text},
@@ -72,6 +72,7 @@ pub(super) fn render(
     }
     out.push_str(&by_itself(list(plugin, "schedules"), paint));
     told_by(&mut out, plugin, paint);
+    out.push_str(&asked(list(plugin, "actions"), paint));
     if !may_not.is_empty() {
         put!(out, "\n{}\n", paint.bold("It asks for this too, but may not:"));
         for item in may_not {

@@ -4,7 +4,7 @@ use venn_domain::{egress::customer_host::CustomerHost, grant::Approval};
 
 use super::dependencies;
 use crate::cli::{
-    marketplace::{by_itself, calls, publisher},
+    marketplace::{asked, by_itself, calls, publisher},
     output::{
         Paint, put,
         value::{at, is_true, list, moment, raw, text},
@@ -66,6 +66,7 @@ pub(super) fn render(release: &Value, built_from: &Value, paint: Paint) -> Strin
         let (title, signature) = (text(item, "title"), text(item, "signature"));
         format!("{} [{signature}, {one}{answers}]: {title}", text(item, "name"))
     });
+    out.push_str(&asked(list(release, "manifest.actions"), paint));
     section(&mut out, paint, "It imports", list(release, "gate.imports"), |item| {
         format!("{} ({})", text(item, "name"), text(item, "class"))
     });
@@ -204,6 +205,7 @@ mod tests {
                 ],
                 "schedules": [{ "title": "Tidy up", "cron": "0 2 * * *", "time_zone": "UTC" }],
                 "limits": { "cpu_ms": 20000, "wall_ms": null },
+                "actions": [{ "name": "find", "title": "Who knows a company", "text": "A domain." }],
             },
         });
         let text = render(&release, &json!({ "detail": "No list." }), Paint(false));
@@ -219,7 +221,8 @@ mod tests {
              Tokens come from: https://login.example/token\n      Scopes: crm.read, crm.write\n  \
              - own (backend-key, the publisher's own) at api.example, in `x-key`\n\n\
              It runs by itself:\n  @ Tidy up: 0 2 * * * (UTC)\n\n\
-             Limits of its own\n  - cpu_ms: 20000\n"
+             Limits of its own\n  - cpu_ms: 20000\n\n\
+             People may ask it:\n  ? Who knows a company (`find`)\n      A domain.\n"
         );
     }
 }

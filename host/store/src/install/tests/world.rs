@@ -59,7 +59,8 @@ impl World {
         Self::of(Manifest { webhooks, ..manifest("crm-tasks", "1.0.0", &["webhook"]) }).await
     }
 
-    pub(super) async fn of(manifest: Manifest) -> Self {
+    /// This plugin.
+    pub(crate) async fn of(manifest: Manifest) -> Self {
         let test = TestStore::open().await;
         let reviewer = reviewer(&test).await;
         let owned = a_plugin(&test, "crm-tasks").await;
@@ -100,7 +101,7 @@ impl World {
     }
 
     /// A rule of the partner toward the customer.
-    pub(super) async fn rule(&self, population: &str, level: &str, purpose: &str) {
+    pub(crate) async fn rule(&self, population: &str, level: &str, purpose: &str) {
         let (partnership, owner) = (&self.partnership, &self.partner);
         let sql = format!(
             "INSERT INTO sharing_rule (partnership_id, owner_id, population, level, fields_json,
@@ -149,7 +150,12 @@ impl World {
 
     /// The same under another name.
     pub(crate) async fn active_as(&self, name: &str) -> Install {
-        let draft = done(self.test.create_install(self.new_install(name)).await.unwrap());
+        self.enabled(self.new_install(name)).await
+    }
+
+    /// A new install, checked and enabled.
+    pub(crate) async fn enabled(&self, new: NewInstall) -> Install {
+        let draft = done(self.test.create_install(new).await.unwrap());
         self.checked(&draft).await;
         done(self.change(&draft, InstallChange::Enable).await)
     }
