@@ -26,7 +26,7 @@ fn entry(account: &AccountId, key: &str, text: &str) -> TimelineEntry {
 }
 
 /// A run writes these; how many are new.
-async fn append_all(world: &World, install: &Install, entries: Vec<TimelineEntry>) -> u64 {
+async fn append_all(world: &World, install: &Install, entries: Vec<TimelineEntry>) -> usize {
     let (install, now) = (install.clone(), world.test.now());
     let run = RunId::make(world.test.ids());
     let written = world.test.write(move |connection| {
@@ -34,11 +34,13 @@ async fn append_all(world: &World, install: &Install, entries: Vec<TimelineEntry
             let writer = Writer {
                 organization: &install.organization,
                 install: &install.id,
+                plugin: &install.plugin,
                 run: &run,
                 purpose: Purpose::View,
+                lineage: Lineage::default(),
                 now,
             };
-            append(connection, &writer, &entries).await
+            Ok(append(connection, &writer, &entries).await?.len())
         })
     });
     written.await.unwrap()
