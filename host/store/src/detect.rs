@@ -104,7 +104,7 @@ pub(crate) async fn after_runs(
                 over.push(Stall::CutShort);
             }
         }
-        if known.is_some_and(|known| known.stalled) {
+        if known.is_some_and(|known| known.found > 0) {
             for stall in over {
                 end(connection, stall, record, now).await?;
             }

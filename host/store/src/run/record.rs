@@ -287,7 +287,7 @@ async fn incidents(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for record in records {
-        let failed = known.get(&record.leased.id).is_some_and(|known| known.failed);
+        let failed = known.get(&record.leased.id).is_some_and(|known| known.incidents > 0);
         match &record.verdict {
             Some(verdict) => open_incident(store, connection, record, verdict).await?,
             None if record.next == Next::Done && failed => {

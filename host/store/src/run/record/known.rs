@@ -15,10 +15,10 @@ pub(crate) struct Known {
     pub(super) fence: u64,
     /// It is the sync under way of its install.
     pub(super) syncs: bool,
-    /// Its install has open incidents.
-    pub(super) failed: bool,
-    /// Some of them a detector found.
-    pub(crate) stalled: bool,
+    /// Open incidents of its install.
+    pub(super) incidents: u64,
+    /// Those of them that a detector found.
+    pub(crate) found: u64,
     /// A run of its install was cut short.
     pub(crate) pulse: bool,
     /// Its organization has breakers.
@@ -33,15 +33,16 @@ pub(super) async fn known(
     records: &[RunRecord],
 ) -> Result<AllKnown, StoreError> {
     let found = incident::FOUND;
-    let is_there = |table, rows: &str| {
+    let is_there = |table, rows| {
         format!("CASE WHEN EXISTS (SELECT 1 FROM {table} WHERE {rows}) THEN 1 ELSE 0 END")
     };
     let select = format!(
-        "SELECT d.id, d.fence, {} AS syncs, {} AS failed, {} AS stalled, {} AS pulse, {} AS breakers
+        "SELECT d.id, d.fence, {} AS syncs, {} AS pulse, {} AS breakers,
+             (SELECT COUNT(*) FROM incident
+              WHERE install_id = d.install_id AND state = 'open') AS incidents,
+             (SELECT COUNT(*) FROM incident WHERE install_id = d.install_id AND {found}) AS found
          FROM delivery d WHERE d.state = 'leased' AND d.id IN",
         is_there("source", "install_id = d.install_id AND delivery_id = d.id AND ended_at IS NULL"),
-        is_there("incident", "install_id = d.install_id AND state = 'open'"),
-        is_there("incident", &format!("install_id = d.install_id AND {found}")),
         is_there("pulse", "install_id = d.install_id"),
         is_there("breaker", "organization_id = d.organization_id"),
     );
@@ -52,8 +53,8 @@ pub(super) async fn known(
         let known = Known {
             fence: row.count("fence")?,
             syncs: row.truth("syncs")?,
-            failed: row.truth("failed")?,
-            stalled: row.truth("stalled")?,
+            incidents: row.count("incidents")?,
+            found: row.count("found")?,
             pulse: row.truth("pulse")?,
             breakers: row.truth("breakers")?,
         };
