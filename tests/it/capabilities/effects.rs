@@ -136,8 +136,14 @@ async fn the_same_key_is_the_same_entry_and_others_accounts_get_none() {
     let script = world.script(&world.grant()).await;
     let ours = world.acme.all("accounts").await[0]["id"].as_str().unwrap().to_owned();
     let theirs = world.globex.all("accounts").await[0]["id"].as_str().unwrap().to_owned();
-    let entry = |account: &str, text: &str| json!({ "account": account, "key": "same", "kind": "seen", "text": text, "at": 1_767_225_600_000_000_i64 });
-    let append = json!({ "call": "timeline.append", "entries": [entry(&ours, "first"), entry(&ours, "again"), entry(&theirs, "intruder")] });
+    let entry = |account: &str, key: &str, text: &str| json!({ "account": account, "key": key, "kind": "seen", "text": text, "at": 1_767_225_600_000_000_i64 });
+    // Not by its key is the intruder's left out.
+    let entries = [
+        entry(&ours, "same", "first"),
+        entry(&ours, "same", "again"),
+        entry(&theirs, "other", "intruder"),
+    ];
+    let append = json!({ "call": "timeline.append", "entries": entries });
     for _ in 0..2 {
         assert_eq!(script.asks(append.clone()).await, json!({ "ok": null }));
     }
