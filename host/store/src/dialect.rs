@@ -70,6 +70,9 @@ impl Dialect {
                     // Statements are prepared once, and planned once: no value asks for a
                     // plan of its own.
                     "SET plan_cache_mode = force_generic_plan",
+                    // Nor the size that a table had: a plan made while it was small, of the
+                    // server's own for a foreign key too, would read all of it for a minute.
+                    "SET enable_seqscan = off",
                     // What was answered is on the disk. More than `on` is the operator's to ask for.
                     "SELECT set_config('synchronous_commit', 'on', false)
                      WHERE current_setting('synchronous_commit') = 'off'",

@@ -49,6 +49,14 @@ impl Scratch {
         psql(&self.url(), statements)
     }
 
+    /// Ends all sessions and lets nobody connect, or lets them again.
+    pub fn shut(&self, is_shut: bool) -> anyhow::Result<()> {
+        let name = &self.name;
+        psql(&self.server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !is_shut))?;
+        let sessions = format!("FROM pg_stat_activity WHERE datname = '{name}'");
+        psql(&self.server, &format!("SELECT pg_terminate_backend(pid) {sessions}"))
+    }
+
     /// The whole database as SQL, by `pg_dump`.
     pub fn dump(&self) -> anyhow::Result<Vec<u8>> {
         let output = Command::new(client("pg_dump")).arg("-d").arg(self.url()).output()?;

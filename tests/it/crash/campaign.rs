@@ -4,6 +4,7 @@
 //! (`docs/crash.md`).
 //!
 //! - [`customers`]: who works, and what they were told
+//! - [`outage`]: a minute without the database, or without room on the disk
 //! - [`vendor`]: what came in outside
 //! - [`oracle`]: what must be there
 //!
@@ -20,6 +21,7 @@ use crate::{model::chance::Chance, support::World};
 
 mod customers;
 mod oracle;
+mod outage;
 mod vendor;
 
 use customers::{Customers, Listener};
@@ -157,10 +159,10 @@ impl Campaign {
         died
     }
 
-    /// Everything comes to rest, and is counted.
-    async fn rests(self) -> Verdict {
+    /// Everything comes to rest, and is counted, with what was `stuck` before.
+    async fn rests(self, mut stuck: Vec<String>) -> Verdict {
         let (process, acme, globex) = self.scene.start_as(self.set_up(None)).await;
-        let stuck = self.customers.come_to_rest(&self.scene, process.url()).await;
+        stuck.extend(self.customers.come_to_rest(&self.scene, process.url()).await);
         let mut verdict = Verdict { stuck, ..Verdict::default() };
         oracle::as_told(&mut verdict, &self.scene, &self.customers, &acme, &globex).await;
         process.stop().await;
@@ -172,17 +174,23 @@ impl Campaign {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_accepted_is_lost_doubled_or_stuck() {
     let (seed, kills) = (told("VENN_CRASH_SEED"), told("VENN_CRASH_KILLS"));
+    let outages = if kills.is_some() { outage::LARGE } else { outage::SMOKE };
     let (seed, kills) = (seed.unwrap_or(SEED), kills.unwrap_or(SMOKE));
     println!("seed {seed}");
     let campaign = Campaign::new().await;
-    let mut named = 0;
+    let (mut named, mut stuck) = (0, Vec::new());
     for kill in 1..=kills {
-        named += u64::from(campaign.life(&mut Chance::of(seed, kill)).await);
+        let mut chance = Chance::of(seed, kill);
+        named += u64::from(campaign.life(&mut chance).await);
+        if kill % outages.every == 0 {
+            let number = kill / outages.every;
+            stuck.extend(campaign.outage(&mut chance, number, outages.lasts).await);
+        }
         if kill % 25 == 0 {
             println!("{kill} kills, {named} of them at kill points");
         }
     }
-    let verdict = campaign.rests().await;
+    let verdict = campaign.rests(stuck).await;
     let figures = json!({ "seed": seed, "kills": kills, "at_points": named,
         "accepted": verdict.accepted, "lost": verdict.lost.len(), "doubled": verdict.doubled.len(),
         "stuck": verdict.stuck.len(), "repeated_outside": verdict.repeated });

@@ -79,15 +79,24 @@ impl Data {
         Store::open(settings).await.unwrap()
     }
 
-    /// What troubles a server for a while: a lock that somebody else holds on its database,
-    /// or on a database's server the end of all its sessions.
+    /// What troubles a server for a moment: a lock that somebody else holds on its database
+    /// for so long, or on a database's server the end of all its sessions.
     pub fn trouble(&self, time: Duration) -> JoinHandle<()> {
         if let Some(scratch) = &self.scratch {
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
-            scratch.sql(end).unwrap();
+            scratch.shut(true).unwrap();
+            scratch.shut(false).unwrap();
             return tokio::spawn(async {});
         }
+        self.locked(time)
+    }
+
+    /// Its database's server lets nobody in, or lets them in again; false on the embedded one.
+    pub fn shut(&self, is_shut: bool) -> bool {
+        self.scratch.as_ref().inspect(|scratch| scratch.shut(is_shut).unwrap()).is_some()
+    }
+
+    /// Somebody else holds a lock on the embedded database for so long.
+    pub fn locked(&self, time: Duration) -> JoinHandle<()> {
         let url = format!("sqlite://{}", self.path().join("venn.db").display());
         tokio::spawn(async move {
             let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();

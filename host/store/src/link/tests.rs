@@ -115,6 +115,31 @@ async fn a_server_whose_database_another_took_meanwhile_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_plan_made_while_a_table_was_small_does_not_read_all_of_it_later() {
+    let Some(scratch) = Scratch::from_environment().unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&scratch, &folder).await.unwrap();
+    // The server itself looks up each `run` for its foreign key, and plans that once.
+    let young = "CREATE TEMPORARY TABLE run (id text PRIMARY KEY);
+        CREATE TEMPORARY TABLE tape (run_id text REFERENCES run (id));
+        INSERT INTO run VALUES ('0'); ANALYZE run; INSERT INTO tape VALUES ('0')";
+    let grown = "INSERT INTO run SELECT CAST(n AS text) FROM generate_series(1, 10000) n;
+        INSERT INTO tape SELECT CAST(n AS text) FROM generate_series(1, 100) n";
+    let read = store.write_data(move |connection| {
+        Box::pin(async move {
+            sqlx::raw_sql(young).execute(&mut *connection).await?;
+            sqlx::raw_sql(grown).execute(&mut *connection).await?;
+            // Rows that were read without an index.
+            let read = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'run'
+                            AND schemaname LIKE 'pg_temp%'";
+            let read: i64 = sqlx::query_scalar(read).fetch_one(connection).await?;
+            Ok(read)
+        })
+    });
+    assert_eq!(read.await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_database_that_orders_text_otherwise_is_refused_with_the_command_that_makes_one() {
     let Some(scratch) = Scratch::from_environment().unwrap() else { return };
     let folder = tempfile::tempdir().unwrap();

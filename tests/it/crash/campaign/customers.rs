@@ -287,9 +287,8 @@ impl Customers {
         }
     }
 
-    /// What was not answered is asked for until it is, and everything is let be done; what
-    /// is not, however long one waits.
-    pub async fn come_to_rest(&self, scene: &Scene, server: &str) -> Vec<String> {
+    /// What was not answered is asked for until it is; what is not, however long one waits.
+    pub async fn are_served(&self, scene: &Scene, server: &str) -> Vec<String> {
         let acme = Actor::new(server, "acme", &scene.prepared.acme);
         let globex = Actor::new(server, "globex", &scene.prepared.globex);
         self.go_on(&acme).await;
@@ -303,6 +302,14 @@ impl Customers {
                 left.push(format!("a list of {} is never taken", actor.org));
             }
         }
+        left
+    }
+
+    /// The same, and everything is let be done.
+    pub async fn come_to_rest(&self, scene: &Scene, server: &str) -> Vec<String> {
+        let acme = Actor::new(server, "acme", &scene.prepared.acme);
+        let globex = Actor::new(server, "globex", &scene.prepared.globex);
+        let mut left = self.are_served(scene, server).await;
         for _ in 0..LOOKS {
             let open = open(scene, &acme, &globex).await;
             if open.is_empty() {
