@@ -73,6 +73,9 @@ impl Dialect {
                     // Nor the size that a table had: a plan made while it was small, of the
                     // server's own for a foreign key too, would read all of it for a minute.
                     "SET enable_seqscan = off",
+                    // What has no index is so dear by that alone that it would be compiled,
+                    // which takes half a second.
+                    "SET jit = off",
                     // What was answered is on the disk. More than `on` is the operator's to ask for.
                     "SELECT set_config('synchronous_commit', 'on', false)
                      WHERE current_setting('synchronous_commit') = 'off'",

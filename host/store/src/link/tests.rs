@@ -140,6 +140,24 @@ async fn a_plan_made_while_a_table_was_small_does_not_read_all_of_it_later() {
 }
 
 #[tokio::test]
+async fn what_has_no_index_is_read_and_nothing_is_compiled_for_it() {
+    let Some(scratch) = Scratch::from_environment().unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&scratch, &folder).await.unwrap();
+    let plan = store.write_data(|connection| {
+        Box::pin(async move {
+            sqlx::raw_sql("CREATE TEMPORARY TABLE heap (n bigint)").execute(&mut *connection).await?;
+            let plan = "EXPLAIN SELECT n FROM heap WHERE n > 0";
+            let plan: Vec<String> = sqlx::query_scalar(plan).fetch_all(connection).await?;
+            Ok(plan.join("\n"))
+        })
+    });
+    let plan = plan.await.unwrap();
+    assert!(plan.contains("Seq Scan on heap"), "{plan}");
+    assert!(!plan.contains("JIT"), "{plan}");
+}
+
+#[tokio::test]
 async fn a_database_that_orders_text_otherwise_is_refused_with_the_command_that_makes_one() {
     let Some(scratch) = Scratch::from_environment().unwrap() else { return };
     let folder = tempfile::tempdir().unwrap();
