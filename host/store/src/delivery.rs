@@ -29,6 +29,8 @@ pub(crate) mod lane;
 mod lease;
 pub(crate) mod queue;
 
+pub use lease::Lease;
+
 /// A delivery that this process may run now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leased {
@@ -102,7 +104,7 @@ impl Store {
     /// Gives back leases that ran out, gives up what is too old, and leases up to `most`
     /// deliveries, one per install, until `until`: one write.
     pub async fn lease(&self, most: u32, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
-        self.lease_into(move || most, until).await
+        Ok(self.lease_into(move || most, until).await?.leased)
     }
 
     /// The same with as much room as there is once the writer comes to it: what ends while
@@ -111,7 +113,7 @@ impl Store {
         &self,
         room: impl FnOnce() -> u32 + Send + 'static,
         until: Timestamp,
-    ) -> Result<Vec<Leased>, StoreError> {
+    ) -> Result<Lease, StoreError> {
         let now = self.now();
         self.write_data(move |connection| {
             Box::pin(async move { lease::lease(connection, now, room(), until).await })

@@ -26,7 +26,7 @@ use venn_domain::{
 use venn_sandbox::{Idempotency, Job, RunInfo, RunLimits, Tape};
 use venn_store::{
     crash,
-    delivery::Leased,
+    delivery::{Lease, Leased},
     install::{InstallControl, InstallFacts},
     run::{Recorded, RunRecord},
     state::StateSeen,
@@ -63,17 +63,17 @@ pub async fn run(app: App, stop: CancellationToken) {
     running.wait().await;
 }
 
-/// Leases what is due and there is room for; true if it found any. The next look does not
-/// wait for what these need.
+/// Leases what is due and there is room for; true if there may be more. The next look does
+/// not wait for what these need.
 async fn turn(app: &App, slots: &Arc<Semaphore>, running: &TaskTracker) -> anyhow::Result<bool> {
     let first = slots.clone().acquire_owned().await?;
     let free = slots.clone();
     let room =
         move || u32::try_from(free.available_permits()).unwrap_or(u32::MAX).saturating_add(1);
     let until = app.store.now().plus_ms(limits::LEASE_MS.cast_signed());
-    let leased = app.store.lease_into(room, until).await?;
+    let Lease { leased, more } = app.store.lease_into(room, until).await?;
     if leased.is_empty() {
-        return Ok(false);
+        return Ok(more);
     }
     // There is room for all of them.
     let mut taken = Vec::with_capacity(leased.len());
@@ -87,7 +87,7 @@ async fn turn(app: &App, slots: &Arc<Semaphore>, running: &TaskTracker) -> anyho
         taken.push((leased, slot));
     }
     running.spawn(begin(app.clone(), taken, running.clone()));
-    Ok(true)
+    Ok(more)
 }
 
 /// They start now, and on what is read now.

@@ -21,6 +21,16 @@ use crate::{
     row::Row,
 };
 
+/// What was taken, and whether another look may find more at once.
+#[derive(Debug, Default)]
+pub struct Lease {
+    /// In the order of their turns.
+    pub leased: Vec<Leased>,
+    /// There was no more room, or an install may do more beside what it was given. Otherwise
+    /// nothing is to be had before something ends or begins.
+    pub more: bool,
+}
+
 /// Gives back what was leased for too long and gives up what is too old, if there is any;
 /// then takes up to `most`.
 pub(super) async fn lease(
@@ -28,7 +38,7 @@ pub(super) async fn lease(
     now: Timestamp,
     most: u32,
     until: Timestamp,
-) -> Result<Vec<Leased>, StoreError> {
+) -> Result<Lease, StoreError> {
     let mut look = look(connection, now, most).await?;
     if look.is_late {
         given_back::leases(connection, now).await?;
@@ -39,8 +49,9 @@ pub(super) async fn lease(
     let waiting = queue::waiting(connection, now, &room, most).await?;
     let given = room.give(waiting);
     if given.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Lease::default());
     }
+    let is_full = given.len() as u64 >= u64::from(most);
     let mut turns = HashMap::new();
     if look.some_rest {
         let installs = given.iter().map(|one| &one.install);
@@ -54,9 +65,9 @@ pub(super) async fn lease(
     }
     take(connection, &leased, until).await?;
     let installs = given.into_iter().map(|one| one.install.into()).collect();
-    queue::served(connection, now, installs).await?;
+    let some_go_on = queue::served(connection, now, installs).await?;
     crash::point("lease.before-commit");
-    Ok(leased)
+    Ok(Lease { leased, more: is_full || some_go_on })
 }
 
 /// What a lease begins with.

@@ -4,7 +4,7 @@
 //!
 //! Whatever may change what an install could do next says so with [`changed`], in the
 //! same transaction: each statement that writes `delivery` outside of tests.
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, any::AnyRow};
 use venn_domain::{
     id::{OrganizationId, PartnershipId, PluginId},
     room::{Room, Waiting},
@@ -121,7 +121,7 @@ pub(crate) async fn changed(
     now: Timestamp,
     of: Of,
 ) -> Result<(), StoreError> {
-    place(connection, now, of, MOVED).await
+    place(connection, now, of, MOVED).await.map(|_| ())
 }
 
 /// Whose place is otherwise now than in the queue.
@@ -129,8 +129,8 @@ const MOVED: &str = "WHERE excluded.due_at IS NULL AND queue.due_at IS NOT NULL
     OR excluded.due_at IS NOT NULL
        AND (excluded.due_at > $1 OR queue.due_at IS NULL OR queue.due_at > $1)";
 
-/// Whoever they are.
-const ALL: &str = "";
+/// Whoever they are, and when each is due now.
+const ALL: &str = "RETURNING due_at";
 
 /// Places them; those of `which` stand where they are to stand now, with others nothing is done.
 async fn place(
@@ -138,17 +138,16 @@ async fn place(
     now: Timestamp,
     of: Of,
     which: &str,
-) -> Result<(), StoreError> {
+) -> Result<Vec<AnyRow>, StoreError> {
     let (sql, bound) = placing(of, which);
     if bound.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.0);
     for value in bound {
         query = query.bind(value);
     }
-    query.execute(connection).await?;
-    Ok(())
+    Ok(query.fetch_all(connection).await?)
 }
 
 fn placing(of: Of, which: &str) -> (String, Vec<String>) {
@@ -167,12 +166,18 @@ fn placing(of: Of, which: &str) -> (String, Vec<String>) {
 }
 
 /// These were given room: what they may do besides comes after everybody else's turn.
+/// Whether there is any that one of them may do now.
 pub(super) async fn served(
     connection: &mut AnyConnection,
     now: Timestamp,
     installs: Vec<String>,
-) -> Result<(), StoreError> {
-    place(connection, now, Of::Installs(installs), ALL).await
+) -> Result<bool, StoreError> {
+    for row in &place(connection, now, Of::Installs(installs), ALL).await? {
+        if Row::new("queue", row).time_or_none("due_at")?.is_some_and(|due| due <= now) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Who could be given what is free: of the organizations that come first, in each the
