@@ -118,6 +118,10 @@ impl Spent {
     /// How many milliseconds to wait until it may be done; 0 if it may.
     pub fn wait_ms(&self, pace: Pace, now: Timestamp) -> u64 {
         let interval = pace.interval_us();
+        if interval == 0 {
+            // Quicker than the clock counts: nobody waits.
+            return 0;
+        }
         let room = interval.saturating_mul(i64::try_from(pace.times).unwrap_or(i64::MAX) - 1);
         let over = self.0.0.saturating_sub(now.0).saturating_sub(room);
         u64::try_from(over).map_or(0, |us| us.div_ceil(1_000))
@@ -186,5 +190,13 @@ mod tests {
         let later = NOW.plus_ms(1_000_000);
         assert!(spent.is_forgotten(later));
         assert_eq!((0..5).filter(|_| spent.spend(pace, later).is_ok()).count(), 3);
+    }
+
+    #[test]
+    fn a_pace_quicker_than_the_clock_counts_holds_up_nobody_whose_clock_is_behind() {
+        let pace = Pace { times: 1_000_000_000, period_ms: 60_000 };
+        let mut spent = Spent::default();
+        assert_eq!(spent.spend(pace, NOW), Ok(()));
+        assert_eq!(spent.spend(pace, NOW.plus_ms(-1)), Ok(()));
     }
 }
