@@ -301,6 +301,22 @@ async fn trouble_with_hubspot_finds_its_owner_and_the_sync_goes_on_where_it_stoo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn within_an_hour_and_a_half_it_is_in_step_by_itself() {
+    let scene = Scene::with(3).await;
+    let Scene { world, install } = &scene;
+    scene.assert_in_step("after the first load").await;
+    world.edit("POST", "/crm/v3/objects/companies", &json!({ "properties": company(3) }));
+    world.host.advance_ms(90 * 60_000);
+    let runs = world.acme.own(&format!("runs?install={install}"));
+    let hourly = |page: &Value| {
+        let mut runs = page["items"].as_array().unwrap().iter();
+        runs.any(|run| run["subject"] == "hourly" && run["ended_at"].is_string())
+    };
+    world.acme.until(&runs, hourly).await;
+    scene.assert_in_step("after an hour").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_property_that_hubspot_lacks_keeps_the_install_from_being_enabled() {
     let world = World::start().await;
     world.listed(&hubspot_source_manifest(), hubspot_source()).await;
