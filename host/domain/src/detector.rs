@@ -66,6 +66,14 @@ impl Pulse {
     pub const fn is_still(self) -> bool {
         self.0 >= limits::STILL_RUNS
     }
+
+    /// How long the next run waits, milliseconds: from too many on a second, then twice as
+    /// long each time, up to a minute. What waits for something outside may go on so; what
+    /// turns in a circle fills no disk.
+    pub fn pause_ms(self) -> i64 {
+        let doubled = self.0.checked_sub(limits::STILL_RUNS).map(|more| 1_000_i64 << more.min(6));
+        doubled.unwrap_or_default().min(60_000)
+    }
 }
 
 /// Whether a run ended well although it was cut short: its service went away, declined
@@ -145,6 +153,3 @@ pub fn words(finding: Finding, title: &str) -> (String, String) {
         ),
     }
 }
-
-#[cfg(test)]
-mod tests;

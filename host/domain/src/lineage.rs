@@ -3,7 +3,9 @@
 //!
 //! An event that a person, a schedule or a third party causes has none. What a run writes
 //! hands on the lineage of its own event, with the run's install once more; where one event
-//! stands for several things, the most of each counts. To let something else that a run
+//! stands for several things, the most of each counts. Where one event leads to several, each
+//! path counts for itself: what may branch so is joined while it waits (`store timeline/told.rs`).
+//! To let something else that a run
 //! writes cause events: hand on [`Lineage::after`] there.
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -42,6 +44,11 @@ impl Lineage {
     /// Whether an event with this lineage is the install's own doing, and is not run any more.
     pub fn is_loop(&self, install: &InstallId) -> bool {
         self.0.get(install).is_some_and(|runs| *runs >= limits::EVENT_LOOP)
+    }
+
+    /// Whether what has it is written by a run that another run led to.
+    pub fn is_answer(&self) -> bool {
+        self.runs() > 1
     }
 
     /// How many runs that are.
@@ -90,6 +97,8 @@ mod tests {
         assert!(!circle.is_loop(&bystander), "it only hears of it");
         assert!(!circle.after(&bystander).is_loop(&bystander));
         assert_eq!(circle.runs(), 2 * most);
+        let begun = Lineage::default().after(&one);
+        assert!(!begun.is_answer() && begun.after(&other).is_answer());
     }
 
     #[test]

@@ -49,6 +49,19 @@ pub struct Line {
     pub person: Option<UserId>,
 }
 
+impl Line {
+    /// What writes it again, where it was done and is not in the list.
+    fn once_more(&self) -> String {
+        let Self { organization, person, .. } = self;
+        match person {
+            None => format!("`venn erase organization {organization}` once more: that writes it."),
+            Some(person) => {
+                format!("`venn erase person {person} --of {organization}` once more: that writes it.")
+            }
+        }
+    }
+}
+
 /// An erasure that was done.
 #[derive(Debug)]
 pub struct Done {
@@ -89,6 +102,8 @@ impl<'a> Offline<'a> {
         let (Whom::Organization(organization) | Whom::Person { organization, .. }) = whom;
         let Some(found) = self.store.organization(organization).await? else { return Ok(None) };
         let id = found.id;
+        // What cannot be noted is not erased.
+        let list = list(self.data)?;
         let (erasure, named, person) = match whom {
             Whom::Organization(named) => (self.store.erase_organization(&id).await?, named, None),
             Whom::Person { person, .. } => {
@@ -105,11 +120,14 @@ impl<'a> Offline<'a> {
                 return Err(Refused::new(what, named, next).into());
             }
         };
+        let line = Line { at: self.store.now(), organization: id, person };
+        note(list, &line).map_err(|error| {
+            let what = format!("It is erased, and does not stand in the list: {error}.");
+            Refused::new(what, self.data.join(FILE).display(), &format!("Make room, then {}", line.once_more()))
+        })?;
         for component in &components {
             remove(&self.data.join("blobs").join(component))?;
         }
-        let line = Line { at: self.store.now(), organization: id, person };
-        note(self.data, &line)?;
         Ok(Some(Done { line, rows }))
     }
 
@@ -195,14 +213,19 @@ fn read(list: &Path) -> anyhow::Result<Vec<Line>> {
     lines.collect()
 }
 
-/// Appends to the list of the data folder; durable when this returns.
-fn note(data: &Path, line: &Line) -> anyhow::Result<()> {
+/// The list of the data folder, to append to.
+fn list(data: &Path) -> anyhow::Result<fs::File> {
     let place: PathBuf = data.join(FILE);
+    fs::File::options().create(true).append(true).open(&place).map_err(|error| {
+        let what = format!("The list of erasures cannot be written: {error}.");
+        let next = "Nothing was erased. Make it a file that the server's user may write.";
+        Refused::new(what, place.display(), next).into()
+    })
+}
+
+/// Appends to the list; durable when this returns.
+fn note(mut list: fs::File, line: &Line) -> anyhow::Result<()> {
     let text = serde_json::to_string(line)? + "\n";
-    fs::File::options()
-        .create(true)
-        .append(true)
-        .open(&place)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .with_context(|| format!("cannot write {}", place.display()))
+    list.write_all(text.as_bytes())?;
+    Ok(list.sync_all()?)
 }

@@ -16,7 +16,9 @@ use venn_domain::{
 };
 
 use crate::{
-    Store, StoreError, inbox, incident,
+    Store, StoreError,
+    delivery::queue::{self, Of},
+    inbox, incident,
     row::Row,
     run::{AllKnown, NewRoute, Next, RunRecord},
 };
@@ -84,7 +86,7 @@ pub(crate) async fn after_runs(
         if is_call(&record.leased.event.kind) {
             over.push(Stall::NotCalled);
         }
-        let moves = match chain(connection, record).await? {
+        let moves = match chain(connection, record, now).await? {
             Some(pulse) => {
                 if pulse.is_still() {
                     open(store, connection, Stall::Chain, &found(record), now).await?;
@@ -126,6 +128,7 @@ fn found(record: &RunRecord) -> Found<'_> {
 async fn chain(
     connection: &mut AnyConnection,
     record: &RunRecord,
+    now: Timestamp,
 ) -> Result<Option<Pulse>, StoreError> {
     let leased = &record.leased;
     let Next::Again { continuation, done, total } = &record.next else { return Ok(None) };
@@ -134,11 +137,18 @@ async fn chain(
     let after = Place { continuation: Some(continuation), done: *done, total: *total };
     let pulse = Pulse(leased.still).after(detector::has_moved(&before, &after));
     if pulse.0 != leased.still {
-        sqlx::query("UPDATE delivery SET still = $2 WHERE id = $1")
-            .bind(leased.id.to_string())
-            .bind(pulse.0.cast_signed())
-            .execute(connection)
-            .await?;
+        sqlx::query(
+            "UPDATE delivery SET still = $2, not_before = not_before + $3 WHERE id = $1",
+        )
+        .bind(leased.id.to_string())
+        .bind(pulse.0.cast_signed())
+        .bind(pulse.pause_ms())
+        .execute(&mut *connection)
+        .await?;
+        if pulse.is_still() {
+            let install = leased.install.to_string();
+            queue::changed(connection, now, Of::Installs(vec![install])).await?;
+        }
     }
     Ok(Some(pulse))
 }

@@ -12,7 +12,12 @@ use venn_domain::id::{OrganizationId, UserId};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
-    authority, many,
+    authority,
+    delivery::{
+        lane,
+        queue::{self, Of},
+    },
+    many::{self, Filling},
     organization::{self, member},
     password,
     row::Row,
@@ -40,6 +45,9 @@ pub enum Erasure {
     /// It cannot be, in one sentence.
     Refused(&'static str),
 }
+
+/// Why a step does not come.
+const ERASED: &str = "a partner whose accounts it had read was erased";
 
 const INSTALLS: &str = "install_id IN (SELECT id FROM install WHERE organization_id = $1)";
 const RUNS: &str = "run_id IN (SELECT id FROM run WHERE organization_id = $1)";
@@ -191,7 +199,7 @@ async fn whole(
     }
     let digests = components(connection, id).await?;
     let mut erased = Erased::new();
-    recorded_elsewhere(connection, id, &mut erased).await?;
+    recorded_elsewhere(store, connection, id, &mut erased).await?;
     timeline::forget_all_of(connection, id).await?;
     ended(store, connection, id).await?;
     for (table, rows) in OF_AN_ORGANIZATION {
@@ -234,6 +242,7 @@ async fn components(
 /// What was recorded, logged and said by partners' runs that were told of its accounts: its
 /// audit knows them.
 async fn recorded_elsewhere(
+    store: &Store,
     connection: &mut AnyConnection,
     id: &OrganizationId,
     erased: &mut Erased,
@@ -250,21 +259,56 @@ async fn recorded_elsewhere(
     };
     let runs: Vec<String> = details.iter().filter_map(run).collect();
     for some in runs.chunks(64) {
+        handed_on(store, connection, some).await?;
         for (table, what) in [
-            ("tape", "DELETE FROM tape WHERE run_id"),
-            ("run_log", "DELETE FROM run_log WHERE run_id"),
-            ("run", "UPDATE run SET summary = '', ending_json = '', calls_json = '[]' WHERE id"),
+            ("tape", "DELETE FROM tape WHERE run_id IN ({ids})"),
+            ("run_log", "DELETE FROM run_log WHERE run_id IN ({ids})"),
+            (
+                "run",
+                "UPDATE run SET summary = '', ending_json = '', calls_json = '[]' WHERE id IN ({ids})",
+            ),
         ] {
-            let ids = many::padded(some.iter().cloned());
-            let sql = format!("{what} IN ({})", many::places(1, ids.len()));
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-            for id in ids {
-                query = query.bind(id);
-            }
-            let gone = query.execute(&mut *connection).await?.rows_affected();
+            let gone = with_ids(what, some).execute(&mut *connection).await?.rows_affected();
             *erased.entry(table).or_default() += gone;
         }
     }
+    Ok(())
+}
+
+/// The statement for these ids, which stand where it says `{ids}`.
+fn with_ids(sql: &str, ids: &[String]) -> Filling<'static> {
+    let ids = many::padded(ids.iter().cloned());
+    let sql = sql.replace("{ids}", &many::places(1, ids.len()));
+    ids.into_iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), sqlx::query::Query::bind)
+}
+
+/// What these runs handed on to the next step goes; a step that would have begun with it does
+/// not come.
+async fn handed_on(
+    store: &Store,
+    connection: &mut AnyConnection,
+    runs: &[String],
+) -> Result<(), StoreError> {
+    const OF_RUNS: &str = "SELECT delivery_id FROM run WHERE id IN ({ids})";
+    let now = store.now();
+    let ending = format!(
+        "UPDATE delivery SET state = 'dead', state_reason = '{ERASED}', finished_at = {},
+             lease_until = NULL, expires_at = NULL
+         WHERE state IN ('ready', 'leased', 'parked') AND continuation IS NOT NULL
+             AND id IN ({OF_RUNS}) RETURNING id, install_id",
+        now.0
+    );
+    let rows = with_ids(&ending, runs).fetch_all(&mut *connection).await?;
+    let of = |column: &'static str| {
+        let texts = rows.iter().map(|row| Row::new("delivery", row).text(column));
+        texts.collect::<Result<Vec<_>, _>>()
+    };
+    lane::ended(connection, of("id")?).await?;
+    queue::changed(connection, now, Of::Installs(of("install_id")?)).await?;
+    let forget = format!(
+        "UPDATE delivery SET continuation = NULL WHERE continuation IS NOT NULL AND id IN ({OF_RUNS})"
+    );
+    with_ids(&forget, runs).execute(connection).await?;
     Ok(())
 }
 

@@ -271,3 +271,30 @@ async fn two_plugins_that_answer_each_others_entries_are_stopped_and_one_publish
     let inbox = world.publisher.all("inbox").await;
     assert_eq!((inbox.len(), &inbox[0]["kind"]), (1, &json!("publisher-inbox")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_that_answer_each_other_one_entry_makes_few_runs_and_then_none() {
+    let world = World::with_overlaps(1).await;
+    let answers = json!([append(&account(&world).await, "$event", Value::Null)]);
+    let mut installs = Vec::new();
+    for name in ["ping", "pong", "peng"] {
+        installs.push(hearing(&world, name, &grant(&world), answers.clone()).await);
+    }
+    let acme = &world.acme;
+    let config = json!({ "steps": { "overlaps-changed": answers, "timeline-added": answers } });
+    acme.put(&acme.own(&format!("installs/{}/config", installs[0])), &config).await.good();
+    world.runs(&installs[0]).await;
+    Script { world: &world, install: installs[0].clone() }.start().await;
+    let rests = |page: &Value| {
+        let mut all = page["items"].as_array().unwrap().iter();
+        all.all(|one| one["state"] != "ready" && one["state"] != "leased")
+    };
+    acme.until(&acme.own("deliveries?limit=200"), rests).await;
+    let mut stopped = 0;
+    for install in &installs {
+        let runs = heard(&world, install).await;
+        assert!(runs.len() <= 2 * 8, "{} runs", runs.len());
+        stopped += runs.iter().filter(|did| did.run["ending"] == "limit").count();
+    }
+    assert!(stopped > 0, "nobody was told");
+}

@@ -188,3 +188,9 @@ proptest! {
         prop_assert!(!pulse.after(true).is_still());
     }
 }
+
+#[test]
+fn who_gets_nowhere_goes_slower_and_slower_up_to_a_minute() {
+    let pauses = [0, 19, 20, 21, 25, 26, 27, u64::MAX].map(|runs| Pulse(runs).pause_ms());
+    assert_eq!(pauses, [0, 0, 1_000, 2_000, 32_000, 60_000, 60_000, 60_000]);
+}

@@ -19,6 +19,8 @@ const FRAME_BYTES: usize = 120;
 const FRAMES: usize = 8;
 /// What a run hands to the next one: a cursor, not a document.
 const AGAIN_BYTES: usize = 64 << 10;
+/// What JSON and the database can say of progress.
+const PROGRESS_MAX: u64 = (1 << 53) - 1;
 
 /// The guest returned a report.
 pub(crate) fn report(report: guest::Report) -> Ending {
@@ -32,8 +34,8 @@ pub(crate) fn report(report: guest::Report) -> Ending {
     Ending::Ok(Report {
         summary: plain(&report.summary, to_usize(limits::REPORT_SUMMARY_BYTES)),
         again: report.again,
-        done: report.done,
-        total: report.total,
+        done: report.done.min(PROGRESS_MAX),
+        total: report.total.min(PROGRESS_MAX),
         answer: report.answer.map(|answer| (plain(&answer.content_type, NAME_BYTES), answer.body)),
     })
 }

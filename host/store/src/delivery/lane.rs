@@ -19,6 +19,11 @@ const OLDEST: &str = "SELECT o.id FROM delivery o
     WHERE o.install_id = f.install_id AND o.subject = f.subject
       AND o.state IN ('ready', 'leased', 'parked') ORDER BY o.id LIMIT 1";
 
+/// Whether somebody is next in the lane of `f` as it is: it ended, and was not next.
+const SOMEBODY: &str = "SELECT 1 FROM delivery n
+    WHERE n.install_id = f.install_id AND n.subject = f.subject AND n.is_next = 1
+      AND n.state IN ('ready', 'leased', 'parked')";
+
 /// These have ended: whoever waited behind one is next.
 pub(crate) async fn ended(
     connection: &mut AnyConnection,
@@ -30,7 +35,8 @@ pub(crate) async fn ended(
     }
     let sql = format!(
         "UPDATE delivery SET is_next = 1
-         WHERE id IN (SELECT ({OLDEST}) FROM delivery f WHERE f.id IN ({}))",
+         WHERE id IN (SELECT ({OLDEST}) FROM delivery f
+                      WHERE f.id IN ({}) AND NOT EXISTS ({SOMEBODY}))",
         places(1, ids.len())
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));

@@ -11,7 +11,7 @@ use venn_domain::{
 };
 
 use super::{
-    COLUMNS, Leased, event, expire, given_back,
+    COLUMNS, Leased, event, expire, given_back, lane,
     queue::{self, first},
     small,
 };
@@ -20,6 +20,9 @@ use crate::{
     many::{padded, places},
     row::Row,
 };
+
+/// Why a delivery is given up that says what it cannot.
+const UNREADABLE: &str = "its row cannot be read: the server's log says why";
 
 /// What was taken, and whether another look may find more at once.
 #[derive(Debug, Default)]
@@ -130,11 +133,38 @@ async fn first_of(
     for id in ids {
         query = query.bind(id);
     }
-    let rows = query.fetch_all(connection).await?;
-    let mut leased: Vec<_> =
-        rows.iter().map(|row| taken(&Row::new("delivery", row))).collect::<Result<_, _>>()?;
+    let rows = query.fetch_all(&mut *connection).await?;
+    let mut leased = Vec::new();
+    for row in &rows {
+        let row = Row::new("delivery", row);
+        match taken(&row) {
+            Ok(one) => leased.push(one),
+            Err(error) => unreadable(connection, now, &row.text("id")?, &error).await?,
+        }
+    }
     leased.sort_by_key(|leased| installs.iter().position(|one| one.install == leased.install));
     Ok(leased)
+}
+
+/// One that cannot be read is given up, so that it holds up nobody.
+async fn unreadable(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    id: &str,
+    error: &StoreError,
+) -> Result<(), StoreError> {
+    tracing::error!(%error, "delivery.unreadable: it is given up");
+    sqlx::query(
+        "UPDATE delivery SET state = 'dead', state_reason = $3, finished_at = $2,
+             expires_at = NULL, progress_done = 0, progress_total = 0
+         WHERE id = $1",
+    )
+    .bind(id.to_owned())
+    .bind(now.0)
+    .bind(UNREADABLE)
+    .execute(&mut *connection)
+    .await?;
+    lane::ended(connection, [id.to_owned()]).await
 }
 
 /// The first deliveries of so many installs, bound from the second place on.

@@ -116,10 +116,17 @@ async fn a_chain_that_stays_where_it_is_is_told_at_its_twentieth_step_and_ends_w
         step(&world, &format!("page-{other}"), 3).await;
     }
     assert_eq!(stalled(&world).await, (0, 0));
-    for _ in 0..3 {
+    step(&world, "page-1", 3).await;
+    assert_eq!(stalled(&world).await, (1, 0));
+    // From now on it goes slower and slower.
+    let until = world.test.now().plus_ms(limits::LEASE_MS.cast_signed());
+    for pause_ms in [1_000, 2_000, 4_000] {
+        world.test.clock.advance_ms(pause_ms - 1);
+        assert!(world.test.lease(1, until).await.unwrap().is_empty());
+        world.test.clock.advance_ms(1);
         step(&world, "page-1", 3).await;
     }
-    assert_eq!(stalled(&world).await, (1, 0));
+    world.test.clock.advance_ms(8_000);
     let title = "Tasks runs and gets nowhere".to_owned();
     let (platform, publisher) = (&world.reviewer.organization, &world.owned.0.organization);
     assert_eq!(told(&world, platform, "open").await, [(title.clone(), true)]);
@@ -140,6 +147,7 @@ async fn a_chain_that_stays_where_it_is_is_told_at_its_twentieth_step_and_ends_w
         step(&world, "page-2", 4).await;
     }
     assert_eq!(stalled(&world).await, (1, 0));
+    world.test.clock.advance_ms(1_000);
     let chain = leased(&world).await;
     ends(&world, chain, Next::Done, 200).await;
     assert_eq!(stalled(&world).await, (0, 0));

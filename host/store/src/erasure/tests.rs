@@ -129,8 +129,12 @@ async fn what_partners_plugins_derived_and_recorded_of_it_goes_too() {
         detail: json!({ "run": run }),
     };
     world.test.audit(vec![read]).await.unwrap();
-    let said = "UPDATE run SET summary = 'canary', ending_json = 'canary', calls_json = 'canary'";
-    world.test.sql(said).await;
+    for said in [
+        "UPDATE run SET summary = 'canary', ending_json = 'canary', calls_json = 'canary'",
+        "UPDATE delivery SET state = 'ready', finished_at = NULL, continuation = 'canary'",
+    ] {
+        world.test.sql(said).await;
+    }
     let Erasure::Done { rows, .. } = world.test.erase_organization(&world.partner).await.unwrap()
     else {
         panic!("refused")
@@ -141,6 +145,9 @@ async fn what_partners_plugins_derived_and_recorded_of_it_goes_too() {
     }
     let said = "SELECT summary || ending_json || calls_json FROM run";
     assert_eq!(world.test.text(said).await, "[]");
+    let waits = "SELECT state || ': ' || state_reason || COALESCE(continuation, '') FROM delivery";
+    let expected = "dead: a partner whose accounts it had read was erased";
+    assert_eq!(world.test.text(waits).await, expected);
     // The customer's install, its run and its connection are its own.
     for table in ["install", "run", "connection"] {
         assert_eq!(world.test.number(&format!("SELECT COUNT(*) FROM {table}")).await, 1, "{table}");

@@ -7,7 +7,7 @@ use venn_domain::{
     lineage::Lineage,
 };
 
-use super::{NewEvent, append_after};
+use super::{NewEvent, append_after, stands_for};
 use crate::{Store, StoreError, row::Row};
 
 /// What is counted together.
@@ -35,12 +35,12 @@ pub(crate) const TOLD: Bound = Bound {
 };
 
 impl Bound {
-    /// The limit that another event with so large a payload would break.
+    /// The limit that so many more events would break, or so many more bytes.
     async fn full(
         &self,
         connection: &mut AnyConnection,
         install: &InstallId,
-        payload: usize,
+        (events, payload): (u64, usize),
     ) -> Result<Option<&'static str>, StoreError> {
         let column = self.bytes;
         let sql = format!(
@@ -54,11 +54,27 @@ impl Bound {
             .await?;
         let row = Row::new("delivery", &row);
         let ((most, name), (most_bytes, name_of_bytes)) = (self.most, self.most_bytes);
-        if row.count("events")? >= most {
+        if events > 0 && row.count("events")?.saturating_add(events) > most {
             return Ok(Some(name));
         }
         let bytes = row.count("bytes")?.saturating_add(payload as u64);
         Ok((bytes > most_bytes).then_some(name_of_bytes))
+    }
+
+    /// So many bytes wait with this delivery.
+    async fn counts(
+        &self,
+        connection: &mut AnyConnection,
+        delivery: &str,
+        bytes: usize,
+    ) -> Result<(), StoreError> {
+        let sql = format!("UPDATE delivery SET {} = $1 WHERE id = $2", self.bytes);
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+            .bind(delivery.to_owned())
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 }
 
@@ -72,15 +88,42 @@ pub(crate) async fn append_within(
     lineage: &Lineage,
 ) -> Result<Result<DeliveryId, &'static str>, StoreError> {
     let bytes = new.payload.len();
-    if let Some(limit) = bound.full(connection, &new.install, bytes).await? {
+    if let Some(limit) = bound.full(connection, &new.install, (1, bytes)).await? {
         return Ok(Err(limit));
     }
     let delivery = append_after(store, connection, new, lineage).await?;
-    let sql = format!("UPDATE delivery SET {} = $1 WHERE id = $2", bound.bytes);
-    sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .bind(delivery.to_string())
-        .execute(connection)
-        .await?;
+    bound.counts(connection, delivery.as_str(), bytes).await?;
     Ok(Ok(delivery))
+}
+
+/// An event that waits, with its delivery and its payload's bytes.
+pub(crate) struct Waits {
+    pub event: String,
+    pub delivery: String,
+    pub bytes: usize,
+}
+
+/// Gives an event that waits another payload, because it stands for something newer, too. The
+/// limit where that is too much; then nothing is written.
+pub(crate) async fn replace_within(
+    connection: &mut AnyConnection,
+    bound: &Bound,
+    install: &InstallId,
+    waits: &Waits,
+    payload: String,
+    lineage: &Lineage,
+) -> Result<Option<&'static str>, StoreError> {
+    let bytes = payload.len();
+    let more = (0, bytes.saturating_sub(waits.bytes));
+    if let Some(limit) = bound.full(connection, install, more).await? {
+        return Ok(Some(limit));
+    }
+    sqlx::query("UPDATE event SET payload = $2 WHERE id = $1")
+        .bind(waits.event.clone())
+        .bind(payload)
+        .execute(&mut *connection)
+        .await?;
+    stands_for(connection, &waits.event, lineage).await?;
+    bound.counts(connection, &waits.delivery, bytes).await?;
+    Ok(None)
 }

@@ -259,6 +259,15 @@ async fn purge(
 ) -> Result<(), StoreError> {
     let partition = partnership.map(ToString::to_string).unwrap_or_default();
     let mut purged = [0; 2];
+    // What a run handed on to the next one may be of it.
+    sqlx::query(
+        "UPDATE delivery SET continuation = NULL
+         WHERE install_id = $1 AND ($2 = '' OR subject = $2) AND continuation IS NOT NULL",
+    )
+    .bind(holder.id.to_string())
+    .bind(partition.clone())
+    .execute(&mut *connection)
+    .await?;
     let all = [
         "DELETE FROM state WHERE install_id = $1 AND ($2 = '' OR partition_key = $2)",
         "DELETE FROM timeline WHERE install_id = $1 AND ($2 = '' OR partition_key = $2)",

@@ -4,13 +4,16 @@
 //! who may know them (`Authority::hears_of`; asked once more before a run), and what is erased
 //! for an install is taken out of its events, too.
 //!
-//! As much waits for an install as a limit allows: one that is paused for long, or slower than
+//! What answers others joins what waits ([`joined`]); anything else is an event of its own. As
+//! much waits for an install as a limit allows: one that is paused for long, or slower than
 //! the others, is not told of more until it has worked some off, and its customer is told that.
 use sqlx::AnyConnection;
 use venn_domain::{
     authority::Authority,
     event::{TIMELINE_ADDED, TimelineAdded},
     id::{InstallId, OrganizationId, PartnershipId},
+    limits,
+    lineage::Lineage,
     run::TimelineEntry,
     time::Timestamp,
 };
@@ -20,7 +23,7 @@ use crate::{
     Store, StoreError,
     event::{
         NewEvent,
-        bound::{self, append_within},
+        bound::{self, Waits, append_within, replace_within},
     },
     install::control_on,
     row::{Row, json},
@@ -64,15 +67,18 @@ pub(crate) async fn tell(
                 left_out += added.entries.len();
                 continue;
             }
-            let new = NewEvent {
-                organization: writer.organization.clone(),
-                install: install.clone(),
-                kind: TIMELINE_ADDED,
-                subject: partition(partnership.as_ref()),
-                payload: json(added),
+            let subject = partition(partnership.as_ref());
+            let told = match joined(connection, &install, &subject, added, &writer.lineage).await? {
+                Some(told) => told,
+                None => {
+                    let (organization, install) = (writer.organization.clone(), install.clone());
+                    let (kind, payload) = (TIMELINE_ADDED, json(added));
+                    let new = NewEvent { organization, install, kind, subject, payload };
+                    let bound = &bound::TOLD;
+                    append_within(store, connection, bound, &new, &writer.lineage).await?.is_ok()
+                }
             };
-            let bound = &bound::TOLD;
-            if append_within(store, connection, bound, &new, &writer.lineage).await?.is_err() {
+            if !told {
                 left_out = added.entries.len();
             }
         }
@@ -81,6 +87,47 @@ pub(crate) async fn tell(
         }
     }
     Ok(())
+}
+
+/// What answers another plugin joins the last event that waits for the install and is such an
+/// answer, too: plugins that all answer each other would make of one entry ever more events,
+/// of which each is too young to be a loop. True if it is told so; none if nothing waits that
+/// has room for it.
+async fn joined(
+    connection: &mut AnyConnection,
+    install: &InstallId,
+    subject: &str,
+    added: &TimelineAdded,
+    lineage: &Lineage,
+) -> Result<Option<bool>, StoreError> {
+    if !lineage.is_answer() {
+        return Ok(None);
+    }
+    let row = sqlx::query(
+        "SELECT d.id AS delivery, e.id AS event, e.payload, e.lineage
+         FROM delivery d JOIN event e ON e.id = d.event_id
+         WHERE d.id = (SELECT MAX(id) FROM delivery
+                       WHERE install_id = $1 AND subject = $2 AND state IN ('ready', 'parked'))
+             AND d.fence = 0 AND e.kind = $3",
+    )
+    .bind(install.to_string())
+    .bind(subject.to_owned())
+    .bind(TIMELINE_ADDED)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let row = Row::new("event", &row);
+    let mut told: TimelineAdded = row.json("payload")?;
+    let before: Lineage = row.json("lineage")?;
+    let has_room = told.entries.len() + added.entries.len() <= limits::EVENT_ENTRIES;
+    if !has_room || !before.is_answer() {
+        return Ok(None);
+    }
+    told.entries.extend(added.entries.iter().cloned());
+    let bytes = row.text("payload")?.len();
+    let waits = Waits { event: row.text("event")?, delivery: row.text("delivery")?, bytes };
+    let full = replace_within(connection, &bound::TOLD, install, &waits, json(&told), lineage);
+    Ok(Some(full.await?.is_none()))
 }
 
 /// The customer's other installs that were granted to hear of entries at all; most were not.

@@ -236,3 +236,20 @@ async fn a_step_that_ran_alone_since_it_was_overtaken_is_followed_by_one_beside_
     let both = [one(&world).await, one(&world).await];
     assert_ne!(both[0].event.subject, both[1].event.subject);
 }
+
+#[tokio::test]
+async fn one_that_cannot_be_read_is_given_up_and_holds_up_nobody() {
+    let world = World::new().await;
+    let (first, second) = (world.active_as("first").await, world.active_as("second").await);
+    let installs = [&first, &second];
+    written(&world, "UPDATE delivery SET state = 'done'").await;
+    let bad = backfill(&world, &first).await;
+    let (_, next) = (backfill(&world, &second).await, backfill(&world, &first).await);
+    set(&world, &bad, "progress_done = -1, progress_total = -1").await;
+    assert_eq!(leased(&world, &installs).await, ["1 P fence 1 attempt 1"]);
+    let (told, _) = world.test.delivery(&world.customer, &bad).await.unwrap().unwrap();
+    assert_eq!(told.state_reason, "its row cannot be read: the server's log says why");
+    assert_eq!(leased(&world, &installs).await, ["0 P fence 1 attempt 1"]);
+    let (gone_on, _) = world.test.delivery(&world.customer, &next).await.unwrap().unwrap();
+    assert_eq!(gone_on.state, "leased");
+}

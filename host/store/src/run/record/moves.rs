@@ -52,7 +52,8 @@ pub(super) async fn move_deliveries(
     if !done.is_empty() {
         let sql = format!(
             "UPDATE delivery SET state = 'done', state_reason = '', lease_until = NULL,
-                 finished_at = $1, expires_at = NULL, progress_done = progress_total
+                 finished_at = $1, expires_at = NULL, progress_done = progress_total,
+                 continuation = NULL
              WHERE id IN ({})",
             places(2, done.len())
         );
@@ -93,8 +94,8 @@ async fn move_on(
         .bind(id)
         .bind(now.0)
         .bind(without_nul(continuation))
-        .bind(done.cast_signed())
-        .bind(total.cast_signed())
+        .bind(i64::try_from(*done).unwrap_or(i64::MAX))
+        .bind(i64::try_from(*total).unwrap_or(i64::MAX))
         // One step that was overtaken does not keep the next from going beside others.
         .bind(i64::from(!runs_beside_others(&record.leased.event.kind))),
         Next::Retry { at } => sqlx::query(

@@ -20,6 +20,7 @@ use super::*;
 use crate::{
     install::{ConnectionMap, Install, NewInstall, change::InstallChange, tests::World},
     plugin::tests::manifest,
+    run::Next,
     timeline::append,
 };
 
@@ -60,8 +61,13 @@ impl Scene {
         vec![self.entry(key, None), self.entry(&of_theirs, Some(&self.world.partnership))]
     }
 
-    /// Adds these as a run of the writer does.
+    /// Adds these as a run of the writer does that nobody's run led to.
     async fn adds(&self, entries: Vec<TimelineEntry>) {
+        self.adds_after(Lineage::default().after(&self.writer.id), entries).await;
+    }
+
+    /// The same of a run with this behind it.
+    async fn adds_after(&self, lineage: Lineage, entries: Vec<TimelineEntry>) {
         let store = (*self.world.test).clone();
         let writer = self.writer.clone();
         let added = self.world.test.write(move |connection| {
@@ -73,7 +79,7 @@ impl Scene {
                     plugin: &writer.plugin,
                     run: &run,
                     purpose: Purpose::Egress,
-                    lineage: Lineage::default().after(&writer.id),
+                    lineage,
                     now: store.now(),
                 };
                 let added = append(connection, &writer, &entries).await?;
@@ -169,6 +175,42 @@ async fn an_event_knows_whose_run_led_to_it_and_many_entries_are_several_in_orde
     let leased = scene.world.test.lease(10, until).await.unwrap();
     assert_eq!(leased.len(), 1, "one lane: in order");
     assert_eq!(leased[0].lineage, Lineage::default().after(&scene.writer.id));
+}
+
+#[tokio::test]
+async fn answers_are_one_event_while_they_wait_and_know_all_that_led_to_them() {
+    let scene = Scene::new().await;
+    let (writer, hearer) = (&scene.writer.id, &scene.hearer.id);
+    let first = Lineage::default().after(writer);
+    let (answer, other) = (first.after(hearer).after(writer), first.after(writer).after(writer));
+    let adds = async |key: &str, lineage: &Lineage| {
+        scene.adds_after(lineage.clone(), vec![scene.entry(key, None)]).await;
+    };
+    // What begins something is an event of its own, also beside answers.
+    for (key, lineage) in [("a", &first), ("b", &first), ("c", &answer), ("d", &other)] {
+        adds(key, lineage).await;
+    }
+    let told = async || -> Vec<Vec<String>> {
+        scene.told(&scene.hearer).await.into_iter().map(|(_, keys)| keys).collect()
+    };
+    assert_eq!(told().await, [vec!["a"], vec!["b"], vec!["c", "d"]]);
+    let bytes = "SELECT MAX(told_bytes) FROM delivery";
+    let payload = "SELECT MAX(LENGTH(payload)) FROM event";
+    assert_eq!(scene.world.test.number(bytes).await, scene.world.test.number(payload).await);
+    let until = scene.world.test.now().plus_ms(1_000);
+    for _ in ["a", "b"] {
+        let begun = scene.world.test.lease(1, until).await.unwrap().remove(0);
+        scene.world.ends(begun, Next::Done).await;
+    }
+    let begun = scene.world.test.lease(1, until).await.unwrap().remove(0);
+    assert_eq!(begun.lineage, answer.with(&other));
+    // What has begun stays as it is; and as much is one event as is told in one.
+    adds("e", &answer).await;
+    let many = (1..limits::EVENT_ENTRIES).map(|key| scene.entry(&key.to_string(), None));
+    scene.adds_after(answer.clone(), many.collect()).await;
+    adds("f", &answer).await;
+    let sizes: Vec<_> = told().await.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [1, 1, 2, limits::EVENT_ENTRIES, 1]);
 }
 
 #[tokio::test]
