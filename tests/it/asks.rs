@@ -2,6 +2,7 @@
 use data_encoding::BASE64;
 use reqwest::Method;
 use serde_json::{Value, json};
+use venn_domain::limits;
 
 use crate::support::{Actor, Answer, World, guest, storm::suspended};
 
@@ -130,7 +131,11 @@ async fn what_cannot_be_asked_is_refused_and_nothing_is_left_of_it() {
 
     change(&world, &install, "pause").await;
     let paused = asks(&world, &install).await.refused(409, "wrong-state");
-    assert_eq!(paused["detail"], "The install is paused.");
+    let told = ("The install is paused.", "`venn installs resume main` lets it go on.");
+    assert_eq!((&paused["detail"], &paused["next_step"]), (&json!(told.0), &json!(told.1)));
+    let run = world.acme.own(&format!("installs/{install}/run"));
+    let paused = world.acme.post(&run, &json!({})).await.refused(409, "wrong-state");
+    assert_eq!((&paused["detail"], &paused["next_step"]), (&json!(told.0), &json!(told.1)));
     change(&world, &install, "resume").await;
 
     suspended(&world, "script", true).await;
@@ -202,6 +207,49 @@ async fn who_asks_a_plugin_that_fails_is_told_at_once_and_can_ask_again() {
         assert_eq!(said(&asks(&world, &install).await.good())[0]["subject"], "overlaps");
         assert!(world.publisher.all("inbox?state=open").await.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asks_that_fail_put_nothing_to_rest_and_what_rests_says_so_at_once() {
+    let panics = json!([{ "call": "panic", "message": "No luck." }]);
+    let (world, install) = asked(panics.clone()).await;
+    let acme = &world.acme;
+    let place = acme.own(&format!("installs/{install}"));
+    for _ in 0..=limits::BREAKER_FAILURES {
+        assert_eq!(asks(&world, &install).await.good()["state"], "dead");
+    }
+    assert_eq!(acme.get(&place).await.good()["resting"], Value::Null);
+
+    // What comes by itself and fails as often does.
+    let steps = json!({ "steps": { "request": event(), "overlaps-changed": panics } });
+    acme.put(&format!("{place}/config"), &steps).await.good();
+    let body = json!({ "partnership": world.partnership });
+    let delivery = acme.post(&format!("{place}/backfill"), &body).await.good()["delivery"].clone();
+    let id = delivery["id"].as_str().or(delivery.as_str()).unwrap();
+    let again = acme.own(&format!("deliveries/{id}/redeliver"));
+    for _ in 1..limits::BREAKER_FAILURES {
+        world.runs(&install).await;
+        acme.post(&again, &json!({})).await.good();
+    }
+    world.runs(&install).await;
+    let resting = acme.get(&place).await.good()["resting"].clone();
+    let next = format!(
+        "`venn installs try main` lets it try now; by itself it tries next at {}.",
+        resting["next_try_at"].as_str().unwrap()
+    );
+    let why = "The install rests after failures in a row, because its code fails.";
+    let before = of_asks(&world, &install).await.len();
+    for refused in [asks(&world, &install).await, acme.post(&again, &json!({})).await] {
+        let refused = refused.refused(409, "wrong-state");
+        assert_eq!((&refused["detail"], &refused["next_step"]), (&json!(why), &json!(next)));
+    }
+    assert_eq!(of_asks(&world, &install).await.len(), before);
+    // It is asked again from the moment on in which it tries again.
+    world.host.advance_ms(72_000);
+    world.runs(&install).await;
+    acme.put(&format!("{place}/config"), &json!({ "steps": { "request": event() } })).await.good();
+    world.runs(&install).await;
+    assert_eq!(said(&asks(&world, &install).await.good())[0]["subject"], "overlaps");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -256,13 +256,16 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
         "installs check eu",
         "installs pause eu",
         "installs resume eu",
-        "installs try eu",
         "connections list",
         "connections show hubspot",
         "installs connections eu --set crm=hubspot",
     ] {
         acme.venn(line).await.good();
     }
+    assert_eq!(
+        acme.venn("installs try eu").await.good(),
+        "eu does not rest, so there is nothing to try: its events run as they come.\n"
+    );
     acme.file("grant.json", install["grant"].to_string());
     acme.venn("installs grant eu --set @grant.json").await.good();
     acme.venn("installs config eu --set {\"min_confidence\":\"sure\"}").await.good();
@@ -334,6 +337,32 @@ async fn flags_change_what_they_name(acme: &Shell, grant: &Value) {
     assert_eq!(less["grant"], expected);
     let again = acme.venn("installs grant eu --partner globex --json").await.json();
     assert_eq!(again["grant"], *grant);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_names_a_partnership_that_has_ended_can_be_changed() {
+    let desk = Desk::new().await;
+    desk.with_overlaps().await;
+    desk.with_an_install().await;
+    let (acme, ended) = (&desk.acme, &desk.world.partnership);
+    acme.venn("partner end globex --yes").await.good();
+    let line = "installs grant eu --without-field our-name";
+    let told = acme.venn(line).await.failed(0);
+    let expected =
+        format!("The partnership {ended} with globex is ended: it is left out of the grant.\n");
+    assert_eq!(told, expected);
+    let grant = acme.venn("installs show eu --json").await.json()["grant"].clone();
+    assert_eq!(grant["partnerships"], json!([]));
+    assert!(!grant["fields"].as_array().unwrap().contains(&json!("our-name")), "{grant}");
+    // It is taken away by name, too: by the partner's, and by its own.
+    let named = format!(
+        "UPDATE install SET grant_json = REPLACE(grant_json, '\"partnerships\":[]', '\"partnerships\":[\"{ended}\"]')"
+    );
+    for name in ["globex", ended] {
+        desk.world.host.tamper(&named).await;
+        let line = format!("installs grant eu --without-partner {name} --json");
+        assert_eq!(acme.venn(&line).await.json()["grant"]["partnerships"], json!([]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

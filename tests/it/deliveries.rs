@@ -42,6 +42,10 @@ async fn what_is_given_up_is_dead_with_its_reason_and_the_next_goes_on() {
     assert_eq!(given_up["state"], "dead");
     assert_eq!(given_up["state_reason"], "discarded: Closed by hand.");
     assert!(given_up["finished_at"].is_string(), "{given_up}");
+    let twice = acme.post(&path, &json!({ "reason": "Again." })).await.refused(409, "wrong-state");
+    let told = "The delivery is given up already (discarded: Closed by hand.).";
+    let next = "`POST …/deliveries/{delivery}/redeliver` brings it all the same.";
+    assert_eq!((&twice["detail"], &twice["next_step"]), (&json!(told), &json!(next)));
 
     // Who waited behind it is looked at now, and waits for the same as it did.
     world.runs(&script.install).await;
@@ -56,7 +60,7 @@ async fn what_is_given_up_is_dead_with_its_reason_and_the_next_goes_on() {
     let refused = acme.post(&done, &reason).await.refused(409, "wrong-state");
     assert_eq!(
         refused["detail"],
-        "The delivery is done; only one that waits, is parked or dead can be discarded."
+        "The delivery is done; only one that waits, is parked or expired can be discarded."
     );
     assert_eq!(
         refused["next_step"],

@@ -169,3 +169,19 @@ async fn removals_wait_for_a_yes_or_a_no() {
     acme.post(&acme.own(&format!("imports/{id}/cancel")), &json!({})).await.good();
     assert_eq!(waits(acme).await, NOTHING);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_proposed_to_a_partner_that_was_erased() {
+    let world = World::start().await;
+    let end = world.globex.own(&format!("partnerships/{}/end", world.partnership));
+    world.globex.post(&end, &json!({})).await.good();
+    let title = "Globex ended your partnership";
+    let ended = line("partnership-ended", title, "venn partner propose globex", false);
+    assert_eq!(waits(&world.acme).await, ended);
+    // As an erasure leaves it (`store erasure.rs`).
+    let erased =
+        "UPDATE organization SET slug = id, name = 'An erased organization' WHERE slug = 'globex'";
+    world.host.tamper(erased).await;
+    let title = "An erased organization had a partnership with you";
+    assert_eq!(waits(&world.acme).await, line("partnership-ended", title, "", false));
+}

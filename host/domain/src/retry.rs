@@ -112,6 +112,17 @@ pub const fn after_ask() -> Next {
     Next::Dead { why: "it failed, and who asked can ask again" }
 }
 
+/// The same of what is of use until then only: an attempt that comes later is none, and what
+/// waits behind it need not wait until then.
+pub fn in_time(next: Next, until: Option<Timestamp>) -> Next {
+    match next {
+        Next::At(at) if until.is_some_and(|until| at >= until) => {
+            Next::Dead { why: "another attempt would come too late" }
+        }
+        next => next,
+    }
+}
+
 /// So much later, and by chance up to a fifth more.
 pub(crate) fn spread(now: Timestamp, delay_ms: i64, jitter_permille: u16) -> Timestamp {
     let jitter = i64::from(jitter_permille.min(1_000));
@@ -193,6 +204,16 @@ mod tests {
         assert_eq!(trips, Next::Dead { why: "all attempts were used up" });
         let config = after_probe(1, NOW, &verdict(Class::CustomerConfig, false, None), 0);
         assert!(matches!(config, Next::Parked { .. }), "{config:?}");
+    }
+
+    #[test]
+    fn an_attempt_that_would_come_too_late_is_none() {
+        let late = Next::Dead { why: "another attempt would come too late" };
+        let at = Next::At(NOW);
+        assert_eq!(in_time(at.clone(), None), at);
+        assert_eq!(in_time(at.clone(), Some(NOW.plus_ms(1))), at);
+        assert_eq!(in_time(at, Some(NOW)), late);
+        assert_eq!(in_time(Next::Held, Some(NOW)), Next::Held);
     }
 
     proptest! {

@@ -191,7 +191,8 @@ fn after_failure(app: &App, leased: &Leased, verdict: &Verdict) -> Next {
     let next = if leased.event.is_asked() {
         retry::after_ask()
     } else {
-        decide(leased.attempt, app.store.now(), verdict, app.store.jitter_permille())
+        let next = decide(leased.attempt, app.store.now(), verdict, app.store.jitter_permille());
+        retry::in_time(next, leased.expires_at)
     };
     match next {
         retry::Next::At(at) => Next::Retry { at },

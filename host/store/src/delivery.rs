@@ -60,6 +60,8 @@ pub struct Leased {
     pub total: u64,
     /// Steps in a row that did not move.
     pub still: u64,
+    /// An attempt that begins later is of no use to anybody; none if it always is.
+    pub expires_at: Option<Timestamp>,
     /// Its install rests, and this run finds out whether it goes well again.
     pub is_probe: bool,
 }

@@ -205,6 +205,16 @@ impl Store {
         .await
     }
 
+    /// A plugin's credential by its name.
+    pub async fn credential(
+        &self,
+        plugin: &PluginId,
+        name: &str,
+    ) -> Result<Option<PublisherCredential>, StoreError> {
+        let mut reader = self.read().await?;
+        find(&mut reader, plugin, name).await
+    }
+
     /// A plugin's credentials, oldest first.
     pub async fn credentials_page(
         &self,

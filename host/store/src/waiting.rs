@@ -203,7 +203,8 @@ const ITEMS: &str = "
     FROM partnership y JOIN organization o ON o.id = y.left_id
     WHERE y.right_id = $1 AND y.state = 'proposed'
   UNION ALL
-    SELECT 'partnership-ended', y.id, o.name, o.slug, '', 0, y.ended_at
+    SELECT 'partnership-ended', y.id, o.name,
+           CASE WHEN o.slug = o.id THEN '' ELSE o.slug END, '', 0, y.ended_at
     FROM partnership y JOIN organization o
       ON o.id = CASE WHEN y.left_id = $1 THEN y.right_id ELSE y.left_id END
     WHERE (y.left_id = $1 OR y.right_id = $1) AND y.state = 'ended' AND y.ended_at > $2

@@ -42,7 +42,7 @@ impl Town {
         world.acme.post(&webhook, &json!({})).await.good();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let hook = world.publisher.own("plugins/script/credentials/hook");
-        let body = json!({ "kind": "webhook-secret", "secret": "x" });
+        let body = json!({ "kind": "webhook-secret", "secret": "sixteen-bytes-ok" });
         world.publisher.put(&hook, &body).await.good();
         let acme = &world.acme;
         // Not the one that calls: it may be revoked.

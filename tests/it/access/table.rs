@@ -162,12 +162,12 @@ pub const ROWS: &[Row] = &[
     put(
         "/organizations/{org}/plugins/{plugin}/credentials/{credential}",
         Admin,
-        r#"{"kind":"webhook-secret","secret":"x"}"#,
+        r#"{"kind":"webhook-secret","secret":"sixteen-bytes-ok"}"#,
     ),
     post(
         "/organizations/{org}/plugins/{plugin}/credentials/{credential}/rotate",
         Admin,
-        r#"{"secret":"x"}"#,
+        r#"{"secret":"sixteen-bytes-ok"}"#,
     ),
     delete("/organizations/{org}/plugins/{plugin}/credentials/{credential}", Admin),
     get("/organizations/{org}/signing-keys", Member),

@@ -59,7 +59,7 @@ async fn what_was_read_of_one_partner_stays_in_its_partition() {
         json!({ "call": "timeline.append", "entries": [
             { "account": account, "key": "k", "kind": "seen", "text": "t", "partnership": partnership }] })
     };
-    let why = "the run has read rows of another partnership, and what is derived from them must stay apart";
+    let why = "the run has read rows of another partnership, and what is derived from them must stay apart: write it for that partnership (state: `of(subject)`)";
     let state = denied("state", "write for no partnership", why, "publisher");
     let timeline = denied("timeline:write", "write for no partnership", why, "publisher");
     let done = json!({ "ok": null });

@@ -89,7 +89,7 @@ async fn another_plugins_entry_is_told_with_its_text_and_stays_with_its_partner(
     assert!(validator.is_valid(&payload), "{payload}");
 
     // It has read no row by a call, and still it was told of one.
-    let why = "the run has read rows of another partnership, and what is derived from them must stay apart";
+    let why = "the run has read rows of another partnership, and what is derived from them must stay apart: write it for that partnership (state: `of(subject)`)";
     let apart = denied("state", "write for no partnership", why, "publisher");
     assert_eq!(did.results[1..], [apart, json!({ "ok": null })]);
     let acme = world.acme.get("/v1/organizations/acme").await.good()["id"].clone();

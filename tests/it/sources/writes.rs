@@ -165,7 +165,7 @@ async fn what_was_not_granted_is_denied_by_the_layer_that_lacks_it() {
     let did = script
         .does(json!([{ "call": "overlaps.find" }, upsert(&[row("y", 9)]), remove(&["lead"])]))
         .await;
-    let apart = "the run has read rows of another partnership, and what is derived from them must stay apart";
+    let apart = "the run has read rows of another partnership, and what is derived from them must stay apart: write it for that partnership (state: `of(subject)`)";
     let apart = denied("accounts:write", "write for no partnership", apart, "publisher");
     assert_eq!(did.results[1..], [apart.clone(), apart]);
     assert_eq!(world.acme.all("accounts").await.len(), 2);

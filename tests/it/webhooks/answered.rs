@@ -60,3 +60,17 @@ async fn a_run_that_fails_answers_nothing() {
     let (world, _, shop) = asked(json!([fault])).await;
     receipt(&asks(&world, &shop, "ask_1", "application/json", b"{}").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_fails_holds_up_the_next_no_longer_than_its_answer_is_of_use() {
+    let panics = json!([{ "call": "panic", "message": "No luck." }]);
+    let (world, install, shop) = asked(panics).await;
+    let delivery = receipt(&asks(&world, &shop, "ask_1", "application/json", b"{}").await);
+    world.runs(&install).await;
+    let path = world.acme.own(&format!("deliveries/{delivery}"));
+    assert_eq!(world.acme.get(&path).await.good()["state"], "ready", "it is tried once more soon");
+    world.host.advance_ms(6_000);
+    // The attempt after that one would begin when it is given up in any case.
+    let dead = world.acme.until(&path, |one| one["state"] == "dead").await;
+    assert_eq!(dead["state_reason"], "another attempt would come too late");
+}

@@ -113,3 +113,45 @@ async fn slacks_question_whose_url_it_is_is_answered_to_slack_only() {
     assert!(!told.text.contains("3eZbrw1aB10F"), "{}", told.text);
     told.refused(401, "webhook-unsigned");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_could_sign_nothing_is_not_kept_and_a_name_that_none_has_is_told() {
+    let world = World::start().await;
+    let mut manifest = manifest();
+    let mut standard = manifest["webhooks"][0].clone();
+    standard["name"] = json!("orders");
+    standard["signature"] = json!("standard-webhooks");
+    manifest["webhooks"].as_array_mut().unwrap().push(standard);
+    world.listed(&manifest, guest("script")).await;
+    let publisher = &world.publisher;
+    let path = |name: &str| publisher.own(&format!("plugins/script/credentials/{name}"));
+    let body = |secret: &str| json!({ "kind": "webhook-secret", "secret": secret });
+    let told = |answer: Answer| {
+        let told = answer.refused(422, "invalid");
+        assert_eq!(told["detail"], "The credential has problems.");
+        let problem = &told["problems"][0];
+        ["place", "reason", "next_step"].map(|key| problem[key].as_str().unwrap()).join(" | ")
+    };
+    let copy = "Copy it from the sender's settings";
+    let short = format!("secret | it has fewer than 16 bytes | {copy}");
+    assert_eq!(told(publisher.put(&path("chat"), &body("fifteen-bytes-x")).await), short);
+    assert!(publisher.all("plugins/script/credentials").await.is_empty());
+    let set = publisher.put(&path("chat"), &body(SECRET)).await.good();
+    assert_eq!(set["unused"], "");
+    let rotate = format!("{}/rotate", path("chat"));
+    assert_eq!(told(publisher.post(&rotate, &json!({ "secret": "s" })).await), short);
+    // As its own sender writes it.
+    let plain = publisher.put(&path("orders"), &body("sixteen-bytes-ok!")).await;
+    let no_base64 = format!("secret | it is not `whsec_` with base64 after it | {copy}");
+    assert_eq!(told(plain), no_base64);
+    let coded = body("whsec_OGY3NDIyMzFiMTBlODg4OGFiY2Q5OXl5eXp6ejg1YTU=");
+    assert_eq!(publisher.put(&path("orders"), &coded).await.good()["unused"], "");
+
+    // A later release may ask for it, so that it is kept.
+    let unused = publisher.put(&path("chatt"), &body(SECRET)).await.good();
+    assert_eq!(
+        unused["unused"],
+        "the newest release, 0.1.0, asks for no secret of the publisher's for a webhook `chatt`: \
+         for `chat`, `orders`"
+    );
+}

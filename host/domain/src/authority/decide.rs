@@ -169,7 +169,7 @@ impl Authority {
             || "write for no partnership".to_owned(),
             |id| format!("write for partnership {id}"),
         );
-        let why = "the run has read rows of another partnership, and what is derived from them must stay apart";
+        let why = "the run has read rows of another partnership, and what is derived from them must stay apart: write it for that partnership (state: `of(subject)`)";
         Err(denial(capability, what, why, PUBLISHER))
     }
 

@@ -208,7 +208,7 @@ fn what_was_read_stays_in_its_partition() {
     assert_eq!(write(None, &[]), "allowed");
     assert_eq!(write(Some(1), &[1]), "allowed");
     assert_eq!(write(Some(1), &[]), "allowed");
-    let apart = "the run has read rows of another partnership, and what is derived from them must stay apart | publisher";
+    let apart = "the run has read rows of another partnership, and what is derived from them must stay apart: write it for that partnership (state: `of(subject)`) | publisher";
     assert_eq!(write(None, &[1]), format!("state | write for no partnership | {apart}"));
     for read in [&[2][..], &[1, 2]] {
         assert_eq!(

@@ -66,7 +66,7 @@ async fn what_was_read_from_a_partner_is_not_written_for_all() {
     assert_eq!(denial.what, "write for no partnership");
     assert_eq!(
         denial.why,
-        "the run has read rows of another partnership, and what is derived from them must stay apart"
+        "the run has read rows of another partnership, and what is derived from them must stay apart: write it for that partnership (state: `of(subject)`)"
     );
     assert!(outcome.effects.state.is_empty());
     assert_eq!(outcome.effects.read_from.len(), 1);

@@ -22,7 +22,7 @@ use crate::{
     answers,
     api::{
         delivery::STATES,
-        install::{find, wrong_state},
+        install::{find, not_active, rests},
         organization::resolve,
     },
     app::App,
@@ -124,7 +124,8 @@ pub async fn ask(
     let delivery = match app.store.ask(&org.id, &install.parse()?, ask, caller.user()).await? {
         Asked::Taken(delivery) => delivery,
         Asked::NotFound => return Err(ApiError::not_found()),
-        Asked::WrongState(state) => return Err(wrong_state(state.name())),
+        Asked::NotActive(install) => return Err(not_active(&install)),
+        Asked::Rests(install, resting) => return Err(rests(&install, &resting)),
         Asked::Stopped(why) => return Err(stopped(&why)),
         Asked::NoAction(names) => return Err(no_action(&name, &names)),
         Asked::Full(limit) => return Err(full(limit)),

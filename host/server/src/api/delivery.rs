@@ -14,7 +14,7 @@ use venn_domain::{
 use venn_store::delivery::Delivery;
 
 use crate::{
-    api::{organization::resolve, review::checked_reason, support::seen},
+    api::{install::rests, organization::resolve, review::checked_reason, support::seen},
     app::App,
     auth::Caller,
     body::{JsonBody, one_of},
@@ -122,6 +122,11 @@ pub async fn redeliver(
     let found = app.store.delivery(&org.id, &id).await?;
     let (delivery, runs) = found.ok_or_else(ApiError::not_found)?;
     if !moved {
+        let install = app.store.install(&org.id, &delivery.install).await?;
+        let resting = install.and_then(|install| Some((install.name, install.resting?)));
+        if let Some((install, resting)) = resting.filter(|_| delivery.state == "ready") {
+            return Err(rests(&install, &resting));
+        }
         return Err(ApiError::new(
             Code::WrongState,
             format!(
@@ -156,11 +161,18 @@ pub async fn discard(
     let moved = app.store.discard(&org.id, &id, &reason, caller.user()).await?;
     let found = app.store.delivery(&org.id, &id).await?;
     let (delivery, runs) = found.ok_or_else(ApiError::not_found)?;
+    if !moved && delivery.state == "dead" {
+        return Err(ApiError::new(
+            Code::WrongState,
+            format!("The delivery is given up already ({}).", delivery.state_reason),
+            "`POST …/deliveries/{delivery}/redeliver` brings it all the same.",
+        ));
+    }
     if !moved {
         return Err(ApiError::new(
             Code::WrongState,
             format!(
-                "The delivery is {}; only one that waits, is parked or dead can be discarded.",
+                "The delivery is {}; only one that waits, is parked or expired can be discarded.",
                 delivery.state
             ),
             "Wait for a run to end; a paused install (`POST …/installs/{install}/pause`) begins no further one.",

@@ -334,6 +334,29 @@ pub fn wrong_state(state: &str) -> ApiError {
     )
 }
 
+/// The install does not run, and this lets it.
+pub fn not_active(install: &Install) -> ApiError {
+    let next_step = match install.state {
+        InstallState::Draft => format!("`venn installs enable {}` lets it run.", install.name),
+        InstallState::Paused => format!("`venn installs resume {}` lets it go on.", install.name),
+        state => return wrong_state(state.name()),
+    };
+    let detail = format!("The install is {}.", install.state.name());
+    ApiError::new(Code::WrongState, detail, next_step)
+}
+
+/// Nothing of an install that rests runs now.
+pub fn rests(install: &str, resting: &Resting) -> ApiError {
+    ApiError::new(
+        Code::WrongState,
+        format!("The install rests after failures in a row, because {}.", resting.why),
+        format!(
+            "`venn installs try {install}` lets it try now; by itself it tries next at {}.",
+            resting.next_try_at
+        ),
+    )
+}
+
 /// The view of an install.
 pub async fn view(app: &App, install: Install) -> Result<InstallView, ApiError> {
     let offer = Offer::of(app, &install.plugin).await?;

@@ -28,7 +28,7 @@ use venn_store::{
 use crate::{
     answer::{Accepted, NoContent},
     api::{
-        install::{InstallView, changed, find, validate::Draft, view, wrong_state},
+        install::{InstallView, changed, find, not_active, validate::Draft, view},
         organization::resolve,
         partnership,
     },
@@ -216,7 +216,7 @@ pub async fn start_backfill(
     let target = Target::find(&app, &caller, &address).await?;
     let install = &target.install;
     if install.state != InstallState::Active {
-        return Err(wrong_state(install.state.name()));
+        return Err(not_active(install));
     }
     let (id, key) = (&body.partnership, &app.keys.cursor);
     let partnership = app.store.partnership(&install.organization, id).await?;
@@ -248,7 +248,7 @@ pub async fn run(
     let org = resolve(&app, &caller, &org, Need::user).await?;
     let install = find(&app, &org, &install).await?;
     if install.state != InstallState::Active {
-        return Err(wrong_state(install.state.name()));
+        return Err(not_active(&install));
     }
     let started = app.store.run_now(&install, caller.user()).await?;
     let started = started.ok_or_else(|| {
@@ -270,7 +270,7 @@ pub async fn try_now(
     let org = resolve(&app, &caller, &org, Need::user).await?;
     let found = find(&app, &org, &install).await?;
     if found.state != InstallState::Active {
-        return Err(wrong_state(found.state.name()));
+        return Err(not_active(&found));
     }
     if app.store.try_install(&found, caller.user()).await? {
         app.wake.deliveries.notify_one();

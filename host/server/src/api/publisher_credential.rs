@@ -13,6 +13,7 @@ use venn_domain::{
     manifest::{ConnectionKind, Manifest, Problem},
     organization::Need,
     time::Timestamp,
+    webhook::{Signature, Webhook},
 };
 use venn_store::{
     plugin::Change,
@@ -25,7 +26,7 @@ use crate::{
     api::{
         connection::{SecretText, check_secret, problem},
         organization::resolve,
-        plugin,
+        plugin, webhook,
     },
     app::App,
     auth::Caller,
@@ -113,7 +114,10 @@ pub async fn set(
 ) -> Result<Json<CredentialView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
-    let mut problems: Vec<Problem> = check_secret(&body.secret).into_iter().collect();
+    let newest = newest(&app, &plugin.id).await?;
+    let is_webhooks = body.kind == CredentialKind::WebhookSecret.name();
+    let signed = is_webhooks.then(|| signature(newest.as_ref(), &name));
+    let mut problems: Vec<Problem> = checked_value(&body.secret, signed).into_iter().collect();
     if let Err(error) = check_key(&name) {
         problems.push(problem("name", error.to_string(), "Take the connection's name"));
     }
@@ -132,7 +136,6 @@ pub async fn set(
         problems.push(problem("client_id", reason.to_owned(), next));
     }
     invalid(problems)?;
-    let newest = newest(&app, &plugin.id).await?;
     let new = NewCredential {
         organization: org.id,
         plugin: plugin.id,
@@ -157,9 +160,13 @@ pub async fn rotate(
 ) -> Result<Json<CredentialView>, ApiError> {
     let org = resolve(&app, &caller, &org, Need::admin).await?;
     let plugin = plugin::find(&app, &org, &plugin).await?;
+    let present = app.store.credential(&plugin.id, &name).await?.ok_or_else(ApiError::not_found)?;
+    let newest = newest(&app, &plugin.id).await?;
     let most_s = limits::CREDENTIAL_OVERLAP_MS_MAX / 1_000;
     let overlap_s = body.overlap_s.unwrap_or(limits::CREDENTIAL_OVERLAP_MS / 1_000);
-    let mut problems: Vec<Problem> = check_secret(&body.secret).into_iter().collect();
+    let is_webhooks = present.kind == CredentialKind::WebhookSecret;
+    let signed = is_webhooks.then(|| signature(newest.as_ref(), &name));
+    let mut problems: Vec<Problem> = checked_value(&body.secret, signed).into_iter().collect();
     if !(1..=most_s).contains(&overlap_s) {
         let reason = format!("it is not 1 to {most_s} seconds");
         let next = "Choose fewer; `set` ends the present value at once";
@@ -173,7 +180,6 @@ pub async fn rotate(
     match done {
         Change::Done(now) => {
             app.wake.deliveries.notify_one();
-            let newest = newest(&app, &plugin.id).await?;
             Ok(Json(view(now, app.store.now(), newest.as_ref())))
         }
         Change::NotFound | Change::WrongState(_) => Err(ApiError::not_found()),
@@ -210,6 +216,23 @@ fn checked_host(kind: CredentialKind, text: &str, problems: &mut Vec<Problem>) -
     })
 }
 
+/// How the sender signs whose secret this is; a plain one where no release asks for it yet.
+fn signature(newest: Option<&Manifest>, name: &str) -> Signature {
+    let found = newest.and_then(|manifest| shared(manifest).find(|webhook| webhook.name == name));
+    found.map_or(Signature::Token, |webhook| webhook.signature)
+}
+
+/// The webhooks whose secret is the publisher's.
+fn shared(manifest: &Manifest) -> impl Iterator<Item = &Webhook> {
+    manifest.webhooks.iter().filter(|webhook| webhook.routing.is_some())
+}
+
+/// What is wrong with a value; of a webhook's secret, for a sender that signs so.
+fn checked_value(secret: &SecretText, signed: Option<Signature>) -> Option<Problem> {
+    let unsigned = || webhook::no_secret(signed?, &secret.0);
+    check_secret(secret).or_else(unsigned)
+}
+
 fn value(secret: &SecretText) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(secret.0.as_bytes().to_vec())
 }
@@ -231,15 +254,15 @@ async fn newest(app: &App, plugin: &PluginId) -> Result<Option<Manifest>, ApiErr
 
 /// Why nothing uses a credential; empty if something does.
 fn unused(of: &PublisherCredential, newest: Option<&Manifest>) -> String {
-    let wanted = match of.kind {
-        CredentialKind::OauthClient => ConnectionKind::Oauth2,
-        CredentialKind::BackendKey => ConnectionKind::BackendKey,
-        CredentialKind::WebhookSecret => return String::new(),
-    };
     let Some(manifest) = newest else {
         return "the plugin has no release yet that asks for it".to_owned();
     };
     let release = format!("the newest release, {}, asks for", manifest.version);
+    let wanted = match of.kind {
+        CredentialKind::OauthClient => ConnectionKind::Oauth2,
+        CredentialKind::BackendKey => ConnectionKind::BackendKey,
+        CredentialKind::WebhookSecret => return unused_secret(of, manifest, &release),
+    };
     let mut of_kind = manifest.connections.iter().filter(|one| one.kind == wanted);
     let Some(asked) = of_kind.find(|one| one.name == of.name) else {
         return format!("{release} no connection `{}` of the kind {}", of.name, wanted.name());
@@ -252,6 +275,16 @@ fn unused(of: &PublisherCredential, newest: Option<&Manifest>) -> String {
         return String::new();
     }
     format!("{release} `{}` at {host}, and not at {}", of.name, of.host)
+}
+
+/// The same of a webhook's secret: which ones there are is told, for a name is mistyped easily.
+fn unused_secret(of: &PublisherCredential, manifest: &Manifest, release: &str) -> String {
+    let names: Vec<_> = shared(manifest).map(|webhook| format!("`{}`", webhook.name)).collect();
+    if shared(manifest).any(|webhook| webhook.name == of.name) {
+        return String::new();
+    }
+    let others = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
+    format!("{release} no secret of the publisher's for a webhook `{}`: for {others}", of.name)
 }
 
 fn view(

@@ -48,7 +48,7 @@ pub struct WaitingView {
     title: String,
     /// For people: why, and what there is to choose.
     text: String,
-    /// The command to type next.
+    /// The command to type next; empty if there is nothing to do.
     next_step: String,
     /// Since when.
     created_at: Timestamp,
@@ -112,6 +112,12 @@ async fn view(app: &App, org: &OrganizationId, item: Waiting) -> Result<WaitingV
             stopped_install(app, &item).await?
         }
         WaitingKind::InstallResting | WaitingKind::PluginResting => resting(&item)?,
+        // Who was erased has no name of its own any more, and nothing is proposed to it.
+        WaitingKind::PartnershipEnded if detail.is_empty() => (
+            format!("{name} had a partnership with you"),
+            "It has ended, and nothing of it is read any more, by people or by integrations.".to_owned(),
+            String::new(),
+        ),
         WaitingKind::PartnershipEnded => (
             format!("{name} ended your partnership"),
             "Nothing of it is read any more, by people or by integrations. If you agree on another one, grant it to the installs that are to read it.".to_owned(),

@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use venn_domain::{
     limits,
+    manifest::Problem,
     organization::Need,
     time::Timestamp,
-    webhook::{self, Secret, Webhook},
+    webhook::{self, Secret, Signature, Webhook},
 };
 use venn_store::{
     install::Install,
@@ -255,9 +256,16 @@ fn secret(
         let made = Secret::write(entry.signature, &random);
         return Ok((bytes(&made), Some(made)));
     };
-    Secret::read(entry.signature, given.as_bytes())
-        .map_err(|bad| invalid("secret", bad.to_string(), "Copy it from the sender's settings"))?;
-    Ok((bytes(&given), None))
+    match no_secret(entry.signature, &given) {
+        Some(problem) => Err(refused(problem)),
+        None => Ok((bytes(&given), None)),
+    }
+}
+
+/// Why this is no secret of a sender that signs so; none if it is one.
+pub fn no_secret(signature: Signature, given: &str) -> Option<Problem> {
+    let bad = Secret::read(signature, given.as_bytes()).err()?;
+    Some(problem("secret", bad.to_string(), "Copy it from the sender's settings"))
 }
 
 fn done<T>(change: Change<T>) -> Result<T, ApiError> {
@@ -322,7 +330,11 @@ fn view(
 }
 
 fn invalid(place: &str, reason: String, next_step: &str) -> ApiError {
+    refused(problem(place, reason, next_step))
+}
+
+fn refused(problem: Problem) -> ApiError {
     let error =
         ApiError::new(Code::Invalid, "The webhook has problems.", "Correct what is listed.");
-    error.with_problems(vec![problem(place, reason, next_step)])
+    error.with_problems(vec![problem])
 }

@@ -2,7 +2,8 @@
 //! given up, and giving one up.
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use venn_domain::count::counted;
 
 use super::{
     ask,
@@ -10,8 +11,9 @@ use super::{
     input,
     output::{
         failure::Failure,
+        put,
         table::{Column, Field},
-        value::text,
+        value::{clean, list, text},
     },
     session::{Page, Session},
 };
@@ -40,7 +42,7 @@ enum DeliveriesCommand {
         /// The delivery's id
         delivery: String,
     },
-    /// Gives one up that waits, is parked or dead: what waits behind it goes on
+    /// Gives one up that waits, is parked or expired: what waits behind it goes on
     Discard {
         /// The delivery's id
         delivery: String,
@@ -86,8 +88,10 @@ const DELIVERY: &[Field] = &[
     Field::moment("Not before", "not_before"),
     Field::moment("Finished", "finished_at"),
     Field::moment("Expires", "expires_at"),
-    Field::whole("Runs", "runs"),
 ];
+
+/// So many runs are shown.
+const RUNS: usize = 5;
 
 /// `venn deliveries`
 pub(crate) fn run(session: &Session, args: &DeliveriesArgs) -> Result<(), Failure> {
@@ -97,7 +101,7 @@ pub(crate) fn run(session: &Session, args: &DeliveriesArgs) -> Result<(), Failur
         Some(DeliveriesCommand::List(list)) => listed(session, org, list),
         Some(DeliveriesCommand::Show { delivery }) => {
             let reply = session.get(&["organizations", org, "deliveries", delivery])?;
-            session.show(&reply, |it| session.out.fields(it, DELIVERY))
+            session.show(&reply, |it| session.out.fields(it, DELIVERY) + &runs(it))
         }
         Some(DeliveriesCommand::Redeliver { delivery }) => {
             let reply = session
@@ -114,6 +118,24 @@ pub(crate) fn run(session: &Session, args: &DeliveriesArgs) -> Result<(), Failur
     }
 }
 
+/// Its newest runs: work in many steps has thousands.
+fn runs(delivery: &Value) -> String {
+    let all = list(delivery, "runs");
+    let newest = all.get(all.len().saturating_sub(RUNS)..).unwrap_or_default();
+    let mut out = format!("\n{}", counted(all.len() as u64, "run", "runs"));
+    if all.len() > RUNS {
+        put!(
+            out,
+            "; the last {RUNS} (all of them: `venn deliveries show {} --json`)",
+            text(delivery, "id")
+        );
+    }
+    for run in newest {
+        put!(out, "\n  venn runs show {}", run.as_str().map(clean).unwrap_or_default());
+    }
+    out + "\n"
+}
+
 fn listed(session: &Session, org: &str, args: &ListArgs) -> Result<(), Failure> {
     let install = args.install.as_ref().map(|name| input::install(session, name)).transpose()?;
     let segments = ["organizations", org, "deliveries"];
@@ -121,4 +143,25 @@ fn listed(session: &Session, org: &str, args: &ListArgs) -> Result<(), Failure> 
         .with("install", install)
         .with("state", args.state.as_ref());
     session.listing(&call, &args.page, DELIVERIES, "No deliveries.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_runs_the_newest_are_shown() {
+        let with = |count: usize| {
+            let all: Vec<_> = (1..=count).map(|number| format!("run_{number}")).collect();
+            runs(&json!({ "id": "dlv_1", "runs": all }))
+        };
+        assert_eq!(with(0), "\n0 runs\n");
+        assert_eq!(with(1), "\n1 run\n  venn runs show run_1\n");
+        assert_eq!(
+            with(7),
+            "\n7 runs; the last 5 (all of them: `venn deliveries show dlv_1 --json`)\n  \
+             venn runs show run_3\n  venn runs show run_4\n  venn runs show run_5\n  \
+             venn runs show run_6\n  venn runs show run_7\n"
+        );
+    }
 }

@@ -81,7 +81,10 @@ pub(crate) fn run(session: &Session, args: &InboxArgs) -> Result<(), Failure> {
             Err(Failure::new(
                 Exit::Refused,
                 "This item ends by itself, when the thing that waits has been decided.",
-                format!("`{}`", text(&found, "next_step")),
+                match raw(&found, "next_step") {
+                    "" => "It goes by itself after a while.".to_owned(),
+                    next => format!("`{}`", clean(next)),
+                },
             ))
         }
         Some(InboxCommand::Show { item }) => {

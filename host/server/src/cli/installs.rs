@@ -189,9 +189,7 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
         InstallsCommand::Resume(which) => {
             show(session, &act(session, org, &id(which)?, "resume", &json!({}))?)
         }
-        InstallsCommand::Try(which) => {
-            show(session, &act(session, org, &id(which)?, "try", &json!({}))?)
-        }
+        InstallsCommand::Try(which) => try_now(session, org, &id(which)?),
         InstallsCommand::Grant(args) => {
             let id = id(&args.which)?;
             replace(session, org, &id, "grant", &grant::wanted(session, org, &id, args)?)
@@ -237,6 +235,20 @@ pub(crate) fn run(session: &Session, command: &InstallsCommand) -> Result<(), Fa
 
 fn act(session: &Session, org: &str, id: &str, verb: &str, body: &Value) -> Result<Reply, Failure> {
     session.post(&["organizations", org, "installs", id, verb], body)
+}
+
+fn try_now(session: &Session, org: &str, id: &str) -> Result<(), Failure> {
+    let before = session.get(&["organizations", org, "installs", id])?.value;
+    let reply = act(session, org, id, "try", &json!({}))?;
+    if at(&before, "resting").is_null() {
+        return session.show(&reply, |install| {
+            let name = text(install, "name");
+            format!(
+                "{name} does not rest, so there is nothing to try: its events run as they come."
+            )
+        });
+    }
+    show(session, &reply)
 }
 
 fn replace(

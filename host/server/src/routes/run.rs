@@ -34,7 +34,7 @@ pub(super) fn calls(calls: Calls) -> Calls {
             "/organizations/{org}/deliveries/{delivery}/discard",
             Admin,
             delivery::discard,
-            about("Gives up what waits, is parked or dead: what waits behind it goes on.")
+            about("Gives up what waits, is parked or expired: what waits behind it goes on.")
                 .details("It is dead then, with the reason; delivering it again is possible. One that runs is left alone.")
                 .example(json!({ "reason": "The account was closed by hand." }))
                 .fails([Invalid, WrongState]),

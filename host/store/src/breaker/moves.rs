@@ -60,7 +60,11 @@ async fn known(
     rows.iter().map(|row| Row::new("breaker", row).text("id")).collect()
 }
 
+/// What a person asked tells nothing of what waits (0097): neither of the install nor of hosts.
 fn told(record: &RunRecord) -> Destinations {
+    if record.leased.event.is_asked() {
+        return Destinations::default();
+    }
     let outcome = record.outcome.as_ref();
     let told = outcome.map(|outcome| breaker::destinations(outcome, record.verdict.as_ref()));
     told.unwrap_or_default()
@@ -92,8 +96,8 @@ impl Moving<'_> {
         });
         kept.release = self.record.release.to_string();
         let sign = match self.record.outcome {
-            None => Sign::Nothing,
-            Some(_) => breaker::sign(self.record.verdict.as_ref()),
+            Some(_) if !leased.event.is_asked() => breaker::sign(self.record.verdict.as_ref()),
+            _ => Sign::Nothing,
         };
         let jitter = self.store.jitter_permille();
         kept.breaker.after(sign, true, self.now, jitter);

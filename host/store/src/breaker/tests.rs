@@ -110,13 +110,22 @@ impl Ends {
 }
 
 async fn happens(world: &World, install: &Install, events: usize) {
+    happens_as(world, install, ("configured", "{}"), events).await;
+}
+
+async fn happens_as(
+    world: &World,
+    install: &Install,
+    (kind, payload): (&'static str, &str),
+    events: usize,
+) {
     for subject in 0..events {
         let new = NewEvent {
             organization: install.organization.clone(),
             install: install.id.clone(),
-            kind: "configured",
-            subject: format!("subject-{subject}"),
-            payload: "{}".to_owned(),
+            kind,
+            subject: format!("{kind}-{subject}"),
+            payload: payload.to_owned(),
         };
         let store = (*world.test).clone();
         let done = world.test.write(move |connection| {
@@ -445,6 +454,33 @@ async fn one_customers_expired_key_or_a_trap_opens_no_destination() {
         assert_eq!(now_of(&world, &a).await.resting, None, "{how:?}");
         assert_eq!(now_of(&world, &b).await.resting, None, "{how:?}");
     }
+}
+
+#[tokio::test]
+async fn what_people_ask_counts_neither_way() {
+    let world = World::new().await;
+    let install = with_events(&world, "eu", 0).await;
+    let payload =
+        r#"{"action":"find","text":"","input":{},"user":"usr_01k5v2m8q4r7t9w3x6z1b0c5d8"}"#;
+    happens_as(&world, &install, ("request", payload), 6).await;
+    assert_eq!(all_end(&world, Ends::Down).await, 6);
+    assert_eq!(now_of(&world, &install).await.resting, None);
+    happens(&world, &install, 5).await;
+    assert_eq!(all_end(&world, Ends::Down).await, 5);
+    let resting = now_of(&world, &install).await.resting.unwrap();
+    assert_eq!(resting.failures, 5);
+    // One that goes well at the moment of a probe says nothing either, and takes nobody's place.
+    world.test.clock.advance_ms(resting.next_try_at.ms_since(world.test.now()));
+    for _ in 0..6 {
+        let asked = leased(&world).await.remove(0);
+        assert_eq!(asked.event.kind, "request");
+        ends(&world, asked, Ends::Well).await;
+    }
+    assert_eq!(now_of(&world, &install).await.resting.unwrap().failures, 5);
+    let probe = leased(&world).await.remove(0);
+    assert_eq!((probe.event.kind.as_str(), probe.is_probe), ("configured", true));
+    ends(&world, probe, Ends::Well).await;
+    assert_eq!(now_of(&world, &install).await.resting, None);
 }
 
 mod destinations;

@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl Store {
-    /// Gives up a delivery that waits, is parked or dead; false if it is none of these.
+    /// Gives up a delivery that waits or is parked, or takes one off the list of those that
+    /// expired; false if it is none of these.
     pub async fn discard(
         &self,
         organization: &OrganizationId,
@@ -41,7 +42,8 @@ impl Store {
                 let moved = sqlx::query(
                     "UPDATE delivery SET state = 'dead', state_reason = $3, finished_at = $4,
                          expires_at = NULL
-                     WHERE organization_id = $1 AND id = $2 AND state IN ('ready', 'parked', 'dead')
+                     WHERE organization_id = $1 AND id = $2 
+                       AND (state IN ('ready', 'parked') OR (state = 'dead' AND expires_at IS NOT NULL))
                      RETURNING install_id",
                 )
                 .bind(entry.organization.to_string())

@@ -207,6 +207,7 @@ fn taken(row: &Row<'_>) -> Result<Leased, StoreError> {
         done: row.count("progress_done")?,
         total: row.count("progress_total")?,
         still: row.count("still")?,
+        expires_at: row.time_or_none("expires_at")?,
         is_probe: false,
     })
 }

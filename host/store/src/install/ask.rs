@@ -10,10 +10,11 @@ use venn_domain::{
     lineage::Lineage,
 };
 
-use super::{InstallState, change::manifest, find};
+use super::{Install, InstallState, change::manifest, find};
 use crate::{
     Store, StoreError,
     audit::{self, NewAudit},
+    breaker::Resting,
     event::{
         NewEvent,
         bound::{self, append_within},
@@ -33,14 +34,16 @@ pub struct Ask {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     /// It is durable; this brings it.
     Taken(DeliveryId),
     /// The organization has no such install.
     NotFound,
     /// The install is not active.
-    WrongState(InstallState),
+    NotActive(Box<Install>),
+    /// The install rests, and the moment of its next probe has not come.
+    Rests(String, Resting),
     /// Its plugin or release was stopped, for this reason.
     Stopped(String),
     /// Its release has no such action; these it has.
@@ -81,10 +84,13 @@ async fn take(
         return Ok(Asked::NotFound);
     };
     if install.state != InstallState::Active {
-        return Ok(Asked::WrongState(install.state));
+        return Ok(Asked::NotActive(Box::new(install)));
     }
     if let Some(why) = install.stopped {
         return Ok(Asked::Stopped(why));
+    }
+    if let Some(resting) = install.resting.filter(|it| it.next_try_at > store.now()) {
+        return Ok(Asked::Rests(install.name, resting));
     }
     let manifest = manifest(connection, &install.release).await?;
     if manifest.action(&ask.action).is_none() {

@@ -146,7 +146,9 @@ async fn what_has_no_index_is_read_and_nothing_is_compiled_for_it() {
     let store = open(&scratch, &folder).await.unwrap();
     let plan = store.write_data(|connection| {
         Box::pin(async move {
-            sqlx::raw_sql("CREATE TEMPORARY TABLE heap (n bigint)").execute(&mut *connection).await?;
+            sqlx::raw_sql("CREATE TEMPORARY TABLE heap (n bigint)")
+                .execute(&mut *connection)
+                .await?;
             let plan = "EXPLAIN SELECT n FROM heap WHERE n > 0";
             let plan: Vec<String> = sqlx::query_scalar(plan).fetch_all(connection).await?;
             Ok(plan.join("\n"))

@@ -8,7 +8,7 @@ use crate::cli::{
     input,
     output::{
         failure::Failure,
-        value::{at, list},
+        value::{at, clean, list, raw},
     },
     session::Session,
 };
@@ -86,19 +86,52 @@ pub(super) fn wanted(
         }
         return Ok(grant);
     }
-    let partnerships =
-        |names: &[String]| names.iter().map(partnership).collect::<Result<Vec<_>, _>>();
-    let (partners, without_partners) =
-        (partnerships(&args.partner)?, partnerships(&args.without_partner)?);
+    let partners = args.partner.iter().map(partnership).collect::<Result<Vec<_>, _>>()?;
     let install = session.get(&["organizations", org, "installs", id])?.value;
     let grant = at(&install, "grant");
+    let all = input::all_of(session, "partnerships")?;
+    let mut without_partners = Vec::new();
+    for name in &args.without_partner {
+        match granted(&all, grant, name) {
+            Some(id) => without_partners.push(id),
+            None => without_partners.push(partnership(name)?),
+        }
+    }
+    let mut partnerships = changed(grant, "partnerships", &[], &without_partners)?;
+    for over in drop_ended(&all, &mut partnerships) {
+        session.out.note(&format!("The partnership {over}: it is left out of the grant."));
+    }
+    let grant_now = json!({ "partnerships": partnerships });
     Ok(json!({
         "capabilities": changed(grant, "capabilities", &args.capability, &args.without_capability)?,
-        "partnerships": changed(grant, "partnerships", &partners, &without_partners)?,
+        "partnerships": changed(&grant_now, "partnerships", &partners, &[])?,
         "populations": changed(grant, "populations", &args.population, &args.without_population)?,
         "fields": changed(grant, "fields", &args.field, &args.without_field)?,
         "egress_hosts": changed(grant, "egress_hosts", &args.host, &args.without_host)?,
     }))
+}
+
+/// The partnership of the grant that a name stands for, also where it has ended.
+fn granted(all: &[Value], grant: &Value, name: &str) -> Option<String> {
+    let named = all.iter().filter(|one| raw(one, "partner_slug") == name);
+    let mut ids = named.map(|one| raw(one, "id")).chain([name]);
+    let found = ids.find(|id| list(grant, "partnerships").iter().any(|one| one == id));
+    found.map(ToOwned::to_owned)
+}
+
+/// Takes those away that are not active any more, which nobody can grant; what they were.
+fn drop_ended(all: &[Value], ids: &mut Vec<String>) -> Vec<String> {
+    let mut ended = Vec::new();
+    ids.retain(|id| {
+        let found = all.iter().find(|one| raw(one, "id") == id);
+        let state = found.map_or("gone", |one| raw(one, "state"));
+        if state != "active" {
+            let partner = found.map(|one| clean(raw(one, "partner_slug"))).unwrap_or_default();
+            ended.push(format!("{id} with {partner} is {state}"));
+        }
+        state == "active"
+    });
+    ended
 }
 
 /// With `egress_hosts` also where it is `hosts`, as `venn installs show` has it.
