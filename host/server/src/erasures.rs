@@ -56,7 +56,9 @@ impl Line {
         match person {
             None => format!("`venn erase organization {organization}` once more: that writes it."),
             Some(person) => {
-                format!("`venn erase person {person} --of {organization}` once more: that writes it.")
+                format!(
+                    "`venn erase person {person} --of {organization}` once more: that writes it."
+                )
             }
         }
     }
@@ -123,7 +125,11 @@ impl<'a> Offline<'a> {
         let line = Line { at: self.store.now(), organization: id, person };
         note(list, &line).map_err(|error| {
             let what = format!("It is erased, and does not stand in the list: {error}.");
-            Refused::new(what, self.data.join(FILE).display(), &format!("Make room, then {}", line.once_more()))
+            Refused::new(
+                what,
+                self.data.join(FILE).display(),
+                &format!("Make room, then {}", line.once_more()),
+            )
         })?;
         for component in &components {
             remove(&self.data.join("blobs").join(component))?;

@@ -137,14 +137,12 @@ async fn chain(
     let after = Place { continuation: Some(continuation), done: *done, total: *total };
     let pulse = Pulse(leased.still).after(detector::has_moved(&before, &after));
     if pulse.0 != leased.still {
-        sqlx::query(
-            "UPDATE delivery SET still = $2, not_before = not_before + $3 WHERE id = $1",
-        )
-        .bind(leased.id.to_string())
-        .bind(pulse.0.cast_signed())
-        .bind(pulse.pause_ms())
-        .execute(&mut *connection)
-        .await?;
+        sqlx::query("UPDATE delivery SET still = $2, not_before = not_before + $3 WHERE id = $1")
+            .bind(leased.id.to_string())
+            .bind(pulse.0.cast_signed())
+            .bind(pulse.pause_ms())
+            .execute(&mut *connection)
+            .await?;
         if pulse.is_still() {
             let install = leased.install.to_string();
             queue::changed(connection, now, Of::Installs(vec![install])).await?;

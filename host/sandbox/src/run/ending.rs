@@ -125,3 +125,22 @@ fn code(error: &wasmtime::Error) -> &'static str {
         None => "abi",
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_without_end_is_as_much_as_can_be_said() {
+        let said = guest::Report {
+            summary: "x".to_owned(),
+            again: Some("c".to_owned()),
+            done: u64::MAX,
+            total: 1 << 63,
+            answer: None,
+        };
+        let Ending::Ok(kept) = report(said) else { panic!("it is no end") };
+        assert_eq!((kept.done, kept.total), (9_007_199_254_740_991, 9_007_199_254_740_991));
+    }
+}
