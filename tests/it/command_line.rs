@@ -208,6 +208,9 @@ async fn who_takes_another_routing_key_is_asked_whether_the_one_before_is_given_
     assert_eq!(keys, ["T1", ""]);
 }
 
+const NOTHING_TO_TRY: &str =
+    "eu does not rest, so there is nothing to try: its events run as they come.\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     let desk = Desk::new().await;
@@ -262,10 +265,8 @@ async fn a_plugin_is_published_reviewed_enabled_and_watched() {
     ] {
         acme.venn(line).await.good();
     }
-    assert_eq!(
-        acme.venn("installs try eu").await.good(),
-        "eu does not rest, so there is nothing to try: its events run as they come.\n"
-    );
+    let tried = acme.venn("installs try eu").await.good();
+    assert_eq!(tried, NOTHING_TO_TRY);
     acme.file("grant.json", install["grant"].to_string());
     acme.venn("installs grant eu --set @grant.json").await.good();
     acme.venn("installs config eu --set {\"min_confidence\":\"sure\"}").await.good();

@@ -128,7 +128,7 @@ impl<'a> Offline<'a> {
             Refused::new(
                 what,
                 self.data.join(FILE).display(),
-                &format!("Make room, then {}", line.once_more()),
+                format!("Make room, then {}", line.once_more()),
             )
         })?;
         for component in &components {

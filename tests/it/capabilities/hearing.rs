@@ -290,11 +290,12 @@ async fn of_three_that_answer_each_other_one_entry_makes_few_runs_and_then_none(
         all.all(|one| one["state"] != "ready" && one["state"] != "leased")
     };
     acme.until(&acme.own("deliveries?limit=200"), rests).await;
-    let mut stopped = 0;
+    let (mut all, mut stopped) = (0, 0);
     for install in &installs {
         let runs = heard(&world, install).await;
-        assert!(runs.len() <= 2 * 8, "{} runs", runs.len());
+        all += runs.len();
         stopped += runs.iter().filter(|did| did.run["ending"] == "limit").count();
     }
-    assert!(stopped > 0, "nobody was told");
+    // Without end they would be as many as there is time for: hundreds a second.
+    assert!(stopped > 0 && all <= 120, "{all} runs, {stopped} of them stopped");
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::{
     chance::Chance,
-    matrix::{Account, Answer, Bond, FIELDS, Key, Level, POPULATIONS, Partnership, Purpose, Rule},
+    matrix::{
+        Account, Answer, Bond, FIELDS, Key, Level, POPULATIONS, Partnership, Purpose, Reader, Rule,
+    },
     town::{ADMIN, COMPANIES, CUSTOMERS, Checked, DAY_MS, Reply, Secret, Town, WORKER},
 };
 
@@ -286,6 +288,7 @@ impl Town {
         if wanted == Answer::Yes {
             let one = &mut self.matrix.partnerships[partnership];
             (one.bond, one.counted) = (Bond::Ended, None);
+            self.state.retain(|(_, of, _), _| *of != Some(partnership));
         }
         Ok(())
     }
@@ -324,7 +327,25 @@ impl Town {
         let reply = self.call(token, "PUT", &path, Some(&json!({ "rules": sent }))).await;
         self.expect("sharing rules", wanted, &reply)?;
         if let (Answer::Yes, Some(side)) = (wanted, side) {
-            self.matrix.partnerships[partnership].rules[side] = rules;
+            let before = std::mem::replace(
+                &mut self.matrix.partnerships[partnership].rules[side],
+                rules.clone(),
+            );
+            // What an install derived while it could read goes once it cannot.
+            let now = &self.matrix;
+            let reads = |rules: &BTreeMap<_, Rule>, install| {
+                let mut rules = rules.values();
+                rules.any(|rule| {
+                    rule.level >= Level::Overlaps && now.is_for(rule, Reader::Install(install))
+                })
+            };
+            self.state.retain(|(install, of, _), _| {
+                let is_owners = now.installs[*install].org == org;
+                *of != Some(partnership)
+                    || is_owners
+                    || !reads(&before, *install)
+                    || reads(&rules, *install)
+            });
         }
         Ok(())
     }

@@ -68,15 +68,15 @@ pub(crate) async fn tell(
                 continue;
             }
             let subject = partition(partnership.as_ref());
-            let told = match joined(connection, &install, &subject, added, &writer.lineage).await? {
-                Some(told) => told,
-                None => {
-                    let (organization, install) = (writer.organization.clone(), install.clone());
-                    let (kind, payload) = (TIMELINE_ADDED, json(added));
-                    let new = NewEvent { organization, install, kind, subject, payload };
-                    let bound = &bound::TOLD;
-                    append_within(store, connection, bound, &new, &writer.lineage).await?.is_ok()
-                }
+            let joined = joined(connection, &install, &subject, added, &writer.lineage).await?;
+            let told = if let Some(told) = joined {
+                told
+            } else {
+                let (organization, install) = (writer.organization.clone(), install.clone());
+                let (kind, payload) = (TIMELINE_ADDED, json(added));
+                let new = NewEvent { organization, install, kind, subject, payload };
+                let bound = &bound::TOLD;
+                append_within(store, connection, bound, &new, &writer.lineage).await?.is_ok()
             };
             if !told {
                 left_out = added.entries.len();

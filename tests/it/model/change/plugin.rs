@@ -103,6 +103,11 @@ impl Town {
             now.powers = draft.powers;
             now.partnerships = draft.partnerships;
             now.populations = draft.populations;
+            // What it derived of a partnership goes with the grant of it.
+            let kept = &now.partnerships;
+            self.state.retain(|(one, of, _), _| {
+                *one != install || of.is_none_or(|partnership| kept.contains(&partnership))
+            });
         }
         Ok(())
     }
