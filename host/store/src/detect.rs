@@ -137,10 +137,10 @@ async fn chain(
     let after = Place { continuation: Some(continuation), done: *done, total: *total };
     let pulse = Pulse(leased.still).after(detector::has_moved(&before, &after));
     if pulse.0 != leased.still {
-        sqlx::query("UPDATE delivery SET still = $2, not_before = not_before + $3 WHERE id = $1")
+        sqlx::query("UPDATE delivery SET still = $2, not_before = $3 WHERE id = $1")
             .bind(leased.id.to_string())
             .bind(pulse.0.cast_signed())
-            .bind(pulse.pause_ms())
+            .bind(now.plus_ms(pulse.pause_ms()).0)
             .execute(&mut *connection)
             .await?;
         if pulse.is_still() {

@@ -200,6 +200,7 @@ async fn what_is_given_up_keeps_nothing_either() {
     give_up().await;
     assert_eq!((left(&world).await, test.authority_no()), (WITHOUT_THE_PARTNERS, before + 1));
     // What is over for the second time takes nothing more.
+    test.redeliver(&world.customer, &erase, admin).await.unwrap();
     give_up().await;
     assert_eq!(erased(&world).await.len(), 1);
 }
